@@ -1,0 +1,23 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package discovery holds the contracts between those who know which servers
+// are there and those who want to know: [Instance], [Update], [Resolver] and
+// [Registrar]. It also holds [Target], the address of a service, and two
+// sources without a registry: [Static] and [Memory].
+//
+//	target, err := discovery.ParseTarget("static://10.0.0.1:8001,10.0.0.2:8001")
+//	resolver := discovery.NewStatic(target.Hosts)
+//	err = resolver.Watch(ctx, func(u discovery.Update) { … })
+//
+// # Concurrency
+//
+// A Resolver may be watched by many at once; each watcher is called from one
+// goroutine, its own. What an Update holds is immutable from its delivery on:
+// readers share it without a lock, and nobody changes it.
+//
+// # Caveats
+//
+// An Update is the whole list, never a difference. An empty list is an
+// observation, not an order: a registry that was wiped also shows one.
+package discovery

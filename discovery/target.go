@@ -1,0 +1,132 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package discovery
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// The schemes of a target.
+const (
+	SchemeZooKeeper = "zk"
+	SchemeStatic    = "static"
+)
+
+// A Target is the address of a service: which registry knows its instances and
+// where, or the instances themselves.
+//
+//	zk://host:port[,host:port…]/path
+//	static://host:port[,host:port…]
+type Target struct {
+	Scheme string   // SchemeZooKeeper or SchemeStatic
+	Hosts  []string // "host:port" each, IPv6 addresses in brackets; at least one
+	Path   string   // the service's directory in ZooKeeper, "/rpc"; empty with SchemeStatic
+}
+
+// A TargetError says what is wrong with a target.
+type TargetError struct {
+	Target string // as given
+	Field  string // "scheme", "host", "port" or "path"
+	Value  string // the part that is wrong
+	Fix    string // what is expected
+}
+
+// Error names the target, the field, the value and the fix.
+func (e *TargetError) Error() string {
+	return fmt.Sprintf("target %q: %s %q: %s", e.Target, e.Field, e.Value, e.Fix)
+}
+
+// String returns the target as [ParseTarget] reads it.
+func (t Target) String() string { return t.Scheme + "://" + strings.Join(t.Hosts, ",") + t.Path }
+
+// ParseTarget reads a target. Its errors are *TargetError. The port must be
+// written, for a default would differ between registries and servers. A
+// trailing slash of the path is dropped.
+func ParseTarget(s string) (Target, error) {
+	fail := func(field, value, fix string) (Target, error) {
+		return Target{}, &TargetError{Target: s, Field: field, Value: value, Fix: fix}
+	}
+	scheme, rest, found := strings.Cut(s, "://")
+	if !found || (scheme != SchemeZooKeeper && scheme != SchemeStatic) {
+		if !found {
+			scheme = s
+		}
+		return fail("scheme", scheme, "write zk://host:port[,host:port…]/path or static://host:port[,host:port…]")
+	}
+	t := Target{Scheme: scheme}
+	hosts, path := rest, ""
+	if i := strings.IndexByte(rest, '/'); i >= 0 {
+		hosts, path = rest[:i], rest[i:]
+	}
+	for _, host := range strings.Split(hosts, ",") {
+		if field, fix := checkHost(host); field != "" {
+			return fail(field, host, fix)
+		}
+		t.Hosts = append(t.Hosts, host)
+	}
+	if scheme == SchemeStatic {
+		if path != "" && path != "/" {
+			return fail("path", path, "a static target has no path")
+		}
+		return t, nil
+	}
+	if len(path) > 1 {
+		path = strings.TrimSuffix(path, "/")
+	}
+	if fix := checkPath(path); fix != "" {
+		return fail("path", path, fix)
+	}
+	t.Path = path
+	return t, nil
+}
+
+// checkHost tells which field of "host:port" is wrong and what is expected; an
+// empty field: nothing is.
+func checkHost(s string) (field, fix string) {
+	host, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return "host", "write host:port, and an IPv6 address in brackets"
+	}
+	switch {
+	case host == "":
+		return "host", "write a name or an address before the colon"
+	case strings.ContainsAny(host, " \t\r\n@?#%\\\"") || !utf8.ValidString(host):
+		return "host", "a host is a name or an address, without user, zone or query"
+	}
+	if strings.Contains(host, ":") && net.ParseIP(host) == nil {
+		return "host", "the brackets do not hold an IPv6 address"
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return "port", "a port is a number from 1 to 65535"
+	}
+	return "", ""
+}
+
+// checkPath tells what is expected of a path that ZooKeeper would refuse, or "".
+func checkPath(path string) (fix string) {
+	if path == "" {
+		return "write the service's directory behind the hosts, as in zk://127.0.0.1:2181/rpc"
+	}
+	if path == "/" {
+		return ""
+	}
+	for _, name := range strings.Split(path[1:], "/") {
+		switch name {
+		case "":
+			return "a path has no empty name: no double slash"
+		case ".", "..":
+			return "a path has no name . or .."
+		}
+	}
+	for _, r := range path {
+		if r < 0x20 || (r >= 0x7f && r <= 0x9f) || (r >= 0xd800 && r <= 0xf8ff) || r >= 0xfff0 {
+			return fmt.Sprintf("ZooKeeper refuses the character %U in a path", r)
+		}
+	}
+	return ""
+}
