@@ -1,0 +1,45 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package frame
+
+// A Code classifies a failed call. Names and numbers are those of gRPC's status
+// codes, without OK. Source: google.golang.org/grpc/codes.
+type Code uint8
+
+// The codes.
+const (
+	CodeCanceled           Code = 1
+	CodeUnknown            Code = 2
+	CodeInvalidArgument    Code = 3
+	CodeDeadlineExceeded   Code = 4
+	CodeNotFound           Code = 5
+	CodeAlreadyExists      Code = 6
+	CodePermissionDenied   Code = 7
+	CodeResourceExhausted  Code = 8
+	CodeFailedPrecondition Code = 9
+	CodeAborted            Code = 10
+	CodeOutOfRange         Code = 11
+	CodeUnimplemented      Code = 12
+	CodeInternal           Code = 13
+	CodeUnavailable        Code = 14
+	CodeDataLoss           Code = 15
+	CodeUnauthenticated    Code = 16
+)
+
+var codeNames = [...]string{
+	CodeCanceled: "Canceled", CodeUnknown: "Unknown", CodeInvalidArgument: "InvalidArgument",
+	CodeDeadlineExceeded: "DeadlineExceeded", CodeNotFound: "NotFound", CodeAlreadyExists: "AlreadyExists",
+	CodePermissionDenied: "PermissionDenied", CodeResourceExhausted: "ResourceExhausted",
+	CodeFailedPrecondition: "FailedPrecondition", CodeAborted: "Aborted", CodeOutOfRange: "OutOfRange",
+	CodeUnimplemented: "Unimplemented", CodeInternal: "Internal", CodeUnavailable: "Unavailable",
+	CodeDataLoss: "DataLoss", CodeUnauthenticated: "Unauthenticated",
+}
+
+// String returns the code's name, or its number.
+func (c Code) String() string {
+	if int(c) < len(codeNames) && codeNames[c] != "" {
+		return codeNames[c]
+	}
+	return "code " + hexByte(uint8(c))
+}
