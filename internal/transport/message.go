@@ -1,0 +1,69 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package transport
+
+import (
+	"context"
+	"time"
+
+	"github.com/rollcall-rpc/rollcall/frame"
+)
+
+// A Request is a call as the client makes it. Its deadline is the context's.
+// Nothing of it is used after [ClientConn.Call] has returned.
+type Request struct {
+	Method   string // at most 255 bytes
+	Codec    uint8
+	Metadata frame.Metadata
+	Body     []byte
+}
+
+// A Reply is a handler's answer, on both sides.
+//
+// At the client, Body and Metadata belong to the caller. At the server they
+// belong to this package from the handler's return on; Body may alias the
+// request's.
+type Reply struct {
+	Codec    uint8
+	Metadata frame.Metadata
+	Body     []byte
+
+	buf []byte // the pooled buffer that Body lies in, or nil
+}
+
+// Release gives the buffer behind Body back for reuse; Body must not be used
+// afterwards. It is an economy, not a duty: an unreleased Body is collected
+// like any other slice. Calling it twice on the same Reply has no effect; a
+// copy of a released Reply must not be released again.
+func (r *Reply) Release() {
+	if r.buf == nil {
+		return
+	}
+	putBuffer(r.buf)
+	r.buf, r.Body = nil, nil
+}
+
+// A ServerRequest is a call as a handler sees it. It is valid, with all that it
+// refers to but the strings in Metadata, until the handler returns; released
+// buffers are overwritten in race builds.
+type ServerRequest struct {
+	Method   []byte // look it up with m[string(Method)], which does not allocate
+	Codec    uint8
+	Metadata frame.Metadata
+	Body     []byte
+	Deadline time.Time // the context's; zero: none
+	StreamID uint64
+}
+
+// A Handler answers one request. It may block, and it runs on a goroutine that
+// no other handler uses meanwhile.
+//
+// The context carries the deadline and is cancelled when the client cancels,
+// when the connection dies, on [ServerConn.Close], and when the handler returns.
+//
+// A [*RemoteError] is sent as it is, with executed Yes if it does not say. Any
+// other error is sent as CodeUnknown with its text, executed Yes; the context's
+// own errors as CodeCanceled and CodeDeadlineExceeded. A panic is sent as
+// CodeInternal with reason PANIC.
+type Handler func(ctx context.Context, req *ServerRequest) (Reply, error)

@@ -1,0 +1,161 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package transport
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/rollcall-rpc/rollcall/frame"
+)
+
+// The defaults of the options.
+const (
+	DefaultKeepaliveInterval = 300 * time.Millisecond
+	DefaultKeepaliveMisses   = 3
+	DefaultHandshakeTimeout  = 10 * time.Second
+	DefaultQueueBytes        = 1 << 20
+)
+
+// ClientOptions configure a [ClientConn]. The zero value is the default.
+type ClientOptions struct {
+	// InstanceID is the server that is meant, at most 255 bytes; empty: any.
+	InstanceID string
+	// KeepaliveInterval is the silence after which a PING is sent while calls
+	// are outstanding. 0: 300 ms; negative: off.
+	KeepaliveInterval time.Duration
+	// KeepaliveMisses is the number of intervals without a byte, while calls
+	// are outstanding, that end the connection. 0: 3.
+	KeepaliveMisses int
+	// HandshakeTimeout limits the wait for the server's preface. 0: 10 s;
+	// negative: no limit.
+	HandshakeTimeout time.Duration
+	// MaxMessageBytes limits the body of a reply. 0: 4 MiB; at most 2 GiB - 1.
+	MaxMessageBytes int
+	// MaxMetadataBytes limits a reply's encoded metadata. 0: 16 KiB; at most
+	// 60 KiB.
+	MaxMetadataBytes int
+	// MaxFrameBytes limits the payload of a received frame. 0: 64 KiB, which is
+	// also the least; at most 16 MiB.
+	MaxFrameBytes int
+	// MaxStreams limits the calls in flight; the server's limit may be lower.
+	// 0: 1000; at most 1<<20.
+	MaxStreams int
+	// QueueBytes bounds what waits to be written; callers wait beyond it.
+	// 0: 1 MiB.
+	QueueBytes int
+	// OnGoAway is called for each GOAWAY, from the reader's goroutine; it must
+	// not block.
+	OnGoAway func(frame.GoAway)
+	// OnClose is called once, after the connection died, with the cause; it
+	// must not block and must not call Close.
+	OnClose func(error)
+	// Logger receives what nobody is told otherwise. nil: discarded.
+	Logger *slog.Logger
+}
+
+func (o ClientOptions) withDefaults() ClientOptions {
+	o.KeepaliveInterval = defaulted(o.KeepaliveInterval, DefaultKeepaliveInterval)
+	o.KeepaliveMisses = defaulted(max(o.KeepaliveMisses, 0), DefaultKeepaliveMisses)
+	o.HandshakeTimeout = defaulted(o.HandshakeTimeout, DefaultHandshakeTimeout)
+	o.MaxMessageBytes = clamp(o.MaxMessageBytes, frame.DefaultMaxMessage, 1, frame.MaxMaxMessage)
+	o.MaxMetadataBytes = clamp(o.MaxMetadataBytes, frame.DefaultMaxMetadata, 1, frame.MaxMaxMetadata)
+	o.MaxFrameBytes = clamp(o.MaxFrameBytes, frame.DefaultMaxFrame, frame.MinMaxFrame, frame.MaxMaxFrame)
+	o.MaxStreams = clamp(o.MaxStreams, frame.DefaultMaxStreams, 1, frame.MaxMaxStreams)
+	o.QueueBytes = defaulted(max(o.QueueBytes, 0), DefaultQueueBytes)
+	o.Logger = loggerOrDiscard(o.Logger)
+	return o
+}
+
+func (o ClientOptions) settings() frame.Settings {
+	return settings(o.MaxFrameBytes, o.MaxMessageBytes, o.MaxMetadataBytes, o.MaxStreams)
+}
+
+// ServerOptions configure a [ServerConn]. The zero value is the default, but
+// Handler is required.
+type ServerOptions struct {
+	// InstanceID is this server's id, at most 255 bytes. A client that means
+	// another one is refused.
+	InstanceID string
+	// Handler answers the requests. nil: every request is Unimplemented.
+	Handler Handler
+	// Workers run the handlers. nil: the connection has its own, which end with
+	// Serve; a server with many connections shares one.
+	Workers *Workers
+	// HandshakeTimeout limits the wait for the client's preface. 0: 10 s;
+	// negative: no limit.
+	HandshakeTimeout time.Duration
+	// MaxMessageBytes limits the body of a request. 0: 4 MiB; at most 2 GiB - 1.
+	MaxMessageBytes int
+	// MaxMetadataBytes limits a request's encoded metadata. 0: 16 KiB; at most
+	// 60 KiB.
+	MaxMetadataBytes int
+	// MaxFrameBytes limits the payload of a received frame. 0: 64 KiB, which is
+	// also the least; at most 16 MiB.
+	MaxFrameBytes int
+	// MaxStreams limits the requests in flight. 0: 1000; at most 1<<20.
+	MaxStreams int
+	// QueueBytes bounds what waits to be written; handlers' replies wait beyond
+	// it. 0: 1 MiB.
+	QueueBytes int
+	// OnPanic is called with what a handler panicked with, on the handler's
+	// goroutine, after it was logged. nil: nothing more happens.
+	OnPanic func(value any, stack []byte)
+	// Logger receives panics and broken protocol. nil: discarded.
+	Logger *slog.Logger
+}
+
+func (o ServerOptions) withDefaults() ServerOptions {
+	o.HandshakeTimeout = defaulted(o.HandshakeTimeout, DefaultHandshakeTimeout)
+	o.MaxMessageBytes = clamp(o.MaxMessageBytes, frame.DefaultMaxMessage, 1, frame.MaxMaxMessage)
+	o.MaxMetadataBytes = clamp(o.MaxMetadataBytes, frame.DefaultMaxMetadata, 1, frame.MaxMaxMetadata)
+	o.MaxFrameBytes = clamp(o.MaxFrameBytes, frame.DefaultMaxFrame, frame.MinMaxFrame, frame.MaxMaxFrame)
+	o.MaxStreams = clamp(o.MaxStreams, frame.DefaultMaxStreams, 1, frame.MaxMaxStreams)
+	o.QueueBytes = defaulted(max(o.QueueBytes, 0), DefaultQueueBytes)
+	o.Logger = loggerOrDiscard(o.Logger)
+	return o
+}
+
+func (o ServerOptions) settings() frame.Settings {
+	return settings(o.MaxFrameBytes, o.MaxMessageBytes, o.MaxMetadataBytes, o.MaxStreams)
+}
+
+// settings leaves out what is the protocol's default anyway.
+func settings(maxFrame, message, metadata, streams int) frame.Settings {
+	unless := func(v, def int) uint32 {
+		if v == def {
+			return 0
+		}
+		return uint32(v) //nolint:gosec // clamped
+	}
+	return frame.Settings{
+		MaxFrame:    unless(maxFrame, frame.DefaultMaxFrame),
+		MaxMessage:  unless(message, frame.DefaultMaxMessage),
+		MaxMetadata: unless(metadata, frame.DefaultMaxMetadata),
+		MaxStreams:  unless(streams, frame.DefaultMaxStreams),
+	}
+}
+
+func defaulted[T comparable](v, def T) T {
+	var zero T
+	if v == zero {
+		return def
+	}
+	return v
+}
+
+// clamp takes zero and less as the default: a limit cannot be switched off.
+func clamp(v, def, low, high int) int {
+	if v <= 0 {
+		v = def
+	}
+	return min(max(v, low), high)
+}
+
+func loggerOrDiscard(l *slog.Logger) *slog.Logger {
+	if l == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return l
+}
