@@ -1,0 +1,150 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package zkserver
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"strings"
+	"time"
+)
+
+// Options are the settings of a [Server]. Every zero value is the documented
+// default. The names in parentheses are ZooKeeper's.
+type Options struct {
+	// TickTime is the unit of session time (tickTime). Sessions are looked over
+	// once per tick, so one expires at most a tick late. Default 2 s.
+	TickTime time.Duration
+	// MinSessionTimeout and MaxSessionTimeout bound what a client may ask for
+	// (minSessionTimeout, maxSessionTimeout). Defaults 2 and 20 ticks.
+	MinSessionTimeout, MaxSessionTimeout time.Duration
+	// HandshakeTimeout is how long a new connection may take until its first
+	// request is complete. Default 10 s.
+	HandshakeTimeout time.Duration
+	// MaxConnectionsPerHost bounds the connections from one address; one more is
+	// closed without a word (maxClientCnxns). Default 1000, negative: unlimited.
+	MaxConnectionsPerHost int
+	// MaxPendingConnections bounds the connections whose handshake is not done
+	// yet; one more is closed without a word. Default 1000, negative: unlimited.
+	MaxPendingConnections int
+	// MaxPacketBytes is the greatest request; the connection of a greater one is
+	// closed (jute.maxbuffer). Replies are not limited. Default 1048575.
+	MaxPacketBytes int
+	// Epoch is the upper half of the first zxid, 1 to 2^31-1. It must be greater
+	// than the epoch of every earlier life of this address, or clients of that
+	// life are turned away. Default: seconds since the beginning of 2020.
+	Epoch int64
+	// Clock tells the time. Default: the system's.
+	Clock Clock
+	// SuperDigest is the digest identity, "user:base64(sha1(user:password))",
+	// that may do everything (DigestAuthenticationProvider.superDigest). Empty:
+	// nobody.
+	SuperDigest string
+	// FourLetterWords are the commands that a connection may send in place of a
+	// handshake (4lw.commands.whitelist); "*" stands for all that are built.
+	// Default: ruok, srvr, stat, mntr, conf, isro, envi. An empty list that is
+	// not nil: none.
+	FourLetterWords []string
+	// Logger receives what an operator should know. nil: nothing is logged.
+	Logger *slog.Logger
+}
+
+// A Clock tells the time and waits. Its methods may be called from any goroutine.
+type Clock interface {
+	// Now returns the current time. Sessions are measured by differences, for
+	// which a monotonic reading is used where the value has one; ctime and mtime
+	// are the wall clock's.
+	Now() time.Time
+	// After returns a channel that receives once, when d has passed.
+	After(d time.Duration) <-chan time.Time
+}
+
+type systemClock struct{}
+
+func (systemClock) Now() time.Time                         { return time.Now() }
+func (systemClock) After(d time.Duration) <-chan time.Time { return time.After(d) }
+
+const (
+	defaultTickTime       = 2 * time.Second
+	defaultHandshake      = 10 * time.Second
+	defaultConnections    = 1000
+	defaultMaxPacketBytes = 1<<20 - 1
+	// epochBegin is 2020-01-01T00:00:00Z in seconds since 1970.
+	epochBegin = 1577836800
+	// minPacketBytes leaves room for a handshake with a generous password.
+	minPacketBytes = 256
+)
+
+// withDefaults returns o with every default filled in.
+func (o Options) withDefaults() Options {
+	if o.TickTime == 0 {
+		o.TickTime = defaultTickTime
+	}
+	if o.MinSessionTimeout == 0 {
+		o.MinSessionTimeout = 2 * o.TickTime
+	}
+	if o.MaxSessionTimeout == 0 {
+		o.MaxSessionTimeout = 20 * o.TickTime
+	}
+	if o.HandshakeTimeout == 0 {
+		o.HandshakeTimeout = defaultHandshake
+	}
+	o.MaxConnectionsPerHost = limit(o.MaxConnectionsPerHost)
+	o.MaxPendingConnections = limit(o.MaxPendingConnections)
+	if o.MaxPacketBytes == 0 {
+		o.MaxPacketBytes = defaultMaxPacketBytes
+	}
+	if o.Clock == nil {
+		o.Clock = systemClock{}
+	}
+	if o.Epoch == 0 {
+		o.Epoch = max(1, o.Clock.Now().Unix()-epochBegin)
+	}
+	if o.FourLetterWords == nil {
+		o.FourLetterWords = defaultWords
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+func limit(n int) int {
+	switch {
+	case n == 0:
+		return defaultConnections
+	case n < 0:
+		return math.MaxInt
+	}
+	return n
+}
+
+// validate says everything that is wrong with o, whose defaults are filled in.
+func (o Options) validate() error {
+	var errs []error
+	bad := func(cond bool, format string, args ...any) {
+		if cond {
+			errs = append(errs, fmt.Errorf("zkserver: "+format, args...))
+		}
+	}
+	bad(o.TickTime < time.Millisecond, "TickTime %v: want at least 1ms", o.TickTime)
+	bad(o.MinSessionTimeout < time.Millisecond, "MinSessionTimeout %v: want at least 1ms", o.MinSessionTimeout)
+	bad(o.MaxSessionTimeout < o.MinSessionTimeout, "MaxSessionTimeout %v: want at least MinSessionTimeout %v",
+		o.MaxSessionTimeout, o.MinSessionTimeout)
+	bad(o.MaxSessionTimeout > math.MaxInt32*time.Millisecond, "MaxSessionTimeout %v: want at most %v",
+		o.MaxSessionTimeout, math.MaxInt32*time.Millisecond)
+	bad(o.HandshakeTimeout < 0, "HandshakeTimeout %v: want a positive duration", o.HandshakeTimeout)
+	bad(o.MaxPacketBytes < minPacketBytes || o.MaxPacketBytes > math.MaxInt32/2,
+		"MaxPacketBytes %d: want %d to %d", o.MaxPacketBytes, minPacketBytes, math.MaxInt32/2)
+	bad(o.Epoch < 1 || o.Epoch > math.MaxInt32, "Epoch %d: want 1 to %d", o.Epoch, math.MaxInt32)
+	user, hash, ok := strings.Cut(o.SuperDigest, ":")
+	bad(o.SuperDigest != "" && (!ok || user == "" || hash == ""),
+		"SuperDigest %q: want user:base64(sha1(user:password))", o.SuperDigest)
+	for _, w := range o.FourLetterWords {
+		bad(w != "*" && words[w] == nil, "FourLetterWords %q: want * or one of %s", w, strings.Join(defaultWords, ", "))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,209 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package zkserver
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rollcall-rpc/rollcall/zk/zkserver/tree"
+)
+
+// ErrServerClosed is what Serve returns on a Server that was closed.
+var ErrServerClosed = errors.New("zkserver: server closed")
+
+// A Server holds a znode tree and sessions and serves them on any number of
+// listeners. [New] makes one.
+type Server struct {
+	opts    Options
+	secret  [32]byte // of the session passwords
+	started time.Time
+	stats   stats
+
+	// pub is held in full while a version is published and its events and
+	// replies are queued, and shared by readers on connections that may have
+	// watches: an event and the reply of a read are then queued in the order of
+	// what they show.
+	pub     sync.RWMutex
+	version atomic.Pointer[tree.Tree]
+	watches watchTable
+	queue   queue
+
+	mu          sync.Mutex // guards what follows
+	closed      bool
+	serves      map[*serve]struct{}
+	stopOwner   func()
+	sessions    map[int64]*session
+	lastSession int64
+	conns       map[*conn]struct{}
+	hosts       map[string]int // connections per remote address
+	pending     int            // connections without a session
+}
+
+// New returns a Server with an empty tree. It starts nothing. The error names
+// every bad option.
+func New(opts Options) (*Server, error) {
+	opts = opts.withDefaults()
+	if err := opts.validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{
+		opts:     opts,
+		started:  opts.Clock.Now(),
+		serves:   map[*serve]struct{}{},
+		sessions: map[int64]*session{},
+		conns:    map[*conn]struct{}{},
+		hosts:    map[string]int{},
+	}
+	_, _ = rand.Read(s.secret[:]) // never fails
+	s.queue.init()
+	s.watches.init()
+	s.version.Store(tree.New(opts.Epoch << 32))
+	return s, nil
+}
+
+// A serve is one call of Serve.
+type serve struct {
+	listener net.Listener
+	cancel   context.CancelFunc
+	done     chan struct{}
+	stopping bool           // guarded by Server.mu: no connection may be added
+	conns    sync.WaitGroup // the goroutines of its connections
+}
+
+// ListenAndServe listens on the TCP address and serves it, see [Server.Serve].
+func (s *Server) ListenAndServe(ctx context.Context, address string) error {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", address)
+	if err != nil {
+		return fmt.Errorf("zkserver: listen: %w", err)
+	}
+	return s.Serve(ctx, l)
+}
+
+// Serve accepts connections from l and serves them until ctx ends, Close is
+// called or l fails. It then closes l and its connections and returns when all
+// their goroutines have ended: nil after ctx has ended, [ErrServerClosed] after
+// Close, else the listener's error.
+//
+// Several listeners may be served at the same time. The tree and the sessions
+// stay when Serve returns, and a later Serve goes on with them: time does not
+// pass for a session while nothing is served, and each has its full timeout
+// again when serving begins.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	sv := &serve{listener: l, cancel: cancel, done: make(chan struct{})}
+	if !s.begin(sv) {
+		_ = l.Close()
+		return ErrServerClosed
+	}
+	defer s.end(sv)
+	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
+	defer stop()
+	err := s.accept(ctx, sv)
+	_ = l.Close()
+	s.cutAll(sv)
+	sv.conns.Wait()
+	if s.isClosed() {
+		return ErrServerClosed
+	}
+	return err
+}
+
+// accept hands the connections of sv to goroutines until ctx ends (nil) or the
+// listener fails for good.
+func (s *Server) accept(ctx context.Context, sv *serve) error {
+	for {
+		nc, err := sv.listener.Accept()
+		if ctx.Err() != nil {
+			if err == nil {
+				_ = nc.Close()
+			}
+			return nil
+		}
+		if err != nil {
+			if !isTemporary(err) {
+				return fmt.Errorf("zkserver: accept: %w", err)
+			}
+			s.opts.Logger.Warn("accept failed, going on", slog.Any("error", err))
+			select {
+			case <-ctx.Done():
+			case <-s.opts.Clock.After(acceptPause):
+			}
+			continue
+		}
+		s.admit(sv, nc)
+	}
+}
+
+// acceptPause is how long accepting rests after it has failed for lack of
+// resources (file descriptors).
+const acceptPause = 20 * time.Millisecond
+
+// isTemporary reports whether accepting may succeed later.
+func isTemporary(err error) bool {
+	var ne interface{ Temporary() bool }
+	return errors.As(err, &ne) && ne.Temporary() && !errors.Is(err, net.ErrClosed)
+}
+
+// begin notes sv and starts the owner with the first one.
+func (s *Server) begin(sv *serve) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	if len(s.serves) == 0 {
+		s.startOwner()
+	}
+	s.serves[sv] = struct{}{}
+	return true
+}
+
+// end forgets sv and stops the owner with the last one.
+func (s *Server) end(sv *serve) {
+	s.mu.Lock()
+	delete(s.serves, sv)
+	var stop func()
+	if len(s.serves) == 0 {
+		stop = s.stopOwner
+	}
+	if stop != nil {
+		stop()
+	}
+	s.mu.Unlock()
+	close(sv.done)
+}
+
+func (s *Server) isClosed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
+}
+
+// Close ends every Serve, closes all connections, and returns when every
+// goroutine has ended. Sessions are not closed. A closed Server cannot be served
+// again. Close always returns nil.
+func (s *Server) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	waits := make([]chan struct{}, 0, len(s.serves))
+	for sv := range s.serves {
+		sv.cancel()
+		waits = append(waits, sv.done)
+	}
+	s.mu.Unlock()
+	for _, done := range waits {
+		<-done
+	}
+	return nil
+}

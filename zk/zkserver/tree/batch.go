@@ -1,0 +1,188 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package tree
+
+import (
+	iradix "github.com/hashicorp/go-immutable-radix/v2"
+
+	"github.com/rollcall-rpc/rollcall/zk/jute"
+)
+
+// A Request is a write that a client asks for, or the end or beginning of a
+// session.
+type Request struct {
+	Op      jute.OpCode // create, create2, delete, setData, setACL, check, multi, closeSession, or OpOpenSession
+	Session int64       // the session that asks; closeSession and OpOpenSession: the one meant
+	Who     []Identity  // of the connection that asks
+	Path    string
+	Data    []byte // kept
+	ACL     []jute.ACL
+	Flags   int32     // create: the create mode
+	Version int32     // what the node must have, or jute.AnyVersion; OpOpenSession: the timeout in ms
+	Ops     []Request // multi: their Session and Who do not count
+}
+
+// OpOpenSession begins a session. It is never on the wire
+// (ZooDefs.OpCode.createSession).
+const OpOpenSession jute.OpCode = -10
+
+// An Outcome is what became of a request.
+type Outcome struct {
+	Op      jute.OpCode // OpError in the Results of a failed multi
+	Err     jute.ErrCode
+	Zxid    int64     // of its transaction; of the one before it if it failed
+	Path    string    // create: the final path
+	Stat    jute.Stat // create, setData, setACL: after it
+	Results []Outcome // multi; Err of the multi itself stays 0
+	Events  []Event   // in the order of their happening
+}
+
+// A Batch is the next version of a tree in the making. After [Batch.Commit] it
+// must not be used any more.
+type Batch struct {
+	base       *Tree
+	nodes      *iradix.Txn[*Node]
+	ephemerals *iradix.Txn[struct{}]
+	sessions   *iradix.Txn[int32]
+	gen        uint64
+	zxid       int64
+
+	// Of the request at work.
+	now     int64
+	session int64
+	who     []Identity
+
+	events  []Event
+	changes []Change
+	txns    []Txn
+	scratch []byte
+}
+
+// Begin starts the next version of t.
+func (t *Tree) Begin() *Batch {
+	return &Batch{base: t, nodes: t.nodes.Txn(), zxid: t.zxid, gen: t.gen + 1}
+}
+
+// Zxid returns the zxid of the last transaction, that of the tree included.
+func (b *Batch) Zxid() int64 { return b.zxid }
+
+// Txns returns the transactions so far. The slice belongs to the batch.
+func (b *Batch) Txns() []Txn { return b.txns }
+
+// Commit returns the new version: the tree that the batch began with if nothing
+// changed.
+func (b *Batch) Commit() *Tree {
+	if b.zxid == b.base.zxid {
+		return b.base
+	}
+	return b.snapshot()
+}
+
+// Snapshot returns the version as it is now; the batch can go on.
+func (b *Batch) Snapshot() *Tree {
+	t := b.Commit()
+	b.step()
+	return t
+}
+
+func (b *Batch) snapshot() *Tree {
+	t := &Tree{
+		nodes: b.nodes.CommitOnly(), ephemerals: b.base.ephemerals, sessions: b.base.sessions,
+		zxid: b.zxid, gen: b.gen,
+	}
+	if b.ephemerals != nil {
+		t.ephemerals = b.ephemerals.CommitOnly()
+	}
+	if b.sessions != nil {
+		t.sessions = b.sessions.CommitOnly()
+	}
+	return t
+}
+
+// step makes the nodes so far unchangeable: from here on, changed ones are
+// copied.
+func (b *Batch) step() { b.gen++ }
+
+// Do carries out a request at the given zxid, which must be greater than
+// [Batch.Zxid], and time in ms since 1970. A request that fails changes nothing
+// and uses no zxid.
+func (b *Batch) Do(r *Request, zxid, nowMillis int64) Outcome {
+	b.now, b.session, b.who = nowMillis, r.Session, r.Who
+	events, changes, before := len(b.events), len(b.changes), b.zxid
+	b.zxid = zxid
+	var out Outcome
+	if r.Op == jute.OpMulti {
+		out = b.multi(r)
+	} else {
+		out = b.one(r)
+	}
+	if len(b.changes) == changes { // failed, or a multi of nothing but checks
+		b.zxid = before
+	} else {
+		n := len(b.changes)
+		b.txns = append(b.txns, Txn{Zxid: zxid, Time: nowMillis, Session: r.Session, Changes: b.changes[changes:n:n]})
+		out.Events = b.events[events:len(b.events):len(b.events)]
+	}
+	out.Zxid = b.zxid
+	return out
+}
+
+// one carries out anything but a multi.
+func (b *Batch) one(r *Request) Outcome {
+	switch r.Op {
+	case OpOpenSession:
+		return b.openSession(r)
+	case jute.OpCloseSession:
+		return b.closeSession(r)
+	case jute.OpCreate, jute.OpCreate2:
+		return b.create(r)
+	case jute.OpDelete:
+		return b.delete(r)
+	case jute.OpSetData:
+		return b.setData(r)
+	case jute.OpSetACL:
+		return b.setACL(r)
+	case jute.OpCheck:
+		return b.checkVersion(r)
+	}
+	return Outcome{Op: r.Op, Err: jute.ErrUnimplemented}
+}
+
+// hasSession reports whether the asking session is alive.
+func (b *Batch) hasSession() bool {
+	var space [8]byte
+	key := appendSessionKey(space[:0], b.session)
+	var ok bool
+	if b.sessions != nil {
+		_, ok = b.sessions.Get(key)
+	} else {
+		_, ok = b.base.sessions.Get(key)
+	}
+	return ok
+}
+
+func (b *Batch) get(path string) *Node { return find(b.nodes.Root(), path) }
+
+func (b *Batch) record(c Change) *Change {
+	b.changes = append(b.changes, c)
+	return &b.changes[len(b.changes)-1]
+}
+
+func (b *Batch) event(t jute.EventType, n *Node) {
+	b.events = append(b.events, Event{Type: t, Path: n.Path, ACL: n.ACL})
+}
+
+func (b *Batch) ephemeralTxn() *iradix.Txn[struct{}] {
+	if b.ephemerals == nil {
+		b.ephemerals = b.base.ephemerals.Txn()
+	}
+	return b.ephemerals
+}
+
+func (b *Batch) sessionTxn() *iradix.Txn[int32] {
+	if b.sessions == nil {
+		b.sessions = b.base.sessions.Txn()
+	}
+	return b.sessions
+}
