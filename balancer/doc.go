@@ -1,0 +1,78 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package balancer decides which instance gets the next call. A [Roster] keeps
+// what is known about each instance, from the list and from the connections; a
+// [Policy] makes of those that may be called a [Picker].
+//
+//	roster := balancer.NewRoster(balancer.Options{Policy: balancer.RoundRobin})
+//	roster.Update(now, update)
+//	endpoint := roster.Snapshot().Picker.Pick(balancer.PickInfo{})
+//
+// Nothing here reads a clock, starts a goroutine or touches the network: the
+// caller says what happened and when, and asks when something is due next.
+//
+// # Identity
+//
+// An instance is the same one while its ID and its host and port stay; without
+// an ID the host and port alone tell. Its slot keeps the connection
+// ([Endpoint].Owner) and the load when the server writes a new entry or an
+// operator changes its weight: there is then a new Endpoint, with the same
+// Owner, in the place of the old one. Methods of the Roster take either.
+//
+// A younger entry (a greater Revision) of the same instance is news that it
+// lives: whatever was held against the earlier one, failures or draining, is
+// forgotten. An older entry that shows up again is no news.
+//
+// # States
+//
+//   - usable: listed, weight above 0, supported, and nothing speaks against it.
+//   - set aside: its connection died or its dial failed. It is probed after a
+//     pause, and usable again once a connection stands. The pause is random
+//     between 0 and a bound (full jitter); the bound starts at BackoffMin and
+//     doubles up to BackoffMax with each failed probe. Failures reported within
+//     one pause count once. An instance that fails again within 10 s of its
+//     recovery goes on from the bound it had reached; after 10 s without a
+//     failure it starts afresh.
+//   - lingering: it left the list without a word, neither draining nor
+//     disabled. It is forgotten after LingerFor, or at the first dial that fails
+//     after it left, or when its ID or its address is listed anew. A lingering
+//     instance whose connection died is probed like one that was set aside. One
+//     that comes back to the list is usable at once; but if it is the very
+//     entry that left, what its connection has shown still holds.
+//   - draining: it announced that it leaves. It is forgotten when its entry is
+//     gone, and usable again after DrainFor if the entry is still there.
+//   - disabled: weight 0. Unsupported: Options.Supported refused it. Both are
+//     never picked, and forgotten when they leave the list.
+//
+// An empty list is a list like any other: those who left linger.
+//
+// # Panic
+//
+// Members are the instances that are usable, set aside or lingering. While
+// fewer than half of the members are usable (2 × usable < members) the list, or
+// our view of the servers, is not to be trusted and there is panic: the
+// candidates are then the usable members and those set aside or lingering whose
+// last dial did not fail. Killing one server of two is no panic; a list that
+// became empty is, and leaves every member that it lost callable.
+//
+// Without panic the candidates are the usable members. If these rules leave
+// nobody, the candidates are the members whose last dial failed, and if there
+// are none, the draining instances.
+//
+// A call that has failed on all candidates is given, while there are any, the
+// members set aside or lingering whose last dial did not fail, and then the
+// draining instances; only then nil.
+//
+// # Concurrency
+//
+// The methods of a Roster must not be called concurrently: the caller holds a
+// lock. A [Snapshot], its Picker and the methods of an [Endpoint] may be used
+// from any goroutine, without a lock.
+//
+// # Caveats
+//
+// A Picker takes time proportional to its work, not to the number of
+// candidates, but a new Snapshot is built from all of them: ask for one after a
+// change, not before each call.
+package balancer

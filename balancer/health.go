@@ -1,0 +1,105 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package balancer
+
+import "time"
+
+// Failed tells that the connection to the instance was refused, reset or found
+// dead; dialed: a dial failed, else a connection that stood has died. The
+// instance is set aside; a lingering one whose dial failed is forgotten. Of an
+// endpoint that is no longer known nothing is noted.
+func (r *Roster) Failed(now time.Time, e *Endpoint, dialed bool) {
+	s := r.known(e)
+	if s == nil {
+		return
+	}
+	if !s.listed && dialed {
+		r.forget(s)
+		r.sweep()
+		return
+	}
+	r.touch()
+	s.refused = s.refused || dialed
+	if s.aside && !s.probing && now.Before(s.resume) {
+		return // the pause this failure would begin is running
+	}
+	if !s.aside && !s.recovered.IsZero() && now.Sub(s.recovered) >= stableAfter {
+		s.strikes = 0
+	}
+	s.resume = now.Add(r.pause(s.strikes))
+	s.strikes++
+	s.aside, s.probing = true, false
+}
+
+// Recovered tells that a connection to the instance stands: by a probe or by a
+// call. What was set aside is usable again; what lingers goes on to linger, for
+// it is the list that it misses.
+func (r *Roster) Recovered(now time.Time, e *Endpoint) {
+	s := r.known(e)
+	if s == nil || (!s.aside && !s.refused) {
+		return
+	}
+	s.aside, s.refused, s.probing = false, false, false
+	s.resume, s.recovered = time.Time{}, now
+	r.touch()
+}
+
+// Draining tells that a server has announced, on the connection of e, that the
+// instance of that id leaves. An empty id, and an e whose own ID is not known,
+// mean e itself. The instance is not picked until its entry is gone, or until
+// DrainFor has passed; the list does not change that, but a younger entry does.
+// If the entry is gone already it is forgotten at once.
+func (r *Roster) Draining(now time.Time, id string, e *Endpoint) {
+	if s := r.known(e); s != nil && (id == "" || s.key.id == "") {
+		r.drain(now, s)
+	}
+	if id != "" {
+		for _, s := range r.slots {
+			if s.key.id == id {
+				r.drain(now, s)
+			}
+		}
+	}
+	r.sweep()
+}
+
+func (r *Roster) drain(now time.Time, s *slot) {
+	switch {
+	case !s.listed:
+		r.forget(s)
+	case r.opts.DrainFor > 0:
+		s.drained = now.Add(r.opts.DrainFor)
+		r.touch()
+	}
+}
+
+// Probes returns the endpoints whose pause has ended and that are not being
+// probed. The caller dials each of them in the background, once, and then calls
+// Recovered or Failed.
+func (r *Roster) Probes(now time.Time) []*Endpoint {
+	if due, ok := r.Next(now); !ok || now.Before(due) {
+		return nil
+	}
+	var list []*Endpoint
+	for _, s := range r.slots {
+		if s.probeable() && !now.Before(s.resume) {
+			s.probing, r.dueOK = true, false
+			list = append(list, s.current)
+		}
+	}
+	return list
+}
+
+// pause returns how long to wait after so many earlier failures in a row.
+func (r *Roster) pause(strikes int) time.Duration {
+	bound := r.opts.BackoffMin
+	for range strikes {
+		if bound > r.opts.BackoffMax/2 {
+			bound = r.opts.BackoffMax
+			break
+		}
+		bound *= 2
+	}
+	return time.Duration(r.opts.Rand() * float64(bound))
+}

@@ -1,0 +1,94 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package balancer
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/rollcall-rpc/rollcall/discovery"
+)
+
+// The defaults of [Options].
+const (
+	DefaultBackoffMin = 50 * time.Millisecond
+	DefaultBackoffMax = 5 * time.Second
+	DefaultLingerFor  = 10 * time.Minute
+	DefaultDrainFor   = 60 * time.Second
+)
+
+// stableAfter is how long an instance must have been without a failure for its
+// earlier ones to be forgotten.
+const stableAfter = 10 * time.Second
+
+// Options are the settings of a [Roster]. The zero value is the default.
+type Options struct {
+	// Policy makes the Picker. nil: Random.
+	Policy Policy
+
+	// BackoffMin and BackoffMax bound the pause before what was set aside is
+	// probed. 0 or less: 50 ms and 5 s; a BackoffMax below BackoffMin is raised
+	// to it.
+	BackoffMin, BackoffMax time.Duration
+
+	// LingerFor is how long a member that left the list without a word is kept.
+	// 0: 10 min; negative: it is forgotten at once.
+	LingerFor time.Duration
+
+	// DrainFor is how long an instance that announced its leave is not picked
+	// while its entry stays. 0: 60 s; negative: not at all.
+	DrainFor time.Duration
+
+	// Rand returns numbers in [0, 1): jitter and random picks. It is called
+	// from every goroutine that picks. nil: Float64 of math/rand/v2.
+	Rand func() float64
+
+	// Supported tells whether the client can call the instance; it is asked
+	// once for each Endpoint. nil: it can call all.
+	Supported func(*discovery.Instance) bool
+
+	// Attach gives an instance's Owner. It is called when the instance becomes
+	// known, before its Endpoint appears anywhere, and must not call the Roster.
+	// nil: no owner.
+	Attach func(*Endpoint) any
+
+	// Detach tells that the instance is forgotten, with its last Endpoint: the
+	// owner closes the connection as soon as the calls on it have ended. It is
+	// called at the end of the Roster's method that forgot it, and must not call
+	// the Roster. nil: nobody is told.
+	Detach func(*Endpoint)
+}
+
+// withDefaults returns the options with every default filled in.
+func (o Options) withDefaults() Options {
+	if o.Policy == nil {
+		o.Policy = Random
+	}
+	if o.BackoffMin <= 0 {
+		o.BackoffMin = DefaultBackoffMin
+	}
+	if o.BackoffMax <= 0 {
+		o.BackoffMax = DefaultBackoffMax
+	}
+	o.BackoffMax = max(o.BackoffMax, o.BackoffMin)
+	if o.LingerFor == 0 {
+		o.LingerFor = DefaultLingerFor
+	}
+	if o.DrainFor == 0 {
+		o.DrainFor = DefaultDrainFor
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Float64
+	}
+	if o.Supported == nil {
+		o.Supported = func(*discovery.Instance) bool { return true }
+	}
+	if o.Attach == nil {
+		o.Attach = func(*Endpoint) any { return nil }
+	}
+	if o.Detach == nil {
+		o.Detach = func(*Endpoint) {}
+	}
+	return o
+}

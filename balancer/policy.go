@@ -1,0 +1,128 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package balancer
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+)
+
+// A Picker picks the instance of a call. Its method may be called from any
+// goroutine, takes no lock and does not allocate.
+type Picker interface {
+	// Pick returns the endpoint for the next call, or nil when no candidate is
+	// left.
+	Pick(info PickInfo) *Endpoint
+}
+
+// PickInfo is what is known about the call.
+type PickInfo struct {
+	// Tried are the endpoints that this call has already failed on: none of
+	// them is picked again. Pick does not keep the slice.
+	Tried []*Endpoint
+
+	// Hash is the same for calls that should reach the same instance; for
+	// policies that look at it.
+	Hash uint64
+}
+
+// tried reports whether the call has already failed on e.
+func (p *PickInfo) tried(e *Endpoint) bool { return slices.Contains(p.Tried, e) }
+
+// A Policy makes Pickers.
+type Policy interface {
+	// Name is the word for the policy in options and on the command line.
+	Name() string
+
+	// NewPicker returns a Picker among the candidates, which all have a weight
+	// above 0 and are never changed. rnd returns numbers in [0, 1) and may be
+	// called from any goroutine; nil: Float64 of math/rand/v2.
+	NewPicker(candidates []*Endpoint, rnd func() float64) Picker
+}
+
+// The policies.
+var (
+	// Random picks at random, in proportion to the weights.
+	Random Policy = random{}
+
+	// RoundRobin picks one after the other, in proportion to the weights. It
+	// starts anywhere, so that clients do not walk in step.
+	RoundRobin Policy = roundRobin{}
+)
+
+// ParsePolicy returns the policy of that name, "random" or "round_robin". The
+// error of another name lists them.
+func ParsePolicy(name string) (Policy, error) {
+	known := []Policy{Random, RoundRobin}
+	names := make([]string, len(known))
+	for i, p := range known {
+		if p.Name() == name {
+			return p, nil
+		}
+		names[i] = p.Name()
+	}
+	return nil, fmt.Errorf("balancer: policy %q: the policies are %s", name, strings.Join(names, ", "))
+}
+
+// redraws is how often a policy picks again, by its own rule, when the call has
+// already failed on what it picked. Going straight to the neighbour instead
+// would send to one instance all that another one fails.
+const redraws = 4
+
+// orDefault returns rnd or the default source.
+func orDefault(rnd func() float64) func() float64 {
+	if rnd == nil {
+		return rand.Float64
+	}
+	return rnd
+}
+
+// index turns a number in [0, 1) into an index below n; of a source that
+// exceeds its range it takes the nearest.
+func index(u float64, n int) int { return min(max(int(u*float64(n)), 0), n-1) }
+
+// nextUntried returns the first endpoint from start on, around the end, that
+// the call has not failed on; nil when it has failed on all.
+func nextUntried(list []*Endpoint, start int, info *PickInfo) *Endpoint {
+	for i := range list {
+		if start+i == len(list) {
+			start -= len(list)
+		}
+		if e := list[start+i]; !info.tried(e) {
+			return e
+		}
+	}
+	return nil
+}
+
+// uniform reports whether all weights are the same.
+func uniform(list []*Endpoint) bool {
+	for _, e := range list {
+		if e.Instance.Weight != list[0].Instance.Weight {
+			return false
+		}
+	}
+	return true
+}
+
+// weightOf returns the weight of a candidate, at least 1: a caller's list with
+// a weight of 0 must not become a division by it.
+func weightOf(e *Endpoint) int { return max(e.Instance.Weight, 1) }
+
+// noPicker is the Picker among nobody.
+type noPicker struct{}
+
+func (noPicker) Pick(PickInfo) *Endpoint { return nil }
+
+// inOrder asks the second Picker when the first has no candidate left.
+type inOrder struct{ first, second Picker }
+
+func (p inOrder) Pick(info PickInfo) *Endpoint {
+	if e := p.first.Pick(info); e != nil {
+		return e
+	}
+	return p.second.Pick(info)
+}

@@ -1,0 +1,137 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package balancer
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/rollcall-rpc/rollcall/discovery"
+)
+
+// A key is what makes an instance the same one. It spares the string that
+// Instance.Addr would build.
+type key struct {
+	id   string
+	host string
+	port int
+}
+
+func keyOf(in *discovery.Instance) key { return key{id: in.ID, host: in.Host, port: in.Port} }
+
+// addr returns the key without the ID.
+func (k key) addr() key { return key{host: k.host, port: k.port} }
+
+// A slot is all that is known about one instance, over all its entries.
+type slot struct {
+	key     key
+	current *Endpoint // of the last entry
+	gone    bool      // forgotten
+
+	// What the list says.
+	generation  uint64 // the last update that held the instance
+	listed      bool
+	unsupported bool
+	name        string    // of the youngest entry seen
+	revision    int64     // of the youngest entry seen
+	leaves      time.Time // while not listed: when it is forgotten
+
+	// What the instance said.
+	drained time.Time // when draining ends; zero: it does not drain
+
+	// What its connections say.
+	aside     bool      // the last connection or dial failed
+	refused   bool      // a dial failed, and none succeeded since
+	probing   bool      // the caller is dialling
+	strikes   int       // failures in a row, for the pause
+	resume    time.Time // while aside: when the pause ends
+	recovered time.Time // when it was last no longer aside; zero: it never was
+}
+
+func (s *slot) draining() bool { return !s.drained.IsZero() }
+
+// state returns the state that all of this amounts to.
+func (s *slot) state() State {
+	switch {
+	case !s.listed:
+		return StateLingering
+	case s.unsupported:
+		return StateUnsupported
+	case s.current.Instance.Weight <= 0:
+		return StateDisabled
+	case s.draining():
+		return StateDraining
+	case s.aside:
+		return StateSetAside
+	}
+	return StateUsable
+}
+
+// until returns when the state ends by itself; zero: it does not.
+func (s *slot) until() time.Time {
+	switch s.state() {
+	case StateSetAside:
+		return s.resume
+	case StateLingering:
+		return s.leaves
+	case StateDraining:
+		return s.drained
+	}
+	return time.Time{}
+}
+
+// due returns when Tick or Probes have something to do with the slot; zero:
+// never.
+func (s *slot) due() time.Time {
+	var t time.Time
+	if !s.listed {
+		t = s.leaves
+	}
+	if s.draining() {
+		t = earlier(t, s.drained)
+	}
+	if s.probeable() {
+		t = earlier(t, s.resume)
+	}
+	return t
+}
+
+// probeable reports whether the slot waits for a probe.
+func (s *slot) probeable() bool {
+	if !s.aside || s.probing {
+		return false
+	}
+	state := s.state()
+	return state == StateSetAside || state == StateLingering
+}
+
+// isNews reports whether the entry shows that the instance lives: it is younger
+// than all seen, or another one than that which left. Where the source has no
+// order, coming back is enough.
+func (s *slot) isNews(in *discovery.Instance) bool {
+	switch {
+	case in.Revision > s.revision:
+		return true
+	case !s.listed:
+		return in.Revision == 0 || in.Revision != s.revision || in.Name != s.name
+	default:
+		return in.Revision == s.revision && in.Name != s.name
+	}
+}
+
+// absolve forgets what was held against the instance.
+func (s *slot) absolve() {
+	s.drained, s.resume, s.recovered = time.Time{}, time.Time{}, time.Time{}
+	s.aside, s.refused, s.probing = false, false, false
+	s.strikes = 0
+}
+
+// sameInstance reports whether two entries say the same.
+func sameInstance(a, b *discovery.Instance) bool {
+	return a.Name == b.Name && a.ID == b.ID && a.Host == b.Host && a.Port == b.Port &&
+		a.Weight == b.Weight && a.Zone == b.Zone && a.Version == b.Version &&
+		a.Revision == b.Revision && a.Owner == b.Owner && a.Registered.Equal(b.Registered) &&
+		slices.Equal(a.Protocols, b.Protocols) && maps.Equal(a.Metadata, b.Metadata)
+}

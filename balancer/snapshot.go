@@ -1,0 +1,93 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package balancer
+
+import (
+	"slices"
+	"time"
+
+	"github.com/rollcall-rpc/rollcall/discovery"
+)
+
+// A Snapshot is what a [Roster] knows at one moment. It is immutable and may be
+// used from any goroutine.
+type Snapshot struct {
+	Picker Picker // never nil
+	Panic  bool   // fewer than half of the members are usable
+	Counts Counts
+
+	Source    discovery.Source // of the last update
+	Confirmed time.Time        // of the last update
+	Err       error            // of the last update
+
+	// Endpoints are all that are known: the listed ones in the list's order,
+	// then the lingering ones.
+	Endpoints []EndpointState
+}
+
+// Snapshot returns the present state. It is the same Snapshot until something
+// changes, and its Picker goes on until the candidates change.
+func (r *Roster) Snapshot() *Snapshot {
+	if !r.statesChanged && !r.sourceChanged {
+		return r.snapshot
+	}
+	next := *r.snapshot
+	if r.statesChanged {
+		r.survey(&next)
+	}
+	next.Source, next.Confirmed, next.Err = r.source, r.confirmed, r.err
+	next.Counts.Skipped = r.skipped
+	r.statesChanged, r.sourceChanged = false, false
+	r.snapshot = &next
+	return r.snapshot
+}
+
+// survey fills in all that depends on the states.
+func (r *Roster) survey(next *Snapshot) {
+	next.Counts = Counts{}
+	next.Endpoints = make([]EndpointState, len(r.slots))
+	var usable, willing, refusing, draining []*Endpoint
+	for i, s := range r.slots {
+		state := s.state()
+		next.Counts.add(state)
+		next.Endpoints[i] = EndpointState{Endpoint: s.current, State: state, Until: s.until()}
+		switch {
+		case state == StateUsable:
+			usable = append(usable, s.current)
+		case state == StateDraining:
+			draining = append(draining, s.current)
+		case state != StateSetAside && state != StateLingering:
+		case s.refused:
+			refusing = append(refusing, s.current)
+		default:
+			willing = append(willing, s.current)
+		}
+	}
+	next.Panic = 2*len(usable) < len(usable)+len(willing)+len(refusing)
+	first := usable
+	if next.Panic {
+		first, willing = append(first, willing...), nil
+	}
+	if len(first) == 0 {
+		first = refusing
+	}
+	tiers := slices.DeleteFunc([][]*Endpoint{first, willing, draining}, func(tier []*Endpoint) bool { return len(tier) == 0 })
+	// The same candidates keep their Picker, for it may remember whose turn it is.
+	if !slices.EqualFunc(tiers, r.tiers, slices.Equal) {
+		r.tiers = tiers
+		next.Picker = r.picker(tiers)
+	}
+}
+
+// picker makes the Picker that asks each tier when those before it are used up.
+func (r *Roster) picker(tiers [][]*Endpoint) Picker {
+	if len(tiers) == 0 {
+		return noPicker{}
+	}
+	p := r.opts.Policy.NewPicker(tiers[0], r.opts.Rand)
+	if len(tiers) > 1 {
+		return inOrder{first: p, second: r.picker(tiers[1:])}
+	}
+	return p
+}

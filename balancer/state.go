@@ -1,0 +1,113 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package balancer
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// A State says whether an instance may be picked. The package documentation
+// tells how an instance enters and leaves each.
+type State uint8
+
+// The states of an instance.
+const (
+	StateUsable      State = iota + 1 // gets calls
+	StateSetAside                     // its connection died or its dial failed
+	StateLingering                    // left the list without a word
+	StateDraining                     // announced that it leaves
+	StateDisabled                     // weight 0
+	StateUnsupported                  // Options.Supported refused it
+)
+
+// String returns the words that errors and tables use.
+func (s State) String() string {
+	switch s {
+	case StateUsable:
+		return "usable"
+	case StateSetAside:
+		return "set aside"
+	case StateLingering:
+		return "lingering"
+	case StateDraining:
+		return "draining"
+	case StateDisabled:
+		return "disabled"
+	case StateUnsupported:
+		return "unsupported"
+	}
+	return "unknown"
+}
+
+// An EndpointState is the state of one instance at the moment of a [Snapshot].
+type EndpointState struct {
+	Endpoint *Endpoint
+	State    State
+
+	// Until is when the state ends by itself: the next probe of what was set
+	// aside, the end of lingering or of draining. Zero for the other states.
+	Until time.Time
+}
+
+// Counts are the numbers of instances by state. Listed is the sum of Usable,
+// SetAside, Draining, Disabled and Unsupported; several entries of one instance
+// count once.
+type Counts struct {
+	Listed, Usable, SetAside, Lingering, Draining, Disabled, Unsupported int
+
+	Skipped int // entries that could not be read as an instance
+}
+
+// String returns the numbers that are not 0, "3 listed: 2 usable, 1 set aside;
+// 1 lingering; 1 skipped".
+func (c Counts) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d listed", c.Listed)
+	sep := ": "
+	for _, part := range []struct {
+		n     int
+		state State
+	}{
+		{c.Usable, StateUsable},
+		{c.SetAside, StateSetAside},
+		{c.Draining, StateDraining},
+		{c.Disabled, StateDisabled},
+		{c.Unsupported, StateUnsupported},
+	} {
+		if part.n > 0 {
+			fmt.Fprintf(&b, "%s%d %s", sep, part.n, part.state)
+			sep = ", "
+		}
+	}
+	if c.Lingering > 0 {
+		fmt.Fprintf(&b, "; %d lingering", c.Lingering)
+	}
+	if c.Skipped > 0 {
+		fmt.Fprintf(&b, "; %d skipped", c.Skipped)
+	}
+	return b.String()
+}
+
+// add counts one instance.
+func (c *Counts) add(s State) {
+	if s != StateLingering {
+		c.Listed++
+	}
+	switch s {
+	case StateUsable:
+		c.Usable++
+	case StateSetAside:
+		c.SetAside++
+	case StateLingering:
+		c.Lingering++
+	case StateDraining:
+		c.Draining++
+	case StateDisabled:
+		c.Disabled++
+	case StateUnsupported:
+		c.Unsupported++
+	}
+}

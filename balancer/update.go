@@ -1,0 +1,137 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package balancer
+
+import (
+	"slices"
+	"time"
+
+	"github.com/rollcall-rpc/rollcall/discovery"
+)
+
+// Update takes a new list. Of several entries of one instance the last counts,
+// which is the youngest in an Update's order. While the source has read nothing
+// yet (SourceNone) its list says nothing, and everybody stays as they are.
+func (r *Roster) Update(now time.Time, u discovery.Update) {
+	r.Tick(now)
+	r.source, r.confirmed, r.err = u.Source, u.Confirmed, u.Err
+	r.sourceChanged = true
+	if u.Source == discovery.SourceNone {
+		return
+	}
+	r.generation++
+	r.skipped = len(u.Skipped)
+	order := make([]*slot, 0, len(u.Instances))
+	for i := len(u.Instances) - 1; i >= 0; i-- {
+		if s := r.list(&u.Instances[i]); s != nil {
+			order = append(order, s)
+		}
+	}
+	slices.Reverse(order)
+	order = r.unlist(now, u.Instances, order)
+	if !slices.Equal(r.slots, order) {
+		r.touch()
+	}
+	r.slots = order
+	r.sweep()
+}
+
+// list notes that an instance is in the list, and returns its slot; nil when
+// the same update held a younger entry of it.
+func (r *Roster) list(in *discovery.Instance) *slot {
+	s := r.byKey[keyOf(in)]
+	if s == nil {
+		s = &slot{key: keyOf(in), name: in.Name, revision: in.Revision}
+		e := &Endpoint{slot: s, load: new(load)}
+		r.byKey[s.key] = s
+		r.enter(s, e, in)
+		e.Owner = r.opts.Attach(e)
+		s.generation, s.listed = r.generation, true
+		return s
+	}
+	if s.generation == r.generation {
+		return nil
+	}
+	if s.isNews(in) {
+		s.absolve()
+		s.name, s.revision = in.Name, in.Revision
+		r.touch()
+	}
+	if !sameInstance(&s.current.Instance, in) {
+		r.enter(s, &Endpoint{Owner: s.current.Owner, slot: s, load: s.current.load}, in)
+	}
+	if !s.listed {
+		s.leaves = time.Time{}
+		r.touch()
+	}
+	s.generation, s.listed = r.generation, true
+	return s
+}
+
+// enter makes e the slot's endpoint, for the entry.
+func (r *Roster) enter(s *slot, e *Endpoint, in *discovery.Instance) {
+	e.Instance = *in
+	s.current = e
+	s.unsupported = !r.opts.Supported(&e.Instance)
+	r.touch()
+}
+
+// unlist deals with those that the list does not hold, and appends to order
+// those that linger.
+func (r *Roster) unlist(now time.Time, list []discovery.Instance, order []*slot) []*slot {
+	taken := r.missing() // by ID and by address: whether another entry has it now
+	if len(taken) == 0 {
+		return order
+	}
+	for i := range list {
+		k := keyOf(&list[i])
+		for _, k := range [2]key{{id: k.id}, k.addr()} {
+			if _, ok := taken[k]; ok {
+				taken[k] = true
+			}
+		}
+	}
+	for _, s := range r.slots {
+		if s.generation == r.generation {
+			continue
+		}
+		superseded := (s.key.id != "" && taken[key{id: s.key.id}]) || taken[s.key.addr()]
+		if superseded || !r.lingers(now, s) {
+			r.forget(s)
+			continue
+		}
+		order = append(order, s)
+	}
+	return order
+}
+
+// missing returns the IDs and the addresses of those that the list does not
+// hold.
+func (r *Roster) missing() map[key]bool {
+	var keys map[key]bool
+	for _, s := range r.slots {
+		if s.generation == r.generation {
+			continue
+		}
+		if keys == nil {
+			keys = make(map[key]bool)
+		}
+		keys[key{id: s.key.id}], keys[s.key.addr()] = false, false
+	}
+	return keys
+}
+
+// lingers makes a slot that is not in the list linger, unless it said that it
+// would leave or was not to be picked anyway.
+func (r *Roster) lingers(now time.Time, s *slot) bool {
+	if !s.listed {
+		return true
+	}
+	if state := s.state(); state != StateUsable && state != StateSetAside || r.opts.LingerFor < 0 {
+		return false
+	}
+	s.listed, s.leaves = false, now.Add(r.opts.LingerFor)
+	r.touch()
+	return true
+}
