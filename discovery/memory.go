@@ -6,6 +6,7 @@ package discovery
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -16,29 +17,29 @@ import (
 // find their servers in a way of their own. The zero value is an empty list.
 type Memory struct {
 	mu        sync.Mutex // guards what follows
-	instances []Instance // never changed in place: watchers share it
-	next      int64
+	instances []Instance // sorted; never changed in place
+	youngest  []Instance // without elder twins; never changed in place: watchers share it
+	next      int64      // the number of the next entry
+	revision  int64      // the greatest so far
 	changed   chan struct{} // closed at the next change
 }
 
 // Register implements [Registrar]. The entry is there when Register returns.
 func (m *Memory) Register(in Instance) (Registration, error) {
-	if in.Host == "" {
-		return nil, fmt.Errorf("discovery: instance: host %q: give a name or an address", in.Host)
-	}
-	if in.Port < 1 || in.Port > 65535 {
-		return nil, fmt.Errorf("discovery: instance: port %d: a port is a number from 1 to 65535", in.Port)
+	if err := in.Check(); err != nil {
+		return nil, fmt.Errorf("discovery: register: %w", err)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	in.Revision = m.next + 1
 	in.Name = fmt.Sprintf("server%010d", m.next)
 	m.next++
+	m.revision++
+	in.Revision = m.revision
 	m.replace(append(slices.Clip(m.instances), in))
 	return &memoryRegistration{memory: m, name: in.Name, since: time.Now()}, nil
 }
 
-// Set replaces the whole list.
+// Set replaces the whole list, what was registered included.
 func (m *Memory) Set(instances []Instance) {
 	list := slices.Clone(instances)
 	slices.SortStableFunc(list, func(a, b Instance) int {
@@ -46,12 +47,15 @@ func (m *Memory) Set(instances []Instance) {
 	})
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if len(list) > 0 {
+		m.revision = max(m.revision, list[len(list)-1].Revision)
+	}
 	m.replace(list)
 }
 
 // replace publishes a new list. m.mu is held.
 func (m *Memory) replace(list []Instance) {
-	m.instances = list
+	m.instances, m.youngest = list, youngest(list)
 	if m.changed != nil {
 		close(m.changed)
 		m.changed = nil
@@ -65,7 +69,22 @@ func (m *Memory) read() ([]Instance, <-chan struct{}) {
 	if m.changed == nil {
 		m.changed = make(chan struct{})
 	}
-	return m.instances, m.changed
+	return m.youngest, m.changed
+}
+
+// youngest drops every entry that has a twin behind it: one with the same ID.
+func youngest(list []Instance) []Instance {
+	last := make(map[string]int, len(list))
+	for i := range list {
+		last[list[i].ID] = i
+	}
+	kept := make([]Instance, 0, len(list))
+	for i := range list {
+		if list[i].ID == "" || last[list[i].ID] == i {
+			kept = append(kept, list[i])
+		}
+	}
+	return kept
 }
 
 // Watch implements [Resolver].
@@ -80,6 +99,9 @@ func (m *Memory) Watch(ctx context.Context, deliver func(Update)) error {
 		}
 	}
 }
+
+// errReplaced is why an entry is not there that nobody has deregistered.
+var errReplaced = errors.New("discovery: the list was replaced by Memory.Set")
 
 type memoryRegistration struct {
 	memory *Memory
@@ -105,7 +127,17 @@ func (r *memoryRegistration) Status() RegistrationStatus {
 	if r.gone {
 		return RegistrationStatus{Since: r.since, Err: ErrDeregistered}
 	}
+	if !r.listed() {
+		return RegistrationStatus{Since: r.since, Err: errReplaced}
+	}
 	return RegistrationStatus{Registered: true, Name: r.name, Since: r.since}
+}
+
+// listed tells whether Set has left the entry where it was.
+func (r *memoryRegistration) listed() bool {
+	r.memory.mu.Lock()
+	defer r.memory.mu.Unlock()
+	return slices.ContainsFunc(r.memory.instances, func(in Instance) bool { return in.Name == r.name })
 }
 
 func (r *memoryRegistration) Deregister(context.Context) error {

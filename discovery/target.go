@@ -6,9 +6,9 @@ package discovery
 import (
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
 // The schemes of a target.
@@ -67,6 +67,9 @@ func ParseTarget(s string) (Target, error) {
 		if field, fix := checkHost(host); field != "" {
 			return fail(field, host, fix)
 		}
+		if slices.Contains(t.Hosts, host) {
+			return fail("host", host, "this host is listed twice: write it once")
+		}
 		t.Hosts = append(t.Hosts, host)
 	}
 	if scheme == SchemeStatic {
@@ -92,17 +95,17 @@ func checkHost(s string) (field, fix string) {
 	if err != nil {
 		return "host", "write host:port, and an IPv6 address in brackets"
 	}
-	switch {
-	case host == "":
+	if host == "" {
 		return "host", "write a name or an address before the colon"
-	case strings.ContainsAny(host, " \t\r\n@?#%\\\"") || !utf8.ValidString(host):
-		return "host", "a host is a name or an address, without user, zone or query"
 	}
-	if strings.Contains(host, ":") && net.ParseIP(host) == nil {
-		return "host", "the brackets do not hold an IPv6 address"
+	if fix := checkHostName(host); fix != "" {
+		return "host", fix
 	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return "port", "a port is a number from 1 to 65535"
+	if s[0] == '[' && !strings.Contains(host, ":") {
+		return "host", "brackets hold an IPv6 address, and this is none"
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || port[0] == '0' {
+		return "port", PortFix
 	}
 	return "", ""
 }
