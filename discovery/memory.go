@@ -16,11 +16,11 @@ import (
 // Memory is a registry inside the process, for tests and for programs that
 // find their servers in a way of their own. The zero value is an empty list.
 type Memory struct {
-	mu        sync.Mutex // guards what follows
-	instances []Instance // sorted; never changed in place
-	youngest  []Instance // without elder twins; never changed in place: watchers share it
-	next      int64      // the number of the next entry
-	revision  int64      // the greatest so far
+	mu        sync.Mutex    // guards what follows
+	instances []Instance    // sorted; never changed in place
+	youngest  []Instance    // without elder twins; never changed in place: watchers share it
+	next      int64         // the number of the next entry
+	revision  int64         // the greatest so far
 	changed   chan struct{} // closed at the next change
 }
 

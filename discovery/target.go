@@ -78,7 +78,7 @@ func ParseTarget(s string) (Target, error) {
 		}
 		return t, nil
 	}
-	if len(path) > 1 {
+	if len(path) > 2 {
 		path = strings.TrimSuffix(path, "/")
 	}
 	if fix := checkPath(path); fix != "" {

@@ -26,7 +26,7 @@ func Decode(name string, data []byte) (discovery.Instance, error) {
 		return in, err
 	}
 	d := decoder{keys: keys}
-	in.Host = d.text("host")
+	in.Host = d.host()
 	in.Port = d.port()
 	in.ID = d.text("id")
 	d.value("protocols", &in.Protocols, `write a list of strings, as in ["rollcall/1"]`)
@@ -90,6 +90,15 @@ func (d *decoder) value(key string, p any, fix string) {
 	if err := json.Unmarshal(raw, p); err != nil {
 		d.err = discovery.NewFieldError(key, string(raw[:min(len(raw), 100)]), fix)
 	}
+}
+
+// host reads the host, which must be there.
+func (d *decoder) host() string {
+	host := d.text("host")
+	if host == "" && d.err == nil {
+		d.err = discovery.NewFieldError("host", "", "write a name or an address")
+	}
+	return host
 }
 
 // port reads the port, in either of its forms.
