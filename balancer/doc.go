@@ -60,9 +60,10 @@
 // nobody, the candidates are the members whose last dial failed, and if there
 // are none, the draining instances.
 //
-// A call that has failed on all candidates is given, while there are any, the
-// members set aside or lingering whose last dial did not fail, and then the
-// draining instances; only then nil.
+// A call that has failed on all candidates goes on to the first of these groups
+// that it has not used up: the members set aside or lingering whose last dial
+// did not fail; if no member is usable, those whose last dial failed; the
+// draining instances. Only then there is nobody left to pick.
 //
 // # Concurrency
 //

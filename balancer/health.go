@@ -19,11 +19,14 @@ func (r *Roster) Failed(now time.Time, e *Endpoint, dialed bool) {
 		r.sweep()
 		return
 	}
-	r.touch()
-	s.refused = s.refused || dialed
+	if dialed && !s.refused {
+		s.refused = true
+		r.touch()
+	}
 	if s.aside && !s.probing && now.Before(s.resume) {
 		return // the pause this failure would begin is running
 	}
+	r.touch()
 	if !s.aside && !s.recovered.IsZero() && now.Sub(s.recovered) >= stableAfter {
 		s.strikes = 0
 	}

@@ -69,10 +69,10 @@ func (r *Roster) survey(next *Snapshot) {
 	if next.Panic {
 		first, willing = append(first, willing...), nil
 	}
-	if len(first) == 0 {
-		first = refusing
+	if len(usable) > 0 {
+		refusing = nil // not worth a dial while somebody serves
 	}
-	tiers := slices.DeleteFunc([][]*Endpoint{first, willing, draining}, func(tier []*Endpoint) bool { return len(tier) == 0 })
+	tiers := slices.DeleteFunc([][]*Endpoint{first, willing, refusing, draining}, func(tier []*Endpoint) bool { return len(tier) == 0 })
 	// The same candidates keep their Picker, for it may remember whose turn it is.
 	if !slices.EqualFunc(tiers, r.tiers, slices.Equal) {
 		r.tiers = tiers

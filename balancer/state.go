@@ -48,7 +48,8 @@ type EndpointState struct {
 	State    State
 
 	// Until is when the state ends by itself: the next probe of what was set
-	// aside, the end of lingering or of draining. Zero for the other states.
+	// aside (in the past while that runs), the end of lingering or of draining.
+	// Zero for the other states.
 	Until time.Time
 }
 

@@ -1,0 +1,277 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package balancer
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/rollcall-rpc/rollcall/discovery"
+)
+
+// TestRandomOperations runs random operations and checks after each what must
+// hold whatever happened. A failure prints the seed.
+func TestRandomOperations(t *testing.T) {
+	for seed := range uint64(150) {
+		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
+			f := newFuzzer(seed)
+			for step := range 300 {
+				f.step()
+				if t.Failed() {
+					t.Fatalf("after %d steps: %s", step, f.log)
+				}
+				f.check(t)
+			}
+		})
+	}
+}
+
+// A fuzzer drives a Roster with a pool of instances.
+type fuzzer struct {
+	rnd      *rand.Rand
+	now      time.Time
+	roster   *Roster
+	list     []discovery.Instance
+	revision int64
+	attached map[any]bool // owners not yet detached
+	owners   int
+	misuse   string
+	probing  []*Endpoint
+	seen     []*Endpoint // every endpoint ever, also forgotten ones
+	before   *Snapshot
+	copied   []EndpointState
+	log      string
+}
+
+func newFuzzer(seed uint64) *fuzzer {
+	f := &fuzzer{rnd: rand.New(rand.NewPCG(seed, 1)), now: epoch, attached: make(map[any]bool)}
+	policy := Random
+	if seed%2 == 1 {
+		policy = RoundRobin
+	}
+	f.roster = NewRoster(Options{
+		Policy:    policy,
+		Rand:      f.rnd.Float64,
+		LingerFor: 3 * time.Second,
+		DrainFor:  2 * time.Second,
+		Supported: func(in *discovery.Instance) bool { return len(in.Protocols) == 0 },
+		Attach: func(*Endpoint) any {
+			f.owners++
+			f.attached[f.owners] = true
+			return f.owners
+		},
+		Detach: func(e *Endpoint) {
+			if !f.attached[e.Owner] {
+				f.misuse = fmt.Sprintf("detach of %v, which is not attached", e.Owner)
+			}
+			delete(f.attached, e.Owner)
+		},
+	})
+	return f
+}
+
+// instance makes a new entry of one of a few instances, some without ID.
+func (f *fuzzer) instance() discovery.Instance {
+	f.revision++
+	in := discovery.Instance{
+		Name:     fmt.Sprint("server", f.revision),
+		Host:     fmt.Sprint("host", f.rnd.IntN(8)),
+		Port:     1 + f.rnd.IntN(2),
+		Weight:   []int{0, 1, 100, 100, 100}[f.rnd.IntN(5)],
+		Revision: f.revision,
+	}
+	if f.rnd.IntN(3) > 0 {
+		in.ID = fmt.Sprint("id", in.Host)
+	}
+	if f.rnd.IntN(8) == 0 {
+		in.Protocols = []string{"other"}
+	}
+	return in
+}
+
+// endpoint returns any endpoint, most often a known one, or nil.
+func (f *fuzzer) endpoint() *Endpoint {
+	if len(f.seen) == 0 || f.rnd.IntN(20) == 0 {
+		return nil
+	}
+	if known := f.roster.Snapshot().Endpoints; len(known) > 0 && f.rnd.IntN(4) > 0 {
+		return known[f.rnd.IntN(len(known))].Endpoint
+	}
+	return f.seen[f.rnd.IntN(len(f.seen))]
+}
+
+func (f *fuzzer) step() {
+	f.now = f.now.Add(time.Duration(f.rnd.Int64N(int64(300 * time.Millisecond))))
+	switch op := f.rnd.IntN(10); op {
+	case 0, 1:
+		f.log = "join"
+		f.list = append(slices.Clip(f.list), f.instance())
+		f.send(discovery.SourceLive)
+	case 2:
+		f.log = "leave"
+		if len(f.list) > 0 {
+			i := f.rnd.IntN(len(f.list))
+			f.list = slices.Delete(slices.Clone(f.list), i, i+1)
+		}
+		f.send(discovery.SourceLive)
+	case 3:
+		if f.log = "weight"; len(f.list) > 0 {
+			f.list = slices.Clone(f.list)
+			f.list[f.rnd.IntN(len(f.list))].Weight = f.rnd.IntN(3)
+		}
+		f.send(discovery.SourceStale)
+	case 4:
+		if f.log = "wipe"; f.rnd.IntN(4) == 0 {
+			f.list = nil
+			f.send(discovery.SourceLive)
+		}
+	case 5:
+		e := f.endpoint()
+		f.log = fmt.Sprintf("drain %+v", e)
+		id := ""
+		if e != nil && f.rnd.IntN(2) == 0 {
+			id = e.Instance.ID
+		}
+		f.roster.Draining(f.now, id, e)
+	case 6:
+		e := f.endpoint()
+		f.log = fmt.Sprintf("recover %+v", e)
+		f.roster.Recovered(f.now, e)
+	case 7, 8:
+		e := f.endpoint()
+		f.log = fmt.Sprintf("fail %+v", e)
+		f.roster.Failed(f.now, e, f.rnd.IntN(2) == 0)
+	default:
+		f.log = "tick"
+		for _, e := range f.probing {
+			if f.rnd.IntN(2) == 0 {
+				f.roster.Failed(f.now, e, true)
+			} else {
+				f.roster.Recovered(f.now, e)
+			}
+		}
+		f.roster.Tick(f.now)
+		f.probing = f.roster.Probes(f.now)
+		if due, ok := f.roster.Next(f.now); ok && !due.After(f.now) {
+			f.misuse = fmt.Sprintf("after Tick and Probes the next is due %v ago", f.now.Sub(due))
+		}
+	}
+}
+
+func (f *fuzzer) send(source discovery.Source) {
+	f.roster.Update(f.now, discovery.Update{Instances: f.list, Source: source, Confirmed: f.now})
+}
+
+func (f *fuzzer) check(t *testing.T) {
+	t.Helper()
+	if f.misuse != "" {
+		t.Error(f.misuse)
+	}
+	if f.before != nil && !slices.Equal(f.before.Endpoints, f.copied) {
+		t.Error("an earlier snapshot has changed")
+	}
+	s := f.roster.Snapshot()
+	if again := f.roster.Snapshot(); again != s {
+		t.Error("without a change: got another snapshot")
+	}
+	f.before, f.copied = s, slices.Clone(s.Endpoints)
+	f.checkEndpoints(t, s)
+	checkCounts(t, s)
+	checkPicks(t, s)
+	if t.Failed() {
+		t.Fatalf("after %s: %v", f.log, s.Counts)
+	}
+}
+
+// checkEndpoints checks that exactly the listed and the lingering are known,
+// each with an owner of its own.
+func (f *fuzzer) checkEndpoints(t *testing.T, s *Snapshot) {
+	t.Helper()
+	listed := make(map[key]discovery.Instance)
+	for _, in := range f.list {
+		listed[keyOf(&in)] = in
+	}
+	owners := make(map[any]bool)
+	for _, es := range s.Endpoints {
+		f.seen = append(f.seen, es.Endpoint)
+		owners[es.Endpoint.Owner] = true
+		k := keyOf(&es.Endpoint.Instance)
+		want, ok := listed[k]
+		delete(listed, k)
+		if ok == (es.State == StateLingering) {
+			t.Errorf("%v: got %v, listed: %v", k, es.State, ok)
+		}
+		if ok && !sameInstance(&es.Endpoint.Instance, &want) {
+			t.Errorf("%v: got %v, want %v", k, es.Endpoint.Instance, want)
+		}
+	}
+	if len(listed) > 0 {
+		t.Errorf("listed and not known: %v", listed)
+	}
+	if !maps.Equal(owners, f.attached) || len(owners) != len(s.Endpoints) {
+		t.Errorf("owners of %d endpoints: got %v, want %v", len(s.Endpoints), owners, f.attached)
+	}
+}
+
+func checkCounts(t *testing.T, s *Snapshot) {
+	t.Helper()
+	var want Counts
+	n := make(map[State]int)
+	for _, es := range s.Endpoints {
+		n[es.State]++
+	}
+	want.Usable, want.SetAside, want.Lingering = n[StateUsable], n[StateSetAside], n[StateLingering]
+	want.Draining, want.Disabled, want.Unsupported = n[StateDraining], n[StateDisabled], n[StateUnsupported]
+	want.Listed = len(s.Endpoints) - want.Lingering
+	if s.Counts != want {
+		t.Errorf("counts: got %+v, want %+v", s.Counts, want)
+	}
+	members := want.Usable + want.SetAside + want.Lingering
+	if got, want := s.Panic, 2*want.Usable < members; got != want {
+		t.Errorf("panic: got %v, want %v with %v", got, want, s.Counts)
+	}
+}
+
+// checkPicks lets one call fail on everybody, one after the other.
+func checkPicks(t *testing.T, s *Snapshot) {
+	t.Helper()
+	left := make(map[*Endpoint]State)
+	n := make(map[State]int)
+	for _, es := range s.Endpoints {
+		if es.State != StateDisabled && es.State != StateUnsupported {
+			left[es.Endpoint] = es.State
+			n[es.State]++
+		}
+	}
+	usable := n[StateUsable] > 0
+	var tried []*Endpoint
+	for range len(s.Endpoints) + 1 {
+		e := s.Picker.Pick(PickInfo{Tried: tried})
+		if e == nil {
+			break
+		}
+		state, ok := left[e]
+		switch {
+		case !ok:
+			t.Fatalf("pick %d: got %v, tried before or never to be picked", len(tried), e.Instance)
+		case state == StateDraining && n[StateUsable]+n[StateLingering]+n[StateSetAside] > 0 && !usable:
+			t.Errorf("pick %d: got a draining one, with members left: %v", len(tried), n)
+		case state != StateUsable && n[StateUsable] > 0 && !s.Panic:
+			t.Errorf("pick %d: got one that is %v, with usable ones left: %v", len(tried), state, n)
+		}
+		delete(left, e)
+		n[state]--
+		tried = append(tried, e)
+	}
+	for e, state := range left {
+		// Only those whose dial failed are left out, while somebody serves.
+		if !usable || !e.slot.refused || state == StateDraining || state == StateUsable {
+			t.Errorf("never picked: %v, which is %v", e.Instance, state)
+		}
+	}
+}

@@ -1,0 +1,157 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package balancer
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/rollcall-rpc/rollcall/discovery"
+)
+
+func TestSameInstanceKnowsEveryField(t *testing.T) {
+	// An entry that differs in a field that is not compared would go unnoticed.
+	typ := reflect.TypeFor[discovery.Instance]()
+	for i := range typ.NumField() {
+		var a, b discovery.Instance
+		field := reflect.ValueOf(&b).Elem().Field(i)
+		switch v := field.Addr().Interface().(type) {
+		case *string:
+			*v = "x"
+		case *int:
+			*v = 1
+		case *int64:
+			*v = 1
+		case *[]string:
+			*v = []string{"x"}
+		case *map[string]string:
+			*v = map[string]string{"x": ""}
+		case *time.Time:
+			*v = epoch
+		default:
+			t.Fatalf("field %s: type %v is not known here", typ.Field(i).Name, field.Type())
+		}
+		if sameInstance(&a, &b) {
+			t.Errorf("instances that differ in %s: got the same, want different", typ.Field(i).Name)
+		}
+	}
+}
+
+func TestEndpointSurvivesWhatDoesNotChangeIt(t *testing.T) {
+	r := NewRoster(Options{Attach: func(*Endpoint) any { return "conn" }})
+	list := func(weight int, revision int64) *Endpoint {
+		in := discovery.Instance{ID: "a", Name: "a", Host: "h", Port: 1, Weight: weight, Revision: revision}
+		r.Update(epoch, discovery.Update{Instances: []discovery.Instance{in}, Source: discovery.SourceLive})
+		return r.Snapshot().Endpoints[0].Endpoint
+	}
+	first := list(100, 1)
+	first.Start()
+	if again := list(100, 1); again != first {
+		t.Error("the same entry: got another endpoint")
+	}
+	r.Failed(epoch, first, true)
+	if again := r.Snapshot().Endpoints[0].Endpoint; again != first {
+		t.Error("after a failure: got another endpoint")
+	}
+	second := list(50, 1)
+	if second == first || second.Owner != "conn" || second.InFlight() != 1 || first.Instance.Weight != 100 {
+		t.Errorf("another weight: got %+v, want a new endpoint with the owner and the load", second)
+	}
+	if got := r.Snapshot().Endpoints[0].State; got != StateSetAside {
+		t.Errorf("after another weight: got %v, want %v", got, StateSetAside)
+	}
+	third := list(50, 2)
+	if got := r.Snapshot().Endpoints[0].State; got != StateUsable || third.Owner != "conn" {
+		t.Errorf("a younger entry: got %v with %v, want %v with its owner", got, third.Owner, StateUsable)
+	}
+	// A failure reported for an earlier endpoint means the slot.
+	r.Failed(epoch, first, false)
+	if got := r.Snapshot().Endpoints[0].State; got != StateSetAside {
+		t.Errorf("after a failure of the earlier endpoint: got %v, want %v", got, StateSetAside)
+	}
+}
+
+func TestStrangersAreIgnored(t *testing.T) {
+	r, other := NewRoster(Options{}), NewRoster(Options{})
+	u := discovery.Update{Instances: []discovery.Instance{{Name: "a", Host: "h", Port: 1, Weight: 1}}, Source: discovery.SourceLive}
+	r.Update(epoch, u)
+	other.Update(epoch, u)
+	before := r.Snapshot()
+	for _, e := range []*Endpoint{nil, {}, other.Snapshot().Endpoints[0].Endpoint} {
+		r.Failed(epoch, e, true)
+		r.Recovered(epoch, e)
+		r.Draining(epoch, "", e)
+	}
+	r.Draining(epoch, "unknown", nil)
+	if r.Snapshot() != before {
+		t.Errorf("after reports about strangers: got %v, want no change", r.Snapshot().Counts)
+	}
+}
+
+func TestSnapshotKeepsThePicker(t *testing.T) {
+	r := NewRoster(Options{Policy: RoundRobin, Rand: func() float64 { return 1 }})
+	if got := r.Snapshot().Picker.Pick(PickInfo{}); got != nil {
+		t.Errorf("before any list: got %v, want nil", got)
+	}
+	u := discovery.Update{Source: discovery.SourceLive, Confirmed: epoch}
+	for i := range 4 {
+		u.Instances = append(u.Instances, discovery.Instance{Name: fmt.Sprint(i), Host: fmt.Sprint("h", i), Port: 1, Weight: 1})
+	}
+	r.Update(epoch, u)
+	first := r.Snapshot()
+	u.Confirmed, u.Source, u.Err = epoch.Add(time.Second), discovery.SourceStale, fmt.Errorf("gone")
+	u.Skipped = make([]discovery.Skipped, 2)
+	r.Update(epoch, u)
+	second := r.Snapshot()
+	if second == first || !second.Confirmed.Equal(u.Confirmed) || second.Err != u.Err ||
+		second.Source != u.Source || second.Counts.Skipped != 2 {
+		t.Errorf("after another update: got %+v, want its source, time and error", second)
+	}
+	if second.Picker != first.Picker {
+		t.Error("with the same candidates: got another picker")
+	}
+	r.Failed(epoch, first.Endpoints[0].Endpoint, false)
+	third := r.Snapshot()
+	if third.Picker == first.Picker {
+		t.Error("with other candidates: got the same picker")
+	}
+	r.Failed(epoch, first.Endpoints[0].Endpoint, false)
+	if r.Snapshot() != third {
+		t.Error("after a failure within the pause: got another snapshot")
+	}
+}
+
+func TestNegativeDurations(t *testing.T) {
+	r := NewRoster(Options{LingerFor: -1, DrainFor: -1})
+	r.Update(epoch, discovery.Update{Instances: []discovery.Instance{{Name: "a", Host: "h", Port: 1, Weight: 1}}})
+	r.Draining(epoch, "", r.Snapshot().Endpoints[0].Endpoint)
+	if got, want := r.Snapshot().Counts, (Counts{Listed: 1, Usable: 1}); got != want {
+		t.Errorf("after draining: got %v, want %v", got, want)
+	}
+	r.Update(epoch, discovery.Update{})
+	if got, want := r.Snapshot().Counts, (Counts{}); got != want {
+		t.Errorf("after leaving: got %v, want %v", got, want)
+	}
+}
+
+func TestPauseIsJitteredBelowItsBound(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	r := NewRoster(Options{Rand: rnd.Float64, BackoffMin: time.Second, BackoffMax: 3 * time.Second})
+	for strikes, bound := range []time.Duration{time.Second, 2 * time.Second, 3 * time.Second, 3 * time.Second} {
+		var least, most, sum time.Duration = bound, 0, 0
+		for range 1000 {
+			p := r.pause(strikes)
+			least, most, sum = min(least, p), max(most, p), sum+p
+		}
+		if mean := sum / 1000; least > bound/50 || most >= bound || most < bound*49/50 || (mean-bound/2).Abs() > bound/20 {
+			t.Errorf("pause after %d failures: got %v to %v, mean %v; want it uniform below %v", strikes, least, most, mean, bound)
+		}
+	}
+	if got := r.pause(1 << 30); got > 3*time.Second {
+		t.Errorf("pause after very many failures: got %v, want at most 3s", got)
+	}
+}

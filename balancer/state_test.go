@@ -1,0 +1,57 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package balancer
+
+import (
+	"testing"
+	"time"
+)
+
+func TestCountsString(t *testing.T) {
+	for _, tt := range []struct {
+		counts Counts
+		want   string
+	}{
+		{Counts{}, "0 listed"},
+		{Counts{Listed: 3, Usable: 2, SetAside: 1}, "3 listed: 2 usable, 1 set aside"},
+		{Counts{Lingering: 3, Skipped: 1}, "0 listed; 3 lingering; 1 skipped"},
+		{
+			Counts{Listed: 15, Usable: 1, SetAside: 2, Lingering: 6, Draining: 3, Disabled: 4, Unsupported: 5, Skipped: 7},
+			"15 listed: 1 usable, 2 set aside, 3 draining, 4 disabled, 5 unsupported; 6 lingering; 7 skipped",
+		},
+	} {
+		if got := tt.counts.String(); got != tt.want {
+			t.Errorf("%+v: got %q, want %q", tt.counts, got, tt.want)
+		}
+	}
+	if got := State(0).String(); got != "unknown" {
+		t.Errorf("the zero state: got %q, want unknown", got)
+	}
+}
+
+func TestLoad(t *testing.T) {
+	e := &Endpoint{load: new(load)}
+	e.Start()
+	e.Start()
+	e.Finish(80*time.Millisecond, true)
+	if got := e.Latency(); got != 80*time.Millisecond {
+		t.Errorf("latency of one call: got %v, want 80ms", got)
+	}
+	e.Finish(160*time.Millisecond, true)
+	if got := e.Latency(); got != 90*time.Millisecond {
+		t.Errorf("latency of 80 ms and 160 ms: got %v, want 90ms", got)
+	}
+	e.Start()
+	e.Finish(time.Hour, false)
+	e.Start()
+	if got := e.Latency(); got != 90*time.Millisecond || e.InFlight() != 1 {
+		t.Errorf("after a failure: got %v and %d in flight, want 90ms and 1", got, e.InFlight())
+	}
+	var alone Endpoint // made by hand, as in the test of a policy
+	alone.Start()
+	alone.Finish(time.Second, true)
+	if alone.InFlight() != 0 || alone.Latency() != 0 {
+		t.Errorf("without a roster: got %d, %v, want nothing", alone.InFlight(), alone.Latency())
+	}
+}
