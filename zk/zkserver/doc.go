@@ -26,7 +26,8 @@
 // # Concurrency
 //
 // The methods of [Server] may be called from any goroutine. Lock order:
-// Server.mu; Server.pub; outbox.mu; watchTable.mu. None is held during I/O.
+// Server.life, Server.mu, Server.pub, outbox.mu, watchTable.mu; queue.mu is
+// always the last. None is held while anything may block for long.
 //
 // # Caveats
 //

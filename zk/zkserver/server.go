@@ -27,6 +27,7 @@ type Server struct {
 	secret  [32]byte // of the session passwords
 	started time.Time
 	stats   stats
+	stalled atomic.Int64 // ns for which the sessions' time stood still
 
 	// pub is held in full while a version is published and its events and
 	// replies are queued, and shared by readers on connections that may have
@@ -37,13 +38,15 @@ type Server struct {
 	watches watchTable
 	queue   queue
 
+	life      sync.Mutex // held while the owner is started and stopped
+	stopOwner func()     // guarded by life
+
 	mu          sync.Mutex // guards what follows
 	closed      bool
 	serves      map[*serve]struct{}
-	stopOwner   func()
 	sessions    map[int64]*session
 	lastSession int64
-	conns       map[*conn]struct{}
+	conns       map[*conn]*serve
 	hosts       map[string]int // connections per remote address
 	pending     int            // connections without a session
 }
@@ -60,7 +63,7 @@ func New(opts Options) (*Server, error) {
 		started:  opts.Clock.Now(),
 		serves:   map[*serve]struct{}{},
 		sessions: map[int64]*session{},
-		conns:    map[*conn]struct{}{},
+		conns:    map[*conn]*serve{},
 		hosts:    map[string]int{},
 	}
 	_, _ = rand.Read(s.secret[:]) // never fails
@@ -157,6 +160,8 @@ func isTemporary(err error) bool {
 
 // begin notes sv and starts the owner with the first one.
 func (s *Server) begin(sv *serve) bool {
+	s.life.Lock()
+	defer s.life.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -171,16 +176,15 @@ func (s *Server) begin(sv *serve) bool {
 
 // end forgets sv and stops the owner with the last one.
 func (s *Server) end(sv *serve) {
+	s.life.Lock()
+	defer s.life.Unlock()
 	s.mu.Lock()
 	delete(s.serves, sv)
-	var stop func()
-	if len(s.serves) == 0 {
-		stop = s.stopOwner
-	}
-	if stop != nil {
-		stop()
-	}
+	last := len(s.serves) == 0
 	s.mu.Unlock()
+	if last {
+		s.stopOwner()
+	}
 	close(sv.done)
 }
 

@@ -57,6 +57,7 @@ type Batch struct {
 	changes []Change
 	txns    []Txn
 	scratch []byte
+	last    *Tree // the newest snapshot
 }
 
 // Begin starts the next version of t.
@@ -73,8 +74,11 @@ func (b *Batch) Txns() []Txn { return b.txns }
 // Commit returns the new version: the tree that the batch began with if nothing
 // changed.
 func (b *Batch) Commit() *Tree {
-	if b.zxid == b.base.zxid {
+	switch {
+	case b.zxid == b.base.zxid:
 		return b.base
+	case b.last != nil && b.zxid == b.last.zxid:
+		return b.last
 	}
 	return b.snapshot()
 }
@@ -82,7 +86,10 @@ func (b *Batch) Commit() *Tree {
 // Snapshot returns the version as it is now; the batch can go on.
 func (b *Batch) Snapshot() *Tree {
 	t := b.Commit()
-	b.step()
+	if t != b.base && t != b.last {
+		b.last = t
+		b.step()
+	}
 	return t
 }
 

@@ -1,0 +1,357 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package zkserver
+
+import (
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rollcall-rpc/rollcall/zk/jute"
+	"github.com/rollcall-rpc/rollcall/zk/zkserver/tree"
+)
+
+// maxReadsBehind is how many reads of one connection may travel behind its
+// writes at a time. The owner cannot wait for a client that does not take
+// their replies; its own reader can.
+const maxReadsBehind = 16
+
+// A conn is one connection. Its reader goroutine runs serve and owns what is not
+// marked otherwise.
+type conn struct {
+	srv     *Server
+	nc      net.Conn
+	host    string
+	in      frameReader
+	out     outbox
+	session *session
+	who     atomic.Pointer[[]tree.Identity] // replaced by the reader
+
+	burst    []item  // requests for the owner, in order, not handed over yet
+	bytes    int     // of the burst
+	behind   int     // reads in the burst or with the owner since it was idle last
+	watching bool    // it may have watches
+	closing  bool    // the burst holds the end of the session
+	rd       reading // the request at work; here, for it would be allocated each time
+	readAt   int64   // session time of the last read
+	inline   int64   // requests answered since the last read
+	received int64   // requests since the last read
+
+	// The connection's half of the watch table, see watchTable.
+	data, child map[string]*watch
+
+	// Of the owner.
+	told  uint64 // the last round of the watch table that told it something
+	round uint64 // the last batch that sent it something
+
+	recv atomic.Int64 // requests
+}
+
+// admit serves a new connection on goroutines of its own, or closes it if there
+// are too many.
+func (s *Server) admit(sv *serve, nc net.Conn) {
+	c := &conn{srv: s, nc: nc, host: hostOf(nc.RemoteAddr()), data: map[string]*watch{}, child: map[string]*watch{}}
+	c.out.init(nc)
+	c.in = newFrameReader(nc, maxHandshake)
+	c.who.Store(&[]tree.Identity{{Scheme: tree.SchemeIP, ID: c.host}})
+	s.mu.Lock()
+	full := s.pending >= s.opts.MaxPendingConnections || s.hosts[c.host] >= s.opts.MaxConnectionsPerHost
+	if full || sv.stopping {
+		s.mu.Unlock()
+		_ = nc.Close()
+		if full {
+			s.stats.rejected.Add(1)
+			s.opts.Logger.Warn("too many connections, closing one", slog.Any("remote", nc.RemoteAddr()))
+		}
+		return
+	}
+	s.conns[c] = sv
+	s.hosts[c.host]++
+	s.pending++
+	sv.conns.Add(1)
+	s.mu.Unlock()
+	go func() {
+		defer sv.conns.Done()
+		c.serve()
+	}()
+}
+
+// cutAll closes the connections of a Serve; no more are added.
+func (s *Server) cutAll(sv *serve) {
+	s.mu.Lock()
+	sv.stopping = true
+	var conns []*conn
+	for c, owner := range s.conns {
+		if owner == sv {
+			conns = append(conns, c)
+		}
+	}
+	s.mu.Unlock()
+	for _, c := range conns {
+		c.out.kill()
+	}
+}
+
+func hostOf(addr net.Addr) string {
+	if addr == nil {
+		return ""
+	}
+	if ap, err := netip.ParseAddrPort(addr.String()); err == nil {
+		return ap.Addr().Unmap().WithZone("").String()
+	}
+	return addr.String()
+}
+
+func (c *conn) identities() []tree.Identity { return *c.who.Load() }
+
+// serve runs the connection until it ends.
+func (c *conn) serve() {
+	var writer sync.WaitGroup
+	writer.Go(c.out.write)
+	known := c.handshake()
+	c.srv.mu.Lock()
+	c.srv.pending--
+	c.srv.mu.Unlock()
+	if known {
+		c.requests()
+		c.settle()
+		c.out.awaitIdle()
+	}
+	c.hangUp()
+	c.leave()
+	writer.Wait()
+}
+
+// leave takes the connection out of everything that knows it.
+func (c *conn) leave() {
+	s := c.srv
+	s.pub.RLock()
+	s.watches.forget(c)
+	s.pub.RUnlock()
+	if c.session != nil {
+		c.session.conn.CompareAndSwap(c, nil)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c)
+	if s.hosts[c.host]--; s.hosts[c.host] == 0 {
+		delete(s.hosts, c.host)
+	}
+}
+
+const (
+	// lingerTime and lingerBytes bound how long the rest of a client's input is
+	// read away after the last reply. Closing with input unread would reset the
+	// connection, and the client could lose that reply.
+	lingerTime  = 500 * time.Millisecond
+	lingerBytes = 256 << 10
+)
+
+// hangUp sends what waits and closes the connection.
+func (c *conn) hangUp() {
+	_ = c.nc.SetWriteDeadline(time.Now().Add(lingerTime))
+	c.out.flush()
+	c.out.await(func() bool { return len(c.out.buf) == 0 && !c.out.writing })
+	if tc, ok := c.nc.(interface{ CloseWrite() error }); ok && tc.CloseWrite() == nil {
+		_ = c.nc.SetReadDeadline(time.Now().Add(lingerTime))
+		_, _ = io.CopyN(io.Discard, c.nc, lingerBytes)
+	}
+	c.out.kill()
+}
+
+// requests reads and answers requests until the connection ends.
+func (c *conn) requests() {
+	c.rd.conn = c
+	c.readAt = c.srv.sessionNow()
+	for {
+		ok := c.drain()
+		c.submit()
+		c.out.flush()
+		c.srv.stats.answered(c.inline, c.srv.sessionNow()-c.readAt)
+		c.srv.stats.received.Add(c.received)
+		c.recv.Add(c.received)
+		c.inline, c.received = 0, 0
+		if !ok || c.closing {
+			return
+		}
+		c.out.await(func() bool { return len(c.out.buf) <= softOut && c.out.pending < maxPending })
+		if c.in.fill() != nil {
+			return
+		}
+		c.readAt = c.srv.sessionNow()
+		c.session.touched.Store(c.readAt)
+	}
+}
+
+// drain handles the requests that have arrived, and reports whether the
+// connection goes on.
+func (c *conn) drain() bool {
+	for {
+		payload, ok, err := c.in.next()
+		if err != nil {
+			c.srv.opts.Logger.Debug("closing a connection", slog.Any("remote", c.nc.RemoteAddr()), slog.Any("error", err))
+			return false
+		}
+		if !ok {
+			return true
+		}
+		if len(payload) < jute.RequestHeaderSize || !c.request(payload) {
+			return false
+		}
+	}
+}
+
+// request handles one request, and reports whether the connection goes on.
+func (c *conn) request(payload []byte) bool {
+	c.received++
+	c.rd.d = jute.NewDecoder(payload)
+	var rh jute.RequestHeader
+	rh.Decode(&c.rd.d)
+	h := handlerOf(rh.Op)
+	switch {
+	case h == nil:
+		return c.refuse(rh.Xid)
+	case h.local != nil:
+		return h.local(c, rh.Xid)
+	case h.read != nil:
+		c.read(h, rh.Xid)
+		return true
+	}
+	c.write(h, rh, len(payload))
+	return true
+}
+
+// write sends a write to the owner, or answers that it cannot be decoded.
+func (c *conn) write(h *handler, rh jute.RequestHeader, size int) {
+	it := c.enqueue(h, rh.Xid)
+	it.req.Op, it.req.Who = rh.Op, c.identities()
+	if err := h.write(&c.rd.d, &it.req); err != 0 {
+		*it = item{}
+		c.burst = c.burst[:len(c.burst)-1]
+		c.settle()
+		c.answer(rh.Xid, c.srv.version.Load().Zxid(), err)
+		return
+	}
+	c.bytes += size
+	c.closing = c.closing || rh.Op == jute.OpCloseSession
+}
+
+// enqueue adds an item to the burst and returns it to be completed.
+func (c *conn) enqueue(h *handler, xid int32) *item {
+	if len(c.burst) >= maxPending {
+		c.settle()
+	}
+	c.burst = append(c.burst, item{conn: c, handler: h, xid: xid, readAt: c.readAt})
+	it := &c.burst[len(c.burst)-1]
+	it.req.Session = c.session.id
+	return it
+}
+
+// read answers a read at once, if no request of this connection is on its way to
+// the owner, or sends it after them.
+func (c *conn) read(h *handler, xid int32) {
+	c.watching = c.watching || h.watches || h.flag && wantsWatch(c.rd.d)
+	if len(c.burst) == 0 && !h.ordered && c.readNow(h, xid) {
+		return
+	}
+	if c.behind >= maxReadsBehind {
+		c.settle()
+		if !h.ordered && c.readNow(h, xid) {
+			return
+		}
+	}
+	c.behind++
+	it := c.enqueue(h, xid)
+	it.body = cloneBuffer(c.rd.d.Rest())
+	c.bytes += len(it.body)
+}
+
+// readNow answers a read from the published version, unless requests of this
+// connection are with the owner.
+func (c *conn) readNow(h *handler, xid int32) bool {
+	c.lock()
+	if c.out.pending > 0 {
+		c.unlock()
+		return false
+	}
+	c.behind = 0
+	c.rd.view = c.srv.version.Load()
+	full := false
+	if c.out.open() {
+		c.out.buf = appendRead(c.out.buf, h, xid, &c.rd)
+		full = len(c.out.buf) > softOut
+	}
+	c.unlock()
+	c.inline++
+	if full {
+		c.out.awaitRoom()
+	}
+	return true
+}
+
+// wantsWatch reads the flag behind the path of a read.
+func wantsWatch(d jute.Decoder) bool {
+	d.Buffer()
+	return d.Bool()
+}
+
+// lock takes the outbox, and before it a share of pub if the connection may have
+// watches: then nothing is published between reading a version and queueing
+// what was read.
+func (c *conn) lock() {
+	if c.watching {
+		c.srv.pub.RLock()
+	}
+	c.out.mu.Lock()
+}
+
+func (c *conn) unlock() {
+	c.out.mu.Unlock()
+	if c.watching {
+		c.srv.pub.RUnlock()
+	}
+}
+
+// submit hands the burst to the owner.
+func (c *conn) submit() {
+	if len(c.burst) == 0 {
+		return
+	}
+	n := len(c.burst)
+	c.out.add(n)
+	if !c.srv.queue.push(c.burst, c.bytes) {
+		c.out.add(-n)
+	}
+	clear(c.burst)
+	c.burst, c.bytes = c.burst[:0], 0
+}
+
+// settle waits until everything that was asked before is answered.
+func (c *conn) settle() {
+	c.submit()
+	c.out.awaitIdle()
+	c.behind = 0
+}
+
+// answer queues a reply without a body, in the order of the requests if settle
+// was called before.
+func (c *conn) answer(xid int32, zxid int64, err jute.ErrCode) {
+	c.out.mu.Lock()
+	if c.out.open() {
+		c.out.buf = appendReply(c.out.buf, xid, zxid, err)
+	}
+	c.out.mu.Unlock()
+	c.inline++
+}
+
+// refuse answers what is not an operation, and ends the connection.
+func (c *conn) refuse(xid int32) bool {
+	c.settle()
+	c.answer(xid, -1, jute.ErrUnimplemented)
+	return false
+}

@@ -1,0 +1,122 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package zkserver
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/rollcall-rpc/rollcall/zk/jute"
+	"github.com/rollcall-rpc/rollcall/zk/zkserver/tree"
+)
+
+// maxHandshake bounds the first frame, which holds 45 bytes and a password.
+// Connections cost little memory before they have shown who they are.
+const maxHandshake = 1024
+
+// openHandler is for the item that begins a session.
+var openHandler = handler{}
+
+// handshake reads the first frame and gives the connection a session, or serves
+// a four-letter word. It reports whether requests follow.
+func (c *conn) handshake() bool {
+	// The deadline is the network's own: a turned clock does not cut handshakes.
+	_ = c.nc.SetReadDeadline(time.Now().Add(c.srv.opts.HandshakeTimeout))
+	c.in.max = min(maxHandshake, c.srv.opts.MaxPacketBytes)
+	payload, ok := c.first()
+	if !ok {
+		return false
+	}
+	var r jute.ConnectRequest
+	d := jute.NewDecoder(payload)
+	r.Decode(&d)
+	if d.Err() != nil {
+		c.srv.opts.Logger.Debug("handshake refused", slog.Any("remote", c.nc.RemoteAddr()), slog.Any("error", d.Err()))
+		return false
+	}
+	if last := c.srv.version.Load().Zxid(); r.LastZxidSeen > last {
+		c.srv.opts.Logger.Warn("client has seen a later state than this server has: was the data wiped or replaced by an older one? closing its connection",
+			slog.Any("remote", c.nc.RemoteAddr()), slog.Int64("client_zxid", r.LastZxidSeen), slog.Int64("zxid", last))
+		c.srv.stats.ahead.Add(1)
+		return false
+	}
+	if !c.join(&r) {
+		return false
+	}
+	_ = c.nc.SetReadDeadline(time.Time{})
+	c.in.max = c.srv.opts.MaxPacketBytes
+	return true
+}
+
+// first reads until the first frame is there.
+func (c *conn) first() (payload []byte, ok bool) {
+	for {
+		if word, ok := c.in.peek(lengthSize); ok && c.srv.isWord(string(word)) {
+			c.serveWord(string(word))
+			return nil, false
+		}
+		payload, ok, err := c.in.next()
+		if ok || err != nil {
+			return payload, ok
+		}
+		if c.in.fill() != nil {
+			return nil, false
+		}
+	}
+}
+
+// join opens a session or attaches the connection to the one it asks for, and
+// answers.
+func (c *conn) join(r *jute.ConnectRequest) bool {
+	s := c.srv
+	s.stats.received.Add(1)
+	timeout := s.negotiate(r.TimeoutMillis)
+	reply := &connectReply{jute.ConnectResponse{
+		TimeoutMillis: int32(timeout.Milliseconds()), //nolint:gosec // bounded by validate
+		HasReadOnly:   r.HasReadOnly,
+	}}
+	opening := r.SessionID == 0
+	if opening {
+		c.session = s.newSession(c, timeout)
+	} else {
+		c.session = s.attach(c, r, timeout)
+	}
+	if c.session == nil {
+		reply.TimeoutMillis = 0
+		reply.Password = make([]byte, jute.PasswordSize)
+		c.sendConnectReply(reply)
+		return false
+	}
+	password := s.password(c.session.id)
+	reply.SessionID, reply.Password = c.session.id, password[:]
+	if !opening {
+		c.sendConnectReply(reply)
+		return true
+	}
+	done := make(chan bool, 1)
+	c.out.add(1)
+	it := item{
+		conn: c, handler: &openHandler, reply: reply, done: done, readAt: s.sessionNow(),
+		req: tree.Request{Op: tree.OpOpenSession, Session: c.session.id, Version: reply.TimeoutMillis},
+	}
+	if !s.queue.pushUrgent(it) {
+		c.out.mu.Lock()
+		c.out.answered()
+		c.out.mu.Unlock()
+		return false
+	}
+	<-done
+	return true
+}
+
+func (c *conn) sendConnectReply(r *connectReply) {
+	c.out.mu.Lock()
+	if c.out.open() {
+		c.out.buf = appendConnectReply(c.out.buf, r)
+	}
+	c.out.mu.Unlock()
+	c.out.flush()
+}
+
+func appendConnectReply(b []byte, r *connectReply) []byte { return jute.AppendFrame(b, r.Append) }

@@ -1,0 +1,63 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package zkserver
+
+import (
+	"crypto/sha1" //nolint:gosec // the protocol's digest
+	"crypto/subtle"
+	"encoding/base64"
+	"slices"
+	"strings"
+
+	"github.com/rollcall-rpc/rollcall/zk/jute"
+	"github.com/rollcall-rpc/rollcall/zk/zkserver/tree"
+)
+
+var authHandler = handler{local: authenticate}
+
+// authenticate adds identities to the connection: they count for the requests
+// behind it. A failure ends the connection, and leaves the session.
+func authenticate(c *conn, xid int32) bool {
+	var r jute.AuthRequest
+	r.Decode(&c.rd.d)
+	c.settle()
+	if c.rd.d.Err() != nil {
+		c.answer(xid, 0, jute.ErrMarshalling)
+		return true
+	}
+	switch r.Scheme {
+	case tree.SchemeDigest:
+		id := Digest(r.Auth)
+		c.identify(tree.Identity{Scheme: tree.SchemeDigest, ID: id})
+		if super := c.srv.opts.SuperDigest; super != "" && subtle.ConstantTimeCompare([]byte(id), []byte(super)) == 1 {
+			c.identify(tree.Identity{Scheme: tree.SchemeSuper})
+		}
+	case tree.SchemeIP: // the address is known from the start
+	default:
+		c.answer(xid, 0, jute.ErrAuthFailed)
+		return false
+	}
+	c.answer(xid, 0, jute.ErrOk)
+	return true
+}
+
+// Digest returns the digest identity of "user:password":
+// user:base64(sha1(user:password)), as in an ACL entry and in
+// [Options.SuperDigest]. Source: DigestAuthenticationProvider.generateDigest.
+func Digest(userPassword []byte) string {
+	user, _, _ := strings.Cut(string(userPassword), ":")
+	sum := sha1.Sum(userPassword) //nolint:gosec // the protocol's digest
+	return user + ":" + base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// identify adds an identity to the connection. The list is replaced, not
+// changed: requests on their way keep the one they came with.
+func (c *conn) identify(id tree.Identity) {
+	who := c.identities()
+	if slices.Contains(who, id) {
+		return
+	}
+	who = append(slices.Clone(who), id)
+	c.who.Store(&who)
+}

@@ -1,0 +1,80 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package zkserver
+
+import (
+	"github.com/rollcall-rpc/rollcall/zk/jute"
+)
+
+var setWatchesHandler = handler{read: readSetWatches, watches: true}
+
+func readSetWatches(rd *reading, b []byte) ([]byte, jute.ErrCode) {
+	var r jute.SetWatchesRequest
+	r.Decode(&rd.d)
+	if rd.d.Err() != nil {
+		return b, jute.ErrMarshalling
+	}
+	return rd.setWatches(b, &r), jute.ErrOk
+}
+
+// catchUp is the zxid in the header of an event that happened at an unknown
+// time.
+const catchUp = -1
+
+// setWatches leaves one-shot watches again after a reconnection, and puts the
+// events of those that would have fired meanwhile in front of the reply that b
+// ends with.
+func (rd *reading) setWatches(b []byte, r *jute.SetWatchesRequest) []byte {
+	const size = lengthSize + jute.ReplyHeaderSize
+	header := [size]byte(b[len(b)-size:])
+	b = b[:len(b)-size]
+	event := func(t jute.EventType, path string) { b = appendEvent(b, t, path, catchUp) }
+	for _, path := range r.Data {
+		switch n := rd.view.Get(path); {
+		case n == nil:
+			event(jute.EventNodeDeleted, path)
+		case n.Mzxid() > r.RelativeZxid:
+			event(jute.EventNodeDataChanged, path)
+		default:
+			rd.conn.watchData(path, oneShot)
+		}
+	}
+	for _, path := range r.Exist {
+		if rd.view.Get(path) != nil {
+			event(jute.EventNodeCreated, path)
+		} else {
+			rd.conn.watchData(path, oneShot)
+		}
+	}
+	for _, path := range r.Child {
+		switch n := rd.view.Get(path); {
+		case n == nil:
+			event(jute.EventNodeDeleted, path)
+		case n.Pzxid() > r.RelativeZxid:
+			event(jute.EventNodeChildrenChanged, path)
+		default:
+			rd.conn.watchChildren(path, oneShot)
+		}
+	}
+	rd.start = len(b)
+	return append(b, header[:]...)
+}
+
+var setWatches2Handler = handler{read: readSetWatches2, watches: true}
+
+func readSetWatches2(rd *reading, b []byte) ([]byte, jute.ErrCode) {
+	var r jute.SetWatches2Request
+	r.Decode(&rd.d)
+	if rd.d.Err() != nil {
+		return b, jute.ErrMarshalling
+	}
+	b = rd.setWatches(b, &r.SetWatchesRequest)
+	for _, path := range r.Persistent {
+		rd.conn.watchPersistent(path)
+	}
+	for _, path := range r.PersistentRecursive {
+		rd.conn.watchData(path, recursive)
+	}
+	return b, jute.ErrOk
+}

@@ -1,0 +1,168 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package zkserver
+
+import (
+	"net"
+	"sync"
+)
+
+const (
+	// softOut is how many bytes may wait to be sent before the connection's
+	// requests are left unread.
+	softOut = 256 << 10
+	// hardOut is how many bytes may wait before one more message closes the
+	// connection. Its session lives on, and its client asks for its watches
+	// again elsewhere.
+	hardOut = 16 << 20
+	// keepOut is the greatest buffer that is kept for reuse.
+	keepOut = 256 << 10
+)
+
+// An outbox is the one queue of everything that is sent on a connection. Replies
+// and notifications are encoded straight into it, in the order in which the
+// client shall see them.
+type outbox struct {
+	nc   net.Conn
+	wake chan struct{} // tells the writer that there is something to write
+
+	mu      sync.Mutex // guards what follows
+	changed sync.Cond  // something below has become less, or dead
+	buf     []byte     // waits to be sent
+	spare   []byte
+	writing bool // somebody is writing; he takes what is added meanwhile
+	dead    bool // nothing is sent any more
+	pending int  // requests with the owner, whose replies are still to come
+}
+
+func (o *outbox) init(nc net.Conn) {
+	o.nc = nc
+	o.wake = make(chan struct{}, 1)
+	o.changed.L = &o.mu
+}
+
+// open makes ready for appending one message to buf: it returns false if the
+// connection is dead, or has just died of too much that waits. Called with mu
+// held.
+func (o *outbox) open() bool {
+	if !o.dead && len(o.buf) > hardOut {
+		o.die()
+	}
+	return !o.dead
+}
+
+// die gives up what waits and closes the connection. Called with mu held.
+func (o *outbox) die() {
+	if o.dead {
+		return
+	}
+	o.dead = true
+	o.buf = nil
+	_ = o.nc.Close()
+	o.changed.Broadcast()
+	o.kickLocked()
+}
+
+func (o *outbox) kill() {
+	o.mu.Lock()
+	o.die()
+	o.mu.Unlock()
+}
+
+// flush writes what waits, unless somebody is writing already. It blocks while
+// the client does not read.
+func (o *outbox) flush() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.writing {
+		return
+	}
+	o.writing = true
+	for len(o.buf) > 0 && !o.dead {
+		out := o.buf
+		o.buf, o.spare = o.spare[:0], nil
+		o.mu.Unlock()
+		_, err := o.nc.Write(out)
+		o.mu.Lock()
+		if err != nil {
+			o.die()
+		}
+		if cap(out) <= keepOut {
+			o.spare = out[:0]
+		}
+		o.changed.Broadcast()
+	}
+	o.writing = false
+	o.changed.Broadcast()
+}
+
+// kick has the writer flush, if there is something and nobody does.
+func (o *outbox) kick() {
+	o.mu.Lock()
+	if len(o.buf) > 0 && !o.writing {
+		o.kickLocked()
+	}
+	o.mu.Unlock()
+}
+
+func (o *outbox) kickLocked() {
+	select {
+	case o.wake <- struct{}{}:
+	default:
+	}
+}
+
+// write flushes whenever it is woken, until the outbox is dead.
+func (o *outbox) write() {
+	for range o.wake {
+		o.flush()
+		o.mu.Lock()
+		dead := o.dead
+		o.mu.Unlock()
+		if dead {
+			return
+		}
+	}
+}
+
+// await waits until cond holds or the connection is dead; cond is called with mu
+// held and becomes true through pending, buf or writing.
+func (o *outbox) await(cond func() bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for !cond() && !o.dead {
+		o.changed.Wait()
+	}
+}
+
+// awaitRoom waits until the client has taken most of what waits.
+func (o *outbox) awaitRoom() {
+	o.flush()
+	o.await(func() bool { return len(o.buf) <= softOut })
+}
+
+// awaitIdle waits until the owner has answered everything, even if nobody will
+// see the answers.
+func (o *outbox) awaitIdle() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for o.pending > 0 {
+		o.changed.Wait()
+	}
+}
+
+// add notes n requests that go to the owner.
+func (o *outbox) add(n int) {
+	o.mu.Lock()
+	o.pending += n
+	o.mu.Unlock()
+}
+
+// answered notes that the owner is done with a request. Called with mu held.
+func (o *outbox) answered() {
+	o.pending--
+	if o.pending == 0 || o.pending == maxPending-1 {
+		o.changed.Broadcast()
+	}
+}

@@ -1,0 +1,174 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package zkserver
+
+import (
+	"time"
+
+	"github.com/rollcall-rpc/rollcall/zk/jute"
+	"github.com/rollcall-rpc/rollcall/zk/zkserver/tree"
+)
+
+// An owner is the goroutine that changes the tree.
+type owner struct {
+	s       *Server
+	touched []*conn // were sent something by the batch at work
+	round   uint64  // of the batch at work
+	rd      reading // the read at work; here, for it would be allocated each time
+}
+
+// startOwner starts the owner and gives every session its full timeout. Called
+// with life and mu held.
+func (s *Server) startOwner() {
+	now := s.sessionNow()
+	for _, sess := range s.sessions {
+		sess.touched.Store(now)
+	}
+	s.queue.start()
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	o := &owner{s: s}
+	go func() {
+		defer close(stopped)
+		o.run(stop)
+	}()
+	s.stopOwner = func() {
+		close(stop)
+		<-stopped
+	}
+}
+
+// run works until stop is closed, and then through what has been pushed.
+func (o *owner) run(stop <-chan struct{}) {
+	clock, tick := o.s.opts.Clock, o.s.opts.TickTime
+	var spare []item
+	last, next := clock.Now(), clock.After(tick)
+	for {
+		select {
+		case <-o.s.queue.wake:
+			items := o.s.queue.take(spare)
+			o.work(items)
+			clear(items)
+			spare = items
+		case <-next:
+			now := clock.Now()
+			o.s.forgive(now.Sub(last))
+			o.work(o.s.overdue())
+			last, next = now, clock.After(tick)
+		case <-stop:
+			o.work(o.s.queue.stop())
+			return
+		}
+	}
+}
+
+// forgive stops the sessions' time for as long as the process did: after a
+// pause their requests may wait unread, and shall be read before anybody is
+// taken for dead. elapsed is the time since the last tick.
+func (s *Server) forgive(elapsed time.Duration) {
+	if late := elapsed - s.opts.TickTime; late > s.opts.TickTime/2 {
+		s.stalled.Add(int64(late))
+	}
+}
+
+// work carries out a batch: apply, commit, publish, tell.
+func (o *owner) work(items []item) {
+	if len(items) == 0 {
+		return
+	}
+	s := o.s
+	batch := s.version.Load().Begin()
+	now := s.opts.Clock.Now().UnixMilli()
+	for i := range items {
+		s.apply(batch, &items[i], now)
+	}
+	next := batch.Commit()
+	s.commit(batch.Txns())
+	o.publish(next, items)
+}
+
+// apply carries out a request on the version in the making, or notes what a read
+// shall see.
+func (s *Server) apply(b *tree.Batch, it *item, now int64) {
+	if it.handler != nil && it.handler.read != nil {
+		it.view = b.Snapshot()
+		return
+	}
+	it.out = b.Do(&it.req, b.Zxid()+1, now)
+	if it.req.Op == jute.OpCloseSession && it.out.Err == 0 {
+		s.dropSession(it.req.Session)
+	}
+}
+
+// commit makes transactions durable before anybody sees their outcome. The tree
+// lives in memory: there is nothing that could be lost later.
+func (s *Server) commit([]tree.Txn) {}
+
+// publish makes a version the one that everybody reads, and sends the events and
+// replies of its batch in order.
+func (o *owner) publish(next *tree.Tree, items []item) {
+	s := o.s
+	o.round++
+	now := s.sessionNow()
+	s.pub.Lock()
+	s.version.Store(next)
+	for i := range items {
+		it := &items[i]
+		for j := range it.out.Events {
+			s.watches.fire(&it.out.Events[j], it.out.Zxid, o)
+		}
+		o.answer(it, now)
+	}
+	s.pub.Unlock()
+	for _, c := range o.touched {
+		c.out.kick()
+	}
+	o.rd = reading{}
+	clear(o.touched)
+	o.touched = o.touched[:0]
+	for i := range items {
+		if items[i].done != nil {
+			items[i].done <- items[i].out.Err == 0
+		}
+	}
+}
+
+// touch notes that a connection has something to send.
+func (o *owner) touch(c *conn) {
+	if c.round != o.round {
+		c.round = o.round
+		o.touched = append(o.touched, c)
+	}
+}
+
+// answer queues the reply of a request. Called with pub held in full.
+func (o *owner) answer(it *item, now int64) {
+	c := it.conn
+	if c == nil {
+		if it.who != nil && it.out.Err == 0 {
+			it.who.disconnect()
+		}
+		return
+	}
+	o.touch(c)
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	c.out.answered()
+	if !c.out.open() {
+		return
+	}
+	switch {
+	case it.reply != nil:
+		c.out.buf = appendConnectReply(c.out.buf, it.reply)
+	case it.view != nil:
+		if _, ok := it.view.Session(it.req.Session); !ok {
+			c.out.buf = appendReply(c.out.buf, it.xid, it.view.Zxid(), jute.ErrSessionExpired)
+			break
+		}
+		o.rd = reading{conn: c, view: it.view, d: jute.NewDecoder(it.body)}
+		c.out.buf = appendRead(c.out.buf, it.handler, it.xid, &o.rd)
+	default:
+		c.out.buf = appendWritten(c.out.buf, it.handler, it.xid, &it.out)
+	}
+	o.s.stats.answered(1, now-it.readAt)
+}

@@ -1,0 +1,115 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package zkserver
+
+import (
+	"sync"
+
+	"github.com/rollcall-rpc/rollcall/zk/jute"
+	"github.com/rollcall-rpc/rollcall/zk/zkserver/tree"
+)
+
+const (
+	// maxQueued is how many bytes of requests may wait for the owner; more are
+	// left unread.
+	maxQueued = 64 << 20
+	// maxPending is how many requests of one connection may wait for the owner.
+	maxPending = 1000
+)
+
+// An item is one request on its way through the owner.
+type item struct {
+	conn    *conn // nil: the server's own
+	handler *handler
+	xid     int32
+	readAt  int64 // session time at which it was read
+	req     tree.Request
+	body    []byte        // of a read: what stands behind the header
+	view    *tree.Tree    // of a read: the version at its place in the order
+	out     tree.Outcome  // of a write
+	who     *session      // opening or expiring
+	reply   *connectReply // opening: what is sent
+	done    chan<- bool   // opening and expiring: told whether it happened
+}
+
+// A queue takes the requests of all connections to the owner.
+type queue struct {
+	wake chan struct{}
+
+	mu    sync.Mutex // guards what follows
+	room  sync.Cond
+	items []item
+	bytes int
+	open  bool // an owner is at work
+}
+
+func (q *queue) init() {
+	q.wake = make(chan struct{}, 1)
+	q.room.L = &q.mu
+}
+
+// push adds requests, waiting for room. It returns false, and adds nothing, if
+// there is no owner.
+func (q *queue) push(items []item, bytes int) bool {
+	q.mu.Lock()
+	for q.open && q.bytes > maxQueued {
+		q.room.Wait()
+	}
+	return q.put(items, bytes)
+}
+
+// pushUrgent is push without waiting for room, for the server's own requests.
+func (q *queue) pushUrgent(it item) bool {
+	q.mu.Lock()
+	return q.put([]item{it}, 0)
+}
+
+// put adds requests and releases mu.
+func (q *queue) put(items []item, bytes int) bool {
+	open := q.open
+	first := len(q.items) == 0
+	if open {
+		q.items = append(q.items, items...)
+		q.bytes += bytes
+	}
+	q.mu.Unlock()
+	if open && first {
+		select {
+		case q.wake <- struct{}{}:
+		default:
+		}
+	}
+	return open
+}
+
+// take returns everything that waits and keeps spare, which is clear, for what
+// comes.
+func (q *queue) take(spare []item) []item {
+	q.mu.Lock()
+	items := q.items
+	q.items, q.bytes = spare[:0], 0
+	q.room.Broadcast()
+	q.mu.Unlock()
+	return items
+}
+
+func (q *queue) start() {
+	q.mu.Lock()
+	q.open = true
+	q.mu.Unlock()
+}
+
+// stop ends pushing and returns what was pushed before.
+func (q *queue) stop() []item {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.open = false
+	items := q.items
+	q.items, q.bytes = nil, 0
+	q.room.Broadcast()
+	return items
+}
+
+// A connectReply is what a handshake is answered with.
+type connectReply struct{ jute.ConnectResponse }

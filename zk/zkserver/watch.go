@@ -1,0 +1,240 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package zkserver
+
+import (
+	"strings"
+	"sync"
+
+	"github.com/rollcall-rpc/rollcall/zk/jute"
+	"github.com/rollcall-rpc/rollcall/zk/zkserver/tree"
+)
+
+// A watchMode says how a watch fires. One path can have several modes for one
+// connection: they stand side by side, and an event is told once.
+type watchMode uint8
+
+const (
+	oneShot    watchMode = 1 << iota // once
+	persistent                       // until it is removed
+	recursive                        // until it is removed, and for all nodes below
+)
+
+// A watch is one connection's interest in one path.
+type watch struct {
+	conn  *conn
+	path  string
+	mode  watchMode
+	index int // in its list
+}
+
+// A watchIndex finds the watches of all connections by path.
+type watchIndex map[string][]*watch
+
+// A watchTable holds the watches: those on nodes themselves ("data") and those
+// on lists of children ("child"). Watches belong to connections, and so does
+// the other half of each index, conn.data and conn.child.
+//
+// Firing needs pub in full. Everything else needs pub shared and mu; a
+// connection's own maps are touched by its reader, with pub shared, and by the
+// owner, with pub in full.
+type watchTable struct {
+	mu         sync.Mutex // guards what follows among holders of pub shared
+	data       watchIndex
+	child      watchIndex
+	recursives int // watches with the recursive mode
+	round      uint64
+	frame      []byte
+}
+
+func (t *watchTable) init() { t.data, t.child = watchIndex{}, watchIndex{} }
+
+// set adds a mode to a connection's watch on a path, in the global index and in
+// the connection's own.
+func (t *watchTable) set(index watchIndex, own map[string]*watch, c *conn, path string, mode watchMode) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	w := own[path]
+	if w == nil {
+		list := index[path]
+		w = &watch{conn: c, path: path, index: len(list)}
+		index[path] = append(list, w)
+		own[path] = w
+	}
+	if mode&^w.mode&recursive != 0 {
+		t.recursives++
+	}
+	w.mode |= mode
+}
+
+// unset takes modes away from a watch and reports whether it had one of them. A
+// watch without modes is gone.
+func (t *watchTable) unset(index watchIndex, own map[string]*watch, w *watch, mode watchMode) bool {
+	if w == nil || w.mode&mode == 0 {
+		return false
+	}
+	if w.mode&mode&recursive != 0 {
+		t.recursives--
+	}
+	w.mode &^= mode
+	if w.mode != 0 {
+		return true
+	}
+	delete(own, w.path)
+	list := index[w.path]
+	last := len(list) - 1
+	if last == 0 {
+		delete(index, w.path)
+		return true
+	}
+	list[w.index] = list[last]
+	list[w.index].index = w.index
+	list[last] = nil
+	index[w.path] = list[:last]
+	return true
+}
+
+const everyMode = oneShot | persistent | recursive
+
+// forget removes all watches of a connection.
+func (t *watchTable) forget(c *conn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, w := range c.data {
+		t.unset(t.data, c.data, w, everyMode)
+	}
+	for _, w := range c.child {
+		t.unset(t.child, c.child, w, everyMode)
+	}
+}
+
+// count returns the number of watched paths on nodes themselves and of watches on
+// them. Called with pub shared.
+func (t *watchTable) count() (paths, watches int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, list := range t.data {
+		watches += len(list)
+	}
+	return len(t.data), watches
+}
+
+// fire tells every connection that watches for the event, once each. Called by
+// the owner with pub held in full.
+func (t *watchTable) fire(e *tree.Event, zxid int64, o *owner) {
+	if len(t.data) == 0 && len(t.child) == 0 {
+		return
+	}
+	n := notice{event: e, zxid: zxid, table: t, owner: o}
+	t.frame = t.frame[:0]
+	t.round++
+	if e.Type == jute.EventNodeChildrenChanged {
+		n.list(t.child, false)
+		return
+	}
+	n.list(t.data, true)
+	if t.recursives > 0 {
+		n.ancestors()
+	}
+	if e.Type == jute.EventNodeDeleted {
+		n.list(t.child, false)
+	}
+}
+
+// A notice is one event on its way to connections.
+type notice struct {
+	event *tree.Event
+	zxid  int64
+	table *watchTable
+	owner *owner
+}
+
+// list tells the watches on the event's path, and removes one-shot ones. It goes
+// backwards, for removing puts the last watch in the place of the removed one.
+func (n *notice) list(index watchIndex, data bool) {
+	list := index[n.event.Path]
+	for i := len(list) - 1; i >= 0; i-- {
+		w := list[i]
+		n.tell(w.conn)
+		if w.mode&oneShot != 0 {
+			own := w.conn.child
+			if data {
+				own = w.conn.data
+			}
+			n.table.unset(index, own, w, oneShot)
+		}
+	}
+}
+
+// ancestors tells the recursive watches above the event's path.
+func (n *notice) ancestors() {
+	path := n.event.Path
+	for path != tree.Root {
+		i := strings.LastIndexByte(path, '/')
+		path = path[:max(i, 1)]
+		for _, w := range n.table.data[path] {
+			if w.mode&recursive != 0 {
+				n.tell(w.conn)
+			}
+		}
+	}
+}
+
+// tell queues the notification for a connection that has not had it yet and may
+// read the node.
+func (n *notice) tell(c *conn) {
+	t := n.table
+	if c.told == t.round {
+		return
+	}
+	c.told = t.round
+	if !tree.Allowed(n.event.ACL, jute.PermRead, c.identities()) {
+		return
+	}
+	if len(t.frame) == 0 {
+		t.frame = appendEvent(t.frame, n.event.Type, n.event.Path, n.zxid)
+	}
+	n.owner.touch(c)
+	c.out.mu.Lock()
+	if c.out.open() {
+		c.out.buf = append(c.out.buf, t.frame...)
+	}
+	c.out.mu.Unlock()
+}
+
+// appendEvent appends the frame of a notification.
+func appendEvent(b []byte, t jute.EventType, path string, zxid int64) []byte {
+	start := len(b)
+	b = beginReply(b, jute.XidNotification, zxid)
+	e := jute.WatcherEvent{Type: t, State: jute.StateSyncConnected, Path: path}
+	return endReply(e.Append(b), start, jute.ErrOk)
+}
+
+// watchData leaves a watch on a node itself. Like its siblings it is called from
+// a read that holds pub.
+func (c *conn) watchData(path string, mode watchMode) {
+	c.srv.watches.set(c.srv.watches.data, c.data, c, path, mode)
+}
+
+// watchChildren leaves a watch on a list of children.
+func (c *conn) watchChildren(path string, mode watchMode) {
+	c.srv.watches.set(c.srv.watches.child, c.child, c, path, mode)
+}
+
+// watchPersistent leaves a persistent watch on a node and its list of children.
+func (c *conn) watchPersistent(path string) {
+	c.watchData(path, persistent)
+	c.watchChildren(path, persistent)
+}
+
+// unwatch removes modes of the watches on a path and reports whether there was
+// one.
+func (c *conn) unwatch(path string, data, child watchMode) bool {
+	t := &c.srv.watches
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	hadData := t.unset(t.data, c.data, c.data[path], data)
+	hadChild := t.unset(t.child, c.child, c.child[path], child)
+	return hadData || hadChild
+}
