@@ -99,23 +99,57 @@ func TestRoundRobinIsEven(t *testing.T) {
 }
 
 func TestWeightedRoundRobinSpreads(t *testing.T) {
-	// In any 60 picks in a row an endpoint of half the weight gets 30, or nearly:
-	// a burst would be a queue at one server.
-	p := RoundRobin.NewPicker(weighted(5, 1, 1, 1, 1, 1), seeded(3))
-	var window []bool
-	for i := range 10_000 {
-		window = append(window, p.Pick(PickInfo{}).Instance.Weight == 5)
-		if len(window) < 60 {
-			continue
-		}
-		n := 0
-		for _, heavy := range window[i-59:] {
-			if heavy {
-				n++
+	// A burst would be a queue at one server, or at those of one kind.
+	for name, tt := range map[string]struct {
+		weights []int
+		of      int // the weight that is counted
+		window  int // among so many picks in a row
+		margin  int
+	}{
+		"heavy": {append(repeat(1, 5), 5), 5, 20, 2},
+		"light": {append(repeat(1, 20), 10, 10, 10, 10), 1, 30, 3},
+		"split": {append(repeat(1, 30), 10), 10, 12, 1},
+	} {
+		share, total := 0, 0
+		for _, w := range tt.weights {
+			if total += w; w == tt.of {
+				share += w
 			}
 		}
-		if n < 26 || n > 34 {
-			t.Fatalf("picks %d to %d: got %d of the heavy endpoint, want 30 ± 4", i-59, i, n)
+		want := tt.window * share / total
+		p := RoundRobin.NewPicker(weighted(tt.weights...), seeded(3))
+		var hits []bool
+		n, least, most := 0, tt.window, 0
+		for i := range 10_000 {
+			hits = append(hits, p.Pick(PickInfo{}).Instance.Weight == tt.of)
+			if hits[i] {
+				n++
+			}
+			if i >= tt.window && hits[i-tt.window] {
+				n--
+			}
+			if i >= tt.window {
+				least, most = min(least, n), max(most, n)
+			}
+		}
+		if least < want-tt.margin || most > want+tt.margin {
+			t.Errorf("%s: got %d to %d in %d picks in a row, want %d ± %d", name, least, most, tt.window, want, tt.margin)
+		}
+	}
+}
+
+func TestStrideIsBounded(t *testing.T) {
+	for name, weights := range mixes {
+		total := 0
+		for _, w := range weights {
+			total += w
+		}
+		p := newStride(weighted(weights...))
+		if got, most := len(p.ring), len(weights)*3/2+1; got > most {
+			t.Errorf("%s: got %d stops, want at most %d", name, got, most)
+		}
+		if got, most := float64(p.top)/65536, 2*float64(total)/float64(len(weights)); got > most {
+			t.Errorf("%s: the heaviest stop weighs %v, want at most %v", name, got, most)
 		}
 	}
 }

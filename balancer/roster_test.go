@@ -114,12 +114,12 @@ func TestSnapshotKeepsThePicker(t *testing.T) {
 	if second.Picker != first.Picker {
 		t.Error("with the same candidates: got another picker")
 	}
-	r.Failed(epoch, first.Endpoints[0].Endpoint, false)
+	r.Failed(epoch, first.Endpoints[0].Endpoint, true)
 	third := r.Snapshot()
 	if third.Picker == first.Picker {
 		t.Error("with other candidates: got the same picker")
 	}
-	r.Failed(epoch, first.Endpoints[0].Endpoint, false)
+	r.Failed(epoch, first.Endpoints[0].Endpoint, true)
 	if r.Snapshot() != third {
 		t.Error("after a failure within the pause: got another snapshot")
 	}

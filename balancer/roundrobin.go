@@ -5,6 +5,7 @@ package balancer
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"sync/atomic"
 )
@@ -25,8 +26,8 @@ func (roundRobin) NewPicker(candidates []*Endpoint, rnd func() float64) Picker {
 		return p
 	}
 	p := newStride(candidates)
-	// Anywhere in the first 2^16 rounds, so that the skips differ as well.
-	p.sequence.Store(uint64(index(start, len(p.ring)<<16)))
+	// Anywhere in many rounds, so that the skips differ as well.
+	p.sequence.Store(uint64(index(start, math.MaxInt32)))
 	return p
 }
 
@@ -50,14 +51,17 @@ func (p *uniformRing) Pick(info PickInfo) *Endpoint {
 }
 
 // stride is the static stride scheduler of gRFC A58: the sequence number walks
-// around the ring, and in each round a stop is skipped as often as its weight
-// is below the greatest. Unlike there, weights are not clamped: an endpoint much
-// heavier than the mean has several stops that share its weight, so that a pick
-// skips few stops whatever the weights are.
+// around the ring, and a stop of half the greatest weight is skipped every other
+// round. Two things differ. Weights are not clamped: an endpoint much heavier
+// than the mean has several stops that share its weight, so that a pick skips
+// few stops whatever the weights are. And the stops' phases are shifted against
+// each other by the golden ratio, not by a half, so that light stops do not come
+// in bursts.
 type stride struct {
 	list     []*Endpoint
 	ring     []stop
 	top      uint64 // the greatest weight of a stop
+	shift    uint64 // between the phases of a stop and the next
 	sequence atomic.Uint64
 }
 
@@ -71,9 +75,9 @@ type stop struct {
 // endpoints (plus one), none heavier than twice the mean weight, and those of
 // one endpoint are spread evenly.
 func newStride(list []*Endpoint) *stride {
-	var total int
+	n, total := int64(len(list)), int64(0)
 	for _, e := range list {
-		total += weightOf(e)
+		total += int64(weightOf(e))
 	}
 	type placed struct {
 		stop
@@ -81,10 +85,10 @@ func newStride(list []*Endpoint) *stride {
 	}
 	stops := make([]placed, 0, len(list)+len(list)/2+1)
 	for i, e := range list {
-		w := weightOf(e)
+		w := int64(weightOf(e))
 		// ceil(w / (2 × mean)), in whole numbers.
-		parts := max(1, (w*len(list)+2*total-1)/(2*total))
-		own := (float64(i) + 0.5) / float64(len(list))
+		parts := max(1, (w*n+2*total-1)/(2*total))
+		own := (float64(i) + 0.5) / float64(n)
 		for k := range parts {
 			at := (float64(k) + own) / float64(parts)
 			stops = append(stops, placed{stop{e, uint64(w) << 16 / uint64(parts)}, at})
@@ -96,6 +100,7 @@ func newStride(list []*Endpoint) *stride {
 		p.ring[i] = stops[i].stop
 		p.top = max(p.top, stops[i].weight)
 	}
+	p.shift = uint64(float64(p.top) * (math.Phi - 1))
 	return p
 }
 
@@ -108,9 +113,7 @@ func (p *stride) next() int {
 		sequence := p.sequence.Add(1) - 1
 		i, round := sequence%n, sequence/n
 		w := p.ring[i].weight
-		// A58 shifts the stops against each other by half a weight, so that
-		// light ones do not fire in the same round.
-		if (w*round+i*(p.top/2))%p.top >= p.top-w {
+		if (w*round+i*p.shift)%p.top >= p.top-w {
 			return int(i)
 		}
 	}

@@ -165,12 +165,14 @@ func parseInstance(t *testing.T, arg string) discovery.Instance {
 	t.Helper()
 	host, rest, _ := strings.Cut(strings.TrimSuffix(arg, ")"), "(")
 	in := discovery.Instance{ID: host, Host: host, Port: 1, Weight: 100, Revision: 1}
-	for _, option := range strings.Split(rest, ",") {
+	for option := range strings.SplitSeq(rest, ",") {
 		name, value, _ := strings.Cut(option, "=")
 		switch name {
 		case "":
 		case "id":
 			in.ID = value
+		case "name":
+			in.Name = value
 		case "host":
 			in.Host = value
 		case "weight":
@@ -183,7 +185,9 @@ func parseInstance(t *testing.T, arg string) discovery.Instance {
 			t.Fatalf("instance %q: the option %q is not known", arg, name)
 		}
 	}
-	in.Name = fmt.Sprintf("%s-%d", host, in.Revision)
+	if in.Name == "" {
+		in.Name = fmt.Sprintf("%s-%d", host, in.Revision)
+	}
 	return in
 }
 

@@ -108,22 +108,18 @@ func (s *slot) probeable() bool {
 }
 
 // isNews reports whether the entry shows that the instance lives: it is younger
-// than all seen, or another one than that which left. Where the source has no
-// order, coming back is enough.
+// than all seen, or comes after the entry that left and is not that one. Where
+// the source has no order, another name or coming back is enough.
 func (s *slot) isNews(in *discovery.Instance) bool {
-	switch {
-	case in.Revision > s.revision:
+	if in.Revision == s.revision && in.Name != s.name {
 		return true
-	case !s.listed:
-		return in.Revision == 0 || in.Revision != s.revision || in.Name != s.name
-	default:
-		return in.Revision == s.revision && in.Name != s.name
 	}
+	return in.Revision > s.revision || (!s.listed && (in.Revision == 0 || in.Revision != s.revision))
 }
 
 // absolve forgets what was held against the instance.
 func (s *slot) absolve() {
-	s.drained, s.resume, s.recovered = time.Time{}, time.Time{}, time.Time{}
+	s.drained = time.Time{}
 	s.aside, s.refused, s.probing = false, false, false
 	s.strikes = 0
 }

@@ -62,7 +62,6 @@ func (r *Roster) list(in *discovery.Instance) *slot {
 		r.enter(s, &Endpoint{Owner: s.current.Owner, slot: s, load: s.current.load}, in)
 	}
 	if !s.listed {
-		s.leaves = time.Time{}
 		r.touch()
 	}
 	s.generation, s.listed = r.generation, true
