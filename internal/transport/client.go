@@ -6,7 +6,11 @@ package transport
 import (
 	"context"
 	"net"
+	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/rollcall-rpc/rollcall/frame"
 )
 
 // A ClientConn is the client's end of a connection. All methods may be called
@@ -14,40 +18,185 @@ import (
 type ClientConn struct {
 	conn net.Conn
 	opts ClientOptions
+	in   inbox
+	out  outbox
+
+	wg     sync.WaitGroup // reader and monitor
+	shaken chan struct{}  // closed when the server's preface has come
+	done   chan struct{}  // closed when the connection is dead
+	dead   chan struct{}  // closed after OnClose as well
+	kick   chan struct{}  // capacity 1: wakes the monitor
+
+	partials map[uint64]*partial // the reader's: replies with pieces to come
+	draining atomic.Bool
+
+	// What follows is guarded by out.mu.
+	calls     pending
+	greeted   bool              // the server's preface has come
+	peer      frame.Settings    // what the server receives, without zeros
+	maxCalls  int               // the lower of both sides' limits
+	lastServe uint64            // the last id that the server may still serve
+	goAway    error             // the last GOAWAY
+	refused   bool              // the server's preface refused us: nothing was executed
+	sleeping  bool              // the monitor waits for a kick
+	pings     map[uint64]func() // what to do with a PONG
+	pingID    uint64
 }
 
-// NewClientConn takes over conn, sends the preface and starts the goroutines of
-// the connection, which [ClientConn.Close] ends.
+// NewClientConn takes over conn, sends the preface, together with a request
+// that comes at once, and starts the goroutines of the connection, which
+// [ClientConn.Close] ends.
 func NewClientConn(conn net.Conn, opts ClientOptions) *ClientConn {
-	return &ClientConn{conn: conn, opts: opts.withDefaults()}
+	c := &ClientConn{
+		conn: conn, opts: opts.withDefaults(),
+		shaken: make(chan struct{}), done: make(chan struct{}), dead: make(chan struct{}), kick: make(chan struct{}, 1),
+		partials:  make(map[uint64]*partial),
+		peer:      frame.Settings{}.WithDefaults(),
+		lastServe: frame.LastStreamAll,
+		sleeping:  opts.KeepaliveInterval >= 0,
+		pings:     make(map[uint64]func()),
+	}
+	c.maxCalls = min(c.opts.MaxStreams, int(c.peer.MaxStreams))
+	c.in = inbox{conn: conn, maxFrame: c.opts.MaxFrameBytes}
+	c.out.init(conn, c.opts.QueueBytes, c.writeFailed, nil)
+	c.out.commit(frame.AppendPreface(c.out.reserve(frame.MaxPrefaceBytes),
+		frame.Preface{InstanceID: c.opts.InstanceID, Settings: c.opts.settings()}))
+	c.wg.Go(c.read)
+	if c.opts.KeepaliveInterval > 0 {
+		c.wg.Go(c.monitor)
+	}
+	return c
 }
 
 // Handshake waits for the server's preface. It returns nil once it has come,
 // the connection's cause of death, or the context's error.
-func (c *ClientConn) Handshake(ctx context.Context) error { return ctx.Err() }
-
-// Call sends a request and waits for the answer. It need not wait for
-// [ClientConn.Handshake]. Its error is a [*RemoteError] or a [*CallError].
-func (c *ClientConn) Call(ctx context.Context, req *Request) (Reply, error) {
-	return Reply{}, ctx.Err()
+func (c *ClientConn) Handshake(ctx context.Context) error {
+	select {
+	case <-c.shaken:
+		return nil
+	default:
+	}
+	select {
+	case <-c.shaken:
+		return nil
+	case <-c.done:
+		return c.Err()
+	case <-ctx.Done():
+		return contextError(ctx)
+	}
 }
 
-// Ping measures a round trip to the server's reader.
-func (c *ClientConn) Ping(ctx context.Context) (time.Duration, error) { return 0, ctx.Err() }
+// Ping measures a round trip to the server's reader. It returns the
+// connection's cause of death or the context's error.
+func (c *ClientConn) Ping(ctx context.Context) (time.Duration, error) {
+	pong := make(chan struct{})
+	c.out.mu.Lock()
+	if err := c.out.waitRoom(ctx); err != nil {
+		c.out.mu.Unlock()
+		return 0, err
+	}
+	c.pingID++
+	id := c.pingID
+	c.pings[id] = func() { close(pong) }
+	start := time.Now()
+	c.appendPing(id)
+	c.unlockAndFlush()
+	var err error
+	select {
+	case <-pong:
+		return time.Since(start), nil
+	case <-c.done:
+		err = c.Err()
+	case <-ctx.Done():
+		err = contextError(ctx)
+	}
+	c.out.mu.Lock()
+	delete(c.pings, id)
+	c.out.mu.Unlock()
+	return 0, err
+}
 
 // InFlight returns the number of calls that wait for their answer.
-func (c *ClientConn) InFlight() int { return 0 }
+func (c *ClientConn) InFlight() int {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	return c.calls.count
+}
 
 // Draining reports whether the server has sent a GOAWAY.
-func (c *ClientConn) Draining() bool { return false }
+func (c *ClientConn) Draining() bool { return c.draining.Load() }
 
 // Done is closed when the connection is dead.
-func (c *ClientConn) Done() <-chan struct{} { return nil }
+func (c *ClientConn) Done() <-chan struct{} { return c.done }
 
 // Err returns what the connection died of; nil while it lives.
-func (c *ClientConn) Err() error { return nil }
+func (c *ClientConn) Err() error {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	return c.out.err
+}
 
 // Close ends the connection; calls in flight fail with [ErrClosed]. It returns
 // after all goroutines of the connection have ended. It must not be called from
 // OnGoAway or OnClose.
-func (c *ClientConn) Close() error { return c.conn.Close() }
+func (c *ClientConn) Close() error {
+	c.die(ErrClosed)
+	<-c.dead
+	c.wg.Wait()
+	c.out.wg.Wait()
+	return nil
+}
+
+// die ends the connection with its cause; the first wins.
+func (c *ClientConn) die(cause error) {
+	c.out.mu.Lock()
+	if c.out.err != nil {
+		c.out.mu.Unlock()
+		return
+	}
+	calls := c.calls.takeAbove(0)
+	for _, cl := range calls {
+		cl.err = c.failure(cl, cause)
+	}
+	c.out.kill(cause)
+	c.out.mu.Unlock()
+
+	_ = c.conn.Close()
+	for _, cl := range calls {
+		cl.finish(Reply{}, cl.err)
+	}
+	close(c.done)
+	if c.opts.OnClose != nil {
+		c.opts.OnClose(cause)
+	}
+	close(c.dead)
+}
+
+func (c *ClientConn) writeFailed(err error) { c.die(ioError("write", err)) }
+
+// failure is the error of a call that was taken from the table because of
+// cause. out.mu is held, and the connection lived until now.
+func (c *ClientConn) failure(cl *call, cause error) error {
+	e := &CallError{Executed: frame.ExecutedMaybe, Phase: PhaseWait, Err: cause}
+	switch {
+	case cl.start >= c.out.sent:
+		e.Executed, e.Phase = frame.ExecutedNo, PhaseQueue
+	case !c.greeted:
+		e.Phase = PhaseHandshake
+	case !cl.complete:
+		e.Phase = PhaseWrite
+	}
+	if c.refused || cl.id > c.lastServe {
+		e.Executed = frame.ExecutedNo
+	}
+	return e
+}
+
+// unlockAndFlush releases out.mu and flushes if nobody does.
+func (c *ClientConn) unlockAndFlush() {
+	flush, yield := c.out.begin(), c.calls.count > 1
+	c.out.mu.Unlock()
+	if flush {
+		c.out.flush(yield, false)
+	}
+}

@@ -5,4 +5,7 @@
 
 package transport
 
+// raceEnabled says that the race detector is on.
+const raceEnabled = false
+
 func poison([]byte) {}

@@ -5,6 +5,9 @@
 
 package transport
 
+// raceEnabled says that the race detector is on.
+const raceEnabled = true
+
 // poison overwrites a released buffer, so that a use after release is seen.
 func poison(b []byte) {
 	for i := range b {

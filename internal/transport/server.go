@@ -5,45 +5,251 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"net"
+	"sync"
+	"time"
 
 	"github.com/rollcall-rpc/rollcall/frame"
+)
+
+const (
+	// partingTime bounds what a dying connection still waits for: that its last
+	// frames are written, and that the client has read them.
+	partingTime = 250 * time.Millisecond
+	// partingBytes bounds what is read and thrown away meanwhile.
+	partingBytes = 1 << 20
 )
 
 // A ServerConn is the server's end of a connection. All methods may be called
 // from any goroutine; Serve once.
 type ServerConn struct {
-	conn net.Conn
-	opts ServerOptions
+	conn    net.Conn
+	opts    ServerOptions
+	workers *Workers
+	in      inbox
+	out     outbox
+
+	ctx     context.Context // the parent of the handlers'; set by Serve
+	cancel  context.CancelCauseFunc
+	running sync.WaitGroup // requests submitted to the workers
+	drained chan struct{}
+	dead    chan struct{}
+
+	// What follows is guarded by out.mu.
+	requests   requestTable
+	inFlight   int            // submitted and not yet answered
+	lastSeen   uint64         // the last id of a REQUEST
+	lastHanded uint64         // the greatest id submitted
+	peer       frame.Settings // what the client receives, without zeros
+	greeted    bool           // our preface is in the outbox
+	goAway     *frame.GoAway  // to be sent behind the preface
+	refusing   bool
+	closing    bool  // nothing more is handed to handlers
+	ending     error // why, if it was our decision
+	isDrained  bool
 }
 
 // NewServerConn takes over conn. It starts nothing: Serve does.
 func NewServerConn(conn net.Conn, opts ServerOptions) *ServerConn {
-	return &ServerConn{conn: conn, opts: opts.withDefaults()}
+	s := &ServerConn{
+		conn: conn, opts: opts.withDefaults(),
+		drained: make(chan struct{}), dead: make(chan struct{}),
+		peer: frame.Settings{}.WithDefaults(),
+	}
+	if s.opts.Handler == nil {
+		s.opts.Handler = unimplemented
+	}
+	s.in = inbox{conn: conn, maxFrame: s.opts.MaxFrameBytes}
+	s.out.init(conn, s.opts.QueueBytes, func(err error) { s.die(ioError("write", err)) }, s.checkDrained)
+	s.ctx, s.cancel = context.WithCancelCause(context.Background())
+	return s
+}
+
+func unimplemented(context.Context, *ServerRequest) (Reply, error) {
+	return Reply{}, &RemoteError{Code: frame.CodeUnimplemented, Executed: frame.ExecutedNo, Message: "the server has no handler"}
 }
 
 // Serve reads requests in the caller's goroutine. It returns when the
 // connection has ended and every handler has returned: nil if the client ended
 // it, [ErrClosed] after Close, the context's cause if ctx ended, else the cause
 // of death. Values of ctx are visible to handlers.
-func (s *ServerConn) Serve(ctx context.Context) error { return ctx.Err() }
+func (s *ServerConn) Serve(ctx context.Context) error {
+	base, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	stop := context.AfterFunc(s.ctx, func() { cancel(context.Cause(s.ctx)) })
+	defer stop()
+	closed := make(chan struct{})
+	stopClose := context.AfterFunc(ctx, func() {
+		defer close(closed)
+		s.shut(context.Cause(ctx))
+	})
+	s.workers = s.opts.Workers
+	if s.workers == nil {
+		s.workers = NewWorkers()
+		defer s.workers.Close()
+	}
+
+	err := s.greet()
+	if err == nil {
+		err = s.read(base)
+	}
+	s.part(err)
+	<-s.dead
+	if !stopClose() {
+		<-closed
+	}
+	s.running.Wait()
+	s.out.wg.Wait()
+	if err := s.err(); !errors.Is(err, ErrPeerClosed) {
+		return err
+	}
+	return nil
+}
 
 // GoAway announces that the client should go elsewhere; requests are still
 // served. It does not wait for the peer.
-func (s *ServerConn) GoAway(reason frame.GoAwayReason, text string) {}
+func (s *ServerConn) GoAway(reason frame.GoAwayReason, text string) {
+	s.out.mu.Lock()
+	if s.closing || s.out.err != nil {
+		s.out.mu.Unlock()
+		return
+	}
+	g := frame.GoAway{LastStreamID: frame.LastStreamAll, Reason: reason, Text: text}
+	if s.greeted {
+		s.appendGoAway(g)
+	} else {
+		s.goAway = &g
+	}
+	s.unlockAndFlush(false)
+}
 
 // Refuse makes the connection answer new requests with Unavailable, not
 // executed, reason [ReasonDraining].
-func (s *ServerConn) Refuse() {}
+func (s *ServerConn) Refuse() {
+	s.out.mu.Lock()
+	defer s.out.mu.Unlock()
+	s.refusing = true
+	s.checkDrained()
+}
 
-// InFlight returns the number of requests whose handler has not returned.
-func (s *ServerConn) InFlight() int { return 0 }
+// InFlight returns the number of requests that were handed over and whose reply
+// is not yet in the queue.
+func (s *ServerConn) InFlight() int {
+	s.out.mu.Lock()
+	defer s.out.mu.Unlock()
+	return s.inFlight
+}
 
 // Drained is closed, after [ServerConn.Refuse], when no request is in flight and
 // all replies have been written, or when the connection has died.
-func (s *ServerConn) Drained() <-chan struct{} { return nil }
+func (s *ServerConn) Drained() <-chan struct{} { return s.drained }
 
-// Close sends a final GOAWAY with the last stream id that was handed over, if
-// that is possible without delay, cancels the handlers' contexts and closes the
-// connection. It does not wait for the handlers: Serve does.
-func (s *ServerConn) Close() error { return s.conn.Close() }
+// Close sends a final GOAWAY with the last stream id that was handed over,
+// cancels the handlers' contexts and closes the connection. It waits at most
+// 250 ms for the GOAWAY to be written, and not for the handlers: Serve does.
+func (s *ServerConn) Close() error {
+	s.shut(ErrClosed)
+	return nil
+}
+
+// shut ends the connection from our side.
+func (s *ServerConn) shut(cause error) {
+	s.lastWord(frame.GoAwayShutdown, cause)
+	s.die(cause)
+}
+
+// lastWord stops handing requests over and says so, once. It returns when that
+// is written, or cannot be within partingTime.
+func (s *ServerConn) lastWord(reason frame.GoAwayReason, cause error) {
+	s.out.mu.Lock()
+	if s.closing || s.out.err != nil {
+		s.out.mu.Unlock()
+		return
+	}
+	s.closing, s.ending = true, cause
+	if s.greeted {
+		s.appendGoAway(frame.GoAway{LastStreamID: s.lastHanded, Reason: reason, Text: cause.Error()})
+	}
+	s.out.mu.Unlock()
+	_ = s.conn.SetWriteDeadline(time.Now().Add(partingTime))
+	s.out.drain()
+}
+
+// part ends the connection after the reader has, with err.
+func (s *ServerConn) part(err error) {
+	cause := readCause(err)
+	if errors.Is(cause, ErrProtocol) {
+		s.opts.Logger.Warn("client broke the protocol", "remote", s.conn.RemoteAddr().String(), "error", cause)
+		s.lastWord(frame.GoAwayProtocolError, cause)
+		s.linger()
+	}
+	s.die(cause)
+}
+
+// linger lets the client read our last word: closing a socket with unread bytes
+// resets it and may destroy what is on its way.
+func (s *ServerConn) linger() {
+	half, ok := s.conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	_ = s.conn.SetReadDeadline(time.Now().Add(partingTime))
+	var waste [4 << 10]byte
+	for n := 0; n < partingBytes; {
+		m, err := s.conn.Read(waste[:])
+		if err != nil {
+			return
+		}
+		n += m
+	}
+}
+
+// die ends the connection with its cause; the first wins.
+func (s *ServerConn) die(cause error) {
+	s.out.mu.Lock()
+	if s.out.err != nil {
+		s.out.mu.Unlock()
+		return
+	}
+	if s.ending != nil { // not that the last write timed out
+		cause = s.ending
+	}
+	s.closing = true
+	s.out.kill(cause)
+	if !s.isDrained {
+		s.isDrained = true
+		close(s.drained)
+	}
+	s.out.mu.Unlock()
+	_ = s.conn.Close()
+	s.cancel(cause)
+	close(s.dead)
+}
+
+func (s *ServerConn) err() error {
+	s.out.mu.Lock()
+	defer s.out.mu.Unlock()
+	return s.out.err
+}
+
+// checkDrained closes drained when it is time. out.mu is held.
+func (s *ServerConn) checkDrained() {
+	if s.refusing && !s.isDrained && s.inFlight == 0 && !s.out.flushing && len(s.out.buf) == 0 {
+		s.isDrained = true
+		close(s.drained)
+	}
+}
+
+func (s *ServerConn) appendGoAway(g frame.GoAway) {
+	s.out.appendFrame(frame.TypeGoAway, 0, frame.AppendGoAway(nil, g))
+}
+
+// unlockAndFlush releases out.mu and flushes if nobody does.
+func (s *ServerConn) unlockAndFlush(patient bool) {
+	flush, yield := s.out.begin(), s.inFlight > 0
+	s.out.mu.Unlock()
+	if flush {
+		s.out.flush(yield, patient)
+	}
+}

@@ -1,0 +1,130 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package transport
+
+import (
+	"io"
+	"net"
+	"sync/atomic"
+
+	"github.com/rollcall-rpc/rollcall/frame"
+)
+
+const (
+	minInBuffer = 4 << 10
+	maxInBuffer = 64<<10 + frame.HeaderBytes // unless a frame needs more
+)
+
+// An inbox reads frames. Only the connection's reader uses it.
+type inbox struct {
+	conn     net.Conn
+	maxFrame int
+	buf      []byte
+	r, w     int           // buf[r:w] was read from conn and not yet consumed
+	reads    atomic.Uint64 // successful reads, for the keepalive
+}
+
+// next returns the next frame. The payload is valid until the call after. The
+// error is io.EOF at a frame's boundary only; one that is a *frame.FormatError
+// means that the peer broke the protocol.
+func (in *inbox) next() (frame.Header, []byte, error) {
+	if err := in.fill(frame.HeaderBytes); err != nil {
+		return frame.Header{}, nil, err
+	}
+	h, err := frame.ParseHeader(in.buf[in.r:in.w])
+	if err == nil {
+		err = h.Check(in.maxFrame)
+	}
+	if err != nil {
+		return h, nil, err
+	}
+	size := frame.HeaderBytes + int(h.Length)
+	if err := in.fill(size); err != nil {
+		if err == io.EOF { //nolint:errorlint // fill returns it bare
+			err = io.ErrUnexpectedEOF
+		}
+		return h, nil, err
+	}
+	payload := in.buf[in.r+frame.HeaderBytes : in.r+size]
+	in.r += size
+	return h, payload, nil
+}
+
+// preface returns the peer's preface, whole. A stranger is known by its first
+// byte.
+func (in *inbox) preface() ([]byte, error) {
+	if err := in.fill(1); err != nil {
+		return nil, err
+	}
+	need := 1
+	if in.buf[in.r] == frame.FirstByte {
+		need = frame.PrefaceHeaderBytes
+	}
+	if err := in.fill(need); err != nil {
+		return nil, err
+	}
+	size, err := frame.PrefaceSize(in.buf[in.r:in.w])
+	if err == nil {
+		err = in.fill(size)
+	}
+	if err != nil {
+		return nil, err
+	}
+	b := in.buf[in.r : in.r+size]
+	in.r += size
+	return b, nil
+}
+
+// buffered reports whether next would return without reading.
+func (in *inbox) buffered() bool {
+	have := in.buf[in.r:in.w]
+	if len(have) < frame.HeaderBytes {
+		return false
+	}
+	h, err := frame.ParseHeader(have)
+	return err != nil || h.Check(in.maxFrame) != nil || len(have) >= frame.HeaderBytes+int(h.Length)
+}
+
+// fill reads until n bytes are in the buffer. n was checked against a limit.
+func (in *inbox) fill(n int) error {
+	for in.w-in.r < n {
+		in.makeRoom(n)
+		m, err := in.conn.Read(in.buf[in.w:])
+		if m > 0 {
+			in.w += m
+			in.reads.Add(1)
+			continue
+		}
+		if err == io.EOF && in.w > in.r { //nolint:errorlint // net.Conn returns it bare
+			return io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// makeRoom makes the buffer able to hold n bytes from in.r on, and one more
+// than it holds now. It grows when the last read filled it: there is traffic.
+func (in *inbox) makeRoom(n int) {
+	size, left := len(in.buf), in.w-in.r
+	full := in.w == size
+	if !full && left == 0 {
+		in.r, in.w = 0, 0
+	}
+	if !full && in.r+n <= size {
+		return
+	}
+	if full {
+		size = max(size, min(2*size, maxInBuffer))
+	}
+	size = max(size, n, minInBuffer)
+	to := in.buf
+	if size > len(to) {
+		to = make([]byte, size)
+	}
+	copy(to, in.buf[in.r:in.w])
+	in.buf, in.r, in.w = to, 0, left
+}

@@ -1,0 +1,248 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package transport
+
+import (
+	"context"
+	"net"
+	"runtime"
+	"sync"
+
+	"github.com/rollcall-rpc/rollcall/frame"
+)
+
+const (
+	// minOutBuffer is the size of the first buffer of a flush.
+	minOutBuffer = 4 << 10
+	// maxFlushRounds is how often an impatient flusher writes for the others
+	// before it hands the duty to a goroutine: it has a call of its own.
+	maxFlushRounds = 8
+)
+
+// An outbox is what waits to be written on a connection. It has no goroutine of
+// its own: who appends and finds nobody flushing must flush (see begin).
+//
+// Every appended byte has a position, counted from the connection's start. sent
+// tells which of them may have reached the peer.
+type outbox struct {
+	conn  net.Conn
+	raw   *rawWriter     // writes without blocking; nil if conn cannot
+	limit int            // bytes of buf beyond which appenders wait
+	wg    sync.WaitGroup // background flushers; its owner waits
+	broke func(error)    // called once, without mu, when a write fails
+	idle  func()         // called with mu when all is written; may be nil
+
+	mu       sync.Mutex    // guards what follows and the tables of the owner
+	buf      []byte        // waits; a pooled buffer or nil
+	queued   uint64        // position of the end of buf
+	sent     uint64        // bytes from here on were never given to the socket
+	last     int           // bytes of the last write: as many may come again
+	flushing bool          // somebody writes, and will write what is appended
+	err      error         // the connection is dead
+	room     chan struct{} // closed when there is room; nil: nobody waits
+	stopped  chan struct{} // closed when nobody flushes any more; nil: nobody waits
+}
+
+func (o *outbox) init(conn net.Conn, limit int, broke func(error), idle func()) {
+	o.conn, o.raw, o.limit, o.broke, o.idle = conn, newRawWriter(conn), limit, broke, idle
+}
+
+// reserve makes room for n bytes behind buf. mu is held, also for what follows.
+func (o *outbox) reserve(n int) []byte {
+	if o.buf == nil {
+		o.buf = getBuffer(max(n, min(o.last, o.limit), minOutBuffer))[:0]
+	} else {
+		o.buf = growBuffer(o.buf, n)
+	}
+	return o.buf
+}
+
+// commit takes b, which is what reserve returned with a frame appended.
+func (o *outbox) commit(b []byte) {
+	o.queued += uint64(len(b) - len(o.buf)) //nolint:gosec // b is longer
+	o.buf = b
+}
+
+// appendFrame appends a frame whose payload is small and known.
+func (o *outbox) appendFrame(t frame.Type, stream uint64, payload []byte) {
+	b := o.reserve(frame.HeaderBytes + len(payload))
+	b = frame.AppendHeader(b, frame.Header{Length: uint32(len(payload)), Type: t, StreamID: stream}) //nolint:gosec // small
+	o.commit(append(b, payload...))
+}
+
+// full reports that appenders should wait.
+func (o *outbox) full() bool { return len(o.buf) >= o.limit }
+
+// waitRoom waits until buf has room, ctx ends or the connection dies. mu is
+// held, given up meanwhile, and held again.
+func (o *outbox) waitRoom(ctx context.Context) error {
+	for o.err == nil && o.full() {
+		if o.begin() { // what fills the buffer was appended without a flush
+			o.mu.Unlock()
+			o.flush(false, false)
+			o.mu.Lock()
+			continue
+		}
+		if o.room == nil {
+			o.room = make(chan struct{})
+		}
+		room := o.room
+		o.mu.Unlock()
+		var ended bool
+		select {
+		case <-room:
+		case <-ctx.Done():
+			ended = true
+		}
+		o.mu.Lock()
+		if ended {
+			return contextError(ctx)
+		}
+	}
+	return o.err
+}
+
+func (o *outbox) wakeWaiters() {
+	if o.room != nil {
+		close(o.room)
+		o.room = nil
+	}
+}
+
+// begin reports whether the caller must call flush once it has released mu.
+func (o *outbox) begin() bool {
+	if o.flushing || o.err != nil || len(o.buf) == 0 {
+		return false
+	}
+	o.flushing = true
+	return true
+}
+
+// flush writes until nothing is left. A patient flusher may be held up by the
+// peer for as long as it takes. An impatient one hands over to a goroutine
+// before that happens. yield lets the neighbours append first.
+func (o *outbox) flush(yield, patient bool) {
+	if !patient && o.raw == nil {
+		o.handOver(nil, yield)
+		return
+	}
+	if yield {
+		runtime.Gosched()
+	}
+	for rounds := 1; ; rounds++ {
+		buf := o.take()
+		if buf == nil {
+			return
+		}
+		var n int
+		var err error
+		if patient {
+			n, err = o.conn.Write(buf)
+		} else if n, err = o.raw.try(buf); err == nil && n < len(buf) {
+			o.handOver(buf[n:], false)
+			return
+		}
+		if !o.wrote(buf, n, err) {
+			return
+		}
+		if !patient && rounds == maxFlushRounds {
+			o.handOver(nil, true)
+			return
+		}
+	}
+}
+
+// drain flushes, or waits until whoever flushes has finished. The caller has
+// set a write deadline, which ends the wait.
+func (o *outbox) drain() {
+	for {
+		o.mu.Lock()
+		flush := o.begin()
+		if !flush && !o.flushing {
+			o.mu.Unlock()
+			return
+		}
+		if flush {
+			o.mu.Unlock()
+			o.flush(false, true)
+			continue
+		}
+		if o.stopped == nil {
+			o.stopped = make(chan struct{})
+		}
+		stopped := o.stopped
+		o.mu.Unlock()
+		<-stopped
+	}
+}
+
+// stop ends the flusher's duty. mu is held.
+func (o *outbox) stop() {
+	o.flushing = false
+	if o.stopped != nil {
+		close(o.stopped)
+		o.stopped = nil
+	}
+}
+
+// handOver lets a goroutine write rest and whatever comes then.
+func (o *outbox) handOver(rest []byte, yield bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.err != nil { // also keeps wg from growing while its owner waits
+		o.stop()
+		return
+	}
+	o.wg.Go(func() {
+		if rest != nil {
+			n, err := o.conn.Write(rest)
+			if !o.wrote(rest, n, err) {
+				return
+			}
+		}
+		o.flush(yield, true)
+	})
+}
+
+// take returns what is to be written, or nil and ends the flusher's duty.
+func (o *outbox) take() []byte {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.err != nil || len(o.buf) == 0 {
+		o.stop()
+		if o.idle != nil {
+			o.idle()
+		}
+		return nil
+	}
+	buf := o.buf
+	o.buf, o.last = nil, len(buf)
+	o.sent = o.queued
+	o.wakeWaiters()
+	return buf
+}
+
+// wrote books a write of n bytes of buf. It returns false if it failed: then
+// the flusher's duty has ended. buf is given back.
+func (o *outbox) wrote(buf []byte, n int, err error) bool {
+	if err == nil {
+		putBuffer(buf)
+		return true
+	}
+	o.mu.Lock()
+	o.stop()
+	if o.err == nil {
+		// Only the flusher moves sent, so it still is the end of buf.
+		o.sent -= uint64(len(buf) - n) //nolint:gosec // n is at most len(buf)
+	}
+	o.mu.Unlock()
+	o.broke(err)
+	return false
+}
+
+// kill marks the outbox dead. mu is held.
+func (o *outbox) kill(err error) {
+	o.err = err
+	o.wakeWaiters()
+}

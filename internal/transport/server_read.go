@@ -1,0 +1,297 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/rollcall-rpc/rollcall/frame"
+)
+
+// greet exchanges prefaces.
+func (s *ServerConn) greet() error {
+	if s.opts.HandshakeTimeout > 0 {
+		_ = s.conn.SetReadDeadline(time.Now().Add(s.opts.HandshakeTimeout))
+	}
+	b, err := s.in.preface()
+	if err != nil {
+		var timeout interface{ Timeout() bool }
+		if errors.As(err, &timeout) && timeout.Timeout() {
+			return ErrHandshakeTimeout
+		}
+		return err
+	}
+	if s.opts.HandshakeTimeout > 0 {
+		_ = s.conn.SetReadDeadline(time.Time{})
+	}
+	p, err := frame.ParsePreface(b)
+	answer := frame.ServerPreface{Status: frame.StatusOK, InstanceID: s.opts.InstanceID, Settings: s.opts.settings()}
+	var version *frame.VersionError
+	switch {
+	case errors.As(err, &version):
+		answer.Status = frame.StatusUnsupportedVersion
+		return s.refuse(answer, fmt.Errorf("%w: the client speaks %d, we %d", ErrUnsupportedVersion, version.Got, version.Want))
+	case err != nil:
+		return err
+	case p.InstanceID != "" && p.InstanceID != s.opts.InstanceID:
+		answer.Status = frame.StatusWrongInstance
+		return s.refuse(answer, fmt.Errorf("%w: the client means %q, we are %q", ErrWrongInstance, p.InstanceID, s.opts.InstanceID))
+	}
+	s.out.mu.Lock()
+	s.peer = p.Settings.WithDefaults()
+	s.greeted = true
+	s.out.commit(frame.AppendServerPreface(s.out.reserve(frame.MaxPrefaceBytes), answer))
+	if s.goAway != nil {
+		s.appendGoAway(*s.goAway)
+	}
+	s.unlockAndFlush(false)
+	return nil
+}
+
+// refuse answers the preface and ends the connection.
+func (s *ServerConn) refuse(answer frame.ServerPreface, cause error) error {
+	s.out.mu.Lock()
+	if s.closing || s.out.err != nil {
+		s.out.mu.Unlock()
+		return cause
+	}
+	s.closing = true
+	s.out.commit(frame.AppendServerPreface(s.out.reserve(frame.MaxPrefaceBytes), answer))
+	s.out.mu.Unlock()
+	_ = s.conn.SetWriteDeadline(time.Now().Add(partingTime))
+	s.out.drain()
+	s.linger()
+	return cause
+}
+
+// read is the reader's loop. base is the parent of the handlers' contexts.
+func (s *ServerConn) read(base context.Context) error {
+	for {
+		h, payload, err := s.in.next()
+		if err != nil {
+			return err
+		}
+		switch h.Type {
+		case frame.TypeRequest:
+			err = s.onRequest(base, h, payload)
+		case frame.TypeData:
+			err = s.onData(base, h, payload)
+		case frame.TypeCancel:
+			err = s.onCancel(h.StreamID)
+		case frame.TypePing:
+			s.out.mu.Lock()
+			if !s.out.full() {
+				s.out.appendFrame(frame.TypePong, 0, payload)
+			}
+			s.out.mu.Unlock()
+		case frame.TypeGoAway:
+			_, err = frame.ParseGoAway(payload) // the client will open no more streams
+		case frame.TypeReply, frame.TypeError:
+			err = protocolError("a client sent %v", h.Type)
+		default: // PONG, or ignorable
+		}
+		if err != nil {
+			return err
+		}
+		if !s.in.buffered() { // what the reader itself has appended goes out
+			s.out.mu.Lock()
+			s.unlockAndFlush(false)
+		}
+	}
+}
+
+func (s *ServerConn) onRequest(base context.Context, h frame.Header, payload []byte) error {
+	q, err := frame.ParseRequest(payload, s.opts.MaxMetadataBytes)
+	limit := limitOf(err)
+	if err != nil && limit == nil {
+		return err
+	}
+	var refusal *RemoteError
+	switch {
+	case limit != nil:
+		refusal = tooLarge(ReasonMetadataTooLarge, frame.ExecutedNo, limit)
+	case len(q.Body) > s.opts.MaxMessageBytes:
+		refusal = s.messageTooLarge(len(q.Body))
+	}
+	var r *request
+	more := h.Flags&frame.FlagMore != 0
+	if refusal == nil { // copied before the lock, though it may still be refused
+		r = newRequest(s)
+		r.fill(&q, h.StreamID, more)
+		if !more {
+			r.seal(base)
+		}
+	}
+	s.out.mu.Lock()
+	if h.StreamID <= s.lastSeen {
+		err = protocolError("id %d of REQUEST follows %d: ids must increase", h.StreamID, s.lastSeen)
+		s.out.mu.Unlock()
+		return err
+	}
+	s.lastSeen = h.StreamID
+	switch {
+	case s.closing:
+		s.out.mu.Unlock()
+		return nil
+	case refusal != nil:
+	case s.refusing:
+		refusal = draining()
+	case s.requests.count >= s.opts.MaxStreams:
+		refusal = notExecuted(frame.CodeUnavailable, ReasonTooManyStreams, fmt.Sprintf("%d calls are in flight on the connection", s.requests.count))
+	}
+	if refusal != nil {
+		err := s.reject(h.StreamID, refusal)
+		s.out.mu.Unlock()
+		return err
+	}
+	s.requests.add(r)
+	if more {
+		s.out.mu.Unlock()
+		return nil
+	}
+	s.handOver(r)
+	return nil
+}
+
+// handOver gives a complete request, which is in the table, to the workers. It
+// releases out.mu.
+func (s *ServerConn) handOver(r *request) {
+	s.lastHanded = max(s.lastHanded, r.StreamID)
+	s.inFlight++
+	s.running.Add(1)
+	s.out.mu.Unlock()
+	s.workers.submit(&r.task)
+}
+
+func (s *ServerConn) onData(base context.Context, h frame.Header, payload []byte) error {
+	s.out.mu.Lock()
+	if err := s.known(h); err != nil {
+		s.out.mu.Unlock()
+		return err
+	}
+	r := s.requests.get(h.StreamID)
+	var refusal *RemoteError
+	switch {
+	case r == nil || s.closing: // a piece of a message that was refused
+		s.out.mu.Unlock()
+		return nil
+	case !r.partial:
+		s.out.mu.Unlock()
+		return protocolError("DATA on stream %d, whose request is complete", h.StreamID)
+	case len(r.buf)-r.nameLen+len(payload) > s.opts.MaxMessageBytes:
+		refusal = s.messageTooLarge(len(r.buf) - r.nameLen + len(payload))
+	case s.refusing:
+		refusal = draining()
+	}
+	if refusal != nil {
+		s.requests.remove(r)
+		err := s.reject(h.StreamID, refusal)
+		s.out.mu.Unlock()
+		r.free()
+		return err
+	}
+	r.buf = append(growBuffer(r.buf, len(payload)), payload...)
+	if h.Flags&frame.FlagMore != 0 {
+		s.out.mu.Unlock()
+		return nil
+	}
+	r.seal(base)
+	s.handOver(r)
+	return nil
+}
+
+func (s *ServerConn) onCancel(id uint64) error {
+	s.out.mu.Lock()
+	if err := s.known(frame.Header{Type: frame.TypeCancel, StreamID: id}); err != nil {
+		s.out.mu.Unlock()
+		return err
+	}
+	r := s.requests.get(id)
+	if r == nil {
+		s.out.mu.Unlock()
+		return nil
+	}
+	if r.partial {
+		s.requests.remove(r)
+		s.out.mu.Unlock()
+		r.free()
+		return nil
+	}
+	r.canceled = true
+	ctx := r.ctx
+	s.out.mu.Unlock()
+	ctx.end(errCanceledByPeer)
+	return nil
+}
+
+// errCanceledByPeer is the cause of a context that a CANCEL has ended.
+var errCanceledByPeer = errors.New("transport: cancelled by the client")
+
+// known checks that a frame is for a stream that was opened. out.mu is held.
+func (s *ServerConn) known(h frame.Header) error {
+	if h.StreamID > s.lastSeen {
+		return protocolError("%v on stream %d, which was never opened", h.Type, h.StreamID)
+	}
+	return nil
+}
+
+// reject appends an ERROR for a request that is not handed over. It waits for
+// room: a client that does not read its refusals is not read either. out.mu is
+// held, and given up meanwhile.
+func (s *ServerConn) reject(id uint64, e *RemoteError) error {
+	if err := s.out.waitRoom(s.ctx); err != nil {
+		return err
+	}
+	s.appendError(id, e)
+	return nil
+}
+
+func (s *ServerConn) messageTooLarge(size int) *RemoteError {
+	return tooLarge(ReasonMessageTooLarge, frame.ExecutedNo, &frame.LimitError{Field: "message", Value: size, Limit: s.opts.MaxMessageBytes})
+}
+
+func tooLarge(reason string, executed frame.Executed, limit *frame.LimitError) *RemoteError {
+	return &RemoteError{Code: frame.CodeResourceExhausted, Executed: executed, Reason: reason, Message: limit.Error()}
+}
+
+func draining() *RemoteError {
+	return notExecuted(frame.CodeUnavailable, ReasonDraining, "the server is draining; call another one")
+}
+
+func notExecuted(code frame.Code, reason, message string) *RemoteError {
+	return &RemoteError{Code: code, Executed: frame.ExecutedNo, Reason: reason, Message: message}
+}
+
+// limitOf returns the LimitError that err is, or nil.
+func limitOf(err error) *frame.LimitError {
+	if err == nil {
+		return nil // without a variable on the heap
+	}
+	var limit *frame.LimitError
+	errors.As(err, &limit)
+	return limit
+}
+
+func ioError(op string, err error) error { return fmt.Errorf("transport: %s: %w", op, err) }
+
+// readCause turns what ended a reader into what the connection died of.
+func readCause(err error) error {
+	var format *frame.FormatError
+	switch {
+	case errors.Is(err, ErrProtocol), errors.Is(err, ErrHandshakeTimeout),
+		errors.Is(err, ErrWrongInstance), errors.Is(err, ErrUnsupportedVersion):
+		return err
+	case errors.As(err, &format):
+		return fmt.Errorf("%w: %w", ErrProtocol, err)
+	case errors.Is(err, io.EOF):
+		return ErrPeerClosed
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("%w within a frame", ErrPeerClosed)
+	}
+	return ioError("read", err)
+}
