@@ -1,0 +1,130 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package rollcall
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+)
+
+// A Codec turns messages into bytes and back. Its methods are called from many
+// goroutines at once.
+type Codec interface {
+	// ID is the codec's number on the wire: 0 to 63 are Rollcall's, 64 to 127
+	// are the user's.
+	ID() uint8
+
+	// Name is for people: "json".
+	Name() string
+
+	// Append appends the encoding of message, a pointer, to b.
+	Append(b []byte, message any) ([]byte, error)
+
+	// Decode reads b, all of it, into message, a pointer to a zero value. The
+	// message may not keep b.
+	Decode(b []byte, message any) error
+}
+
+// The codecs of Rollcall.
+var (
+	Raw   Codec = rawCodec{}   // 0: a *[]byte as it is
+	JSON  Codec = jsonCodec{}  // 1: encoding/json, and protojson for a proto.Message
+	Proto Codec = protoCodec{} // 2: a proto.Message in the binary format
+)
+
+// The range of the users' codec numbers.
+const (
+	MinUserCodec = 64
+	MaxUserCodec = 127
+)
+
+type rawCodec struct{}
+
+func (rawCodec) ID() uint8    { return 0 }
+func (rawCodec) Name() string { return "raw" }
+
+func (rawCodec) Append(b []byte, message any) ([]byte, error) {
+	p, ok := message.(*[]byte)
+	if !ok {
+		return b, fmt.Errorf("raw codec: message is a %T, give a *[]byte", message)
+	}
+	return append(b, *p...), nil
+}
+
+func (rawCodec) Decode(b []byte, message any) error {
+	p, ok := message.(*[]byte)
+	if !ok {
+		return fmt.Errorf("raw codec: message is a %T, give a *[]byte", message)
+	}
+	*p = append([]byte(nil), b...)
+	return nil
+}
+
+type jsonCodec struct{}
+
+func (jsonCodec) ID() uint8    { return 1 }
+func (jsonCodec) Name() string { return "json" }
+
+func (jsonCodec) Append(b []byte, message any) ([]byte, error) {
+	if m, ok := message.(proto.Message); ok {
+		return protojson.MarshalOptions{}.MarshalAppend(b, m)
+	}
+	out, err := json.Marshal(message)
+	return append(b, out...), err
+}
+
+func (jsonCodec) Decode(b []byte, message any) error {
+	if m, ok := message.(proto.Message); ok {
+		return protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(b, m)
+	}
+	return json.Unmarshal(b, message)
+}
+
+type protoCodec struct{}
+
+func (protoCodec) ID() uint8    { return 2 }
+func (protoCodec) Name() string { return "protobuf" }
+
+func (protoCodec) Append(b []byte, message any) ([]byte, error) {
+	m, ok := message.(proto.Message)
+	if !ok {
+		return b, fmt.Errorf("protobuf codec: %T is not a proto.Message", message)
+	}
+	return proto.MarshalOptions{}.MarshalAppend(b, m)
+}
+
+func (protoCodec) Decode(b []byte, message any) error {
+	m, ok := message.(proto.Message)
+	if !ok {
+		return fmt.Errorf("protobuf codec: %T is not a proto.Message", message)
+	}
+	return proto.Unmarshal(b, m)
+}
+
+// codecsFor returns the codecs that a message of type *T is accepted in, the
+// default first: chosen, where the method names one.
+func codecsFor[T any](chosen Codec) []Codec {
+	var list []Codec
+	if chosen != nil {
+		list = append(list, chosen)
+	}
+	var defaults []Codec
+	switch any(new(T)).(type) {
+	case *[]byte:
+		defaults = []Codec{Raw}
+	case proto.Message:
+		defaults = []Codec{Proto, JSON}
+	default:
+		defaults = []Codec{JSON}
+	}
+	for _, c := range defaults {
+		if chosen == nil || c.ID() != chosen.ID() {
+			list = append(list, c)
+		}
+	}
+	return list
+}

@@ -1,0 +1,338 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package rollcall
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/rollcall-rpc/rollcall/frame"
+	"github.com/rollcall-rpc/rollcall/internal/transport"
+)
+
+const (
+	maxSniffBytes  = 64
+	acceptPauseMin = 5 * time.Millisecond
+	acceptPauseMax = time.Second
+)
+
+// A connSet owns the connections of a serving server.
+type connSet struct {
+	server     *Server
+	instanceID string
+	workers    *transport.Workers
+	wg         sync.WaitGroup // a goroutine per connection
+	waiters    sync.WaitGroup // the goroutines of drained
+
+	listener  net.Listener
+	accepted  chan struct{} // closed when the accept loop has ended
+	acceptErr error         // read it after accepted
+
+	ctx    context.Context // ends when connections are to be closed
+	cancel context.CancelFunc
+	work   context.Context // ends when Protocols are to take no more work
+	finish context.CancelFunc
+	log    rateLimitedLog
+
+	mu       sync.Mutex                         // guards what follows
+	conns    map[net.Conn]*transport.ServerConn // nil value: no Rollcall connection, or not yet
+	pending  int                                // connections whose protocol is not known yet
+	draining bool
+	refusing bool
+}
+
+func newConnSet(s *Server, l net.Listener, instanceID string) *connSet {
+	c := &connSet{
+		server:     s,
+		listener:   l,
+		accepted:   make(chan struct{}),
+		instanceID: instanceID,
+		workers:    transport.NewWorkers(),
+		conns:      make(map[net.Conn]*transport.ServerConn),
+		log:        rateLimitedLog{logger: s.opts.Logger},
+	}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.work, c.finish = context.WithCancel(c.ctx)
+	return c
+}
+
+// start begins to accept connections; stopAccepting or close ends that.
+func (c *connSet) start() {
+	go func() {
+		defer close(c.accepted)
+		c.acceptErr = c.accept()
+	}()
+}
+
+// stopAccepting closes the listener and returns when no connection can be added
+// any more.
+func (c *connSet) stopAccepting() {
+	c.listener.Close() //nolint:errcheck // it may be closed already
+	<-c.accepted
+}
+
+// accept takes connections until the listener is closed. A failure to accept,
+// such as too many open files, is waited out.
+func (c *connSet) accept() error {
+	pause := time.Duration(0)
+	for {
+		conn, err := c.listener.Accept()
+		if err == nil {
+			pause = 0
+			c.add(conn)
+			continue
+		}
+		if errors.Is(err, net.ErrClosed) || c.ctx.Err() != nil {
+			return err
+		}
+		pause = min(max(2*pause, acceptPauseMin), acceptPauseMax)
+		c.server.opts.Logger.Warn("accept", "error", err, "pause", pause)
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-c.ctx.Done():
+			timer.Stop()
+			return err
+		}
+	}
+}
+
+// add gives a new connection its goroutine, unless too many are silent already.
+func (c *connSet) add(conn net.Conn) {
+	c.mu.Lock()
+	full := c.pending >= c.server.opts.MaxPendingConnections
+	if !full && c.ctx.Err() == nil {
+		c.pending++
+		c.conns[conn] = nil
+		c.mu.Unlock()
+		c.wg.Go(func() { c.serve(conn) })
+		return
+	}
+	c.mu.Unlock()
+	if full {
+		c.log.warn("too many silent connections, one is closed", "limit", c.server.opts.MaxPendingConnections, "peer", conn.RemoteAddr())
+	}
+	conn.Close() //nolint:errcheck // refused
+}
+
+func (c *connSet) serve(conn net.Conn) {
+	defer func() {
+		conn.Close() //nolint:errcheck // it is over
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.conns, conn)
+	}()
+	first, protocol, err := c.sniff(conn)
+	c.mu.Lock()
+	c.pending--
+	c.mu.Unlock()
+	switch {
+	case errors.Is(err, io.EOF) && len(first) == 0:
+		return // a health probe
+	case err != nil:
+		if c.ctx.Err() == nil {
+			c.log.warn("connection closed: no known protocol", "peer", conn.RemoteAddr(), "first_bytes", first, "error", err)
+		}
+		return
+	}
+	replay := &replayConn{Conn: conn, first: first}
+	if protocol == nil {
+		c.serveRollcall(conn, replay)
+		return
+	}
+	stop := context.AfterFunc(c.ctx, func() { conn.Close() }) //nolint:errcheck // it ends Serve
+	defer stop()
+	if err := protocol.Serve(c.work, replay); err != nil && c.work.Err() == nil {
+		c.log.warn("connection closed", "protocol", protocol.Name, "peer", conn.RemoteAddr(), "error", err)
+	}
+}
+
+var errUnknownProtocol = errors.New("the first bytes belong to no protocol that is served here")
+
+// sniff reads until the protocol is clear; nil is Rollcall's own.
+func (c *connSet) sniff(conn net.Conn) (first []byte, protocol *Protocol, err error) {
+	conn.SetReadDeadline(time.Now().Add(DefaultFirstByteTimeout)) //nolint:errcheck // a dead connection fails the read
+	defer conn.SetReadDeadline(time.Time{})                       //nolint:errcheck // likewise
+	stop := context.AfterFunc(c.work, func() {
+		conn.SetReadDeadline(time.Unix(1, 0)) //nolint:errcheck // it ends the read
+	})
+	defer stop()
+	buf := make([]byte, 0, maxSniffBytes)
+	for {
+		n, err := conn.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
+		if n > 0 {
+			p, verdict := c.match(buf)
+			if verdict == MatchYes {
+				return buf, p, nil
+			}
+			if verdict == MatchNo || len(buf) == cap(buf) {
+				return buf, nil, errUnknownProtocol
+			}
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return buf, nil, err
+		}
+		if err != nil {
+			return buf, nil, io.EOF
+		}
+	}
+}
+
+func (c *connSet) match(first []byte) (*Protocol, Verdict) {
+	if first[0] == frame.FirstByte {
+		return nil, MatchYes
+	}
+	verdict := MatchNo
+	for i := range c.server.opts.Protocols {
+		p := &c.server.opts.Protocols[i]
+		switch p.Match(first) {
+		case MatchYes:
+			return p, MatchYes
+		case MatchMaybe:
+			verdict = MatchMaybe
+		case MatchNo:
+		}
+	}
+	return nil, verdict
+}
+
+type peerKey struct{}
+
+func peerFromContext(ctx context.Context) net.Addr {
+	addr, _ := ctx.Value(peerKey{}).(net.Addr)
+	return addr
+}
+
+func (c *connSet) serveRollcall(conn net.Conn, replay *replayConn) {
+	opts := &c.server.opts
+	sc := transport.NewServerConn(replay, transport.ServerOptions{
+		InstanceID:       c.instanceID,
+		Handler:          c.server.dispatch,
+		Workers:          c.workers,
+		MaxMessageBytes:  opts.MaxMessageBytes,
+		MaxMetadataBytes: opts.MaxMetadataBytes,
+		MaxStreams:       opts.MaxStreams,
+		Logger:           opts.Logger,
+	})
+	c.mu.Lock()
+	c.conns[conn] = sc
+	draining, refusing := c.draining, c.refusing
+	c.mu.Unlock()
+	if draining {
+		sc.GoAway(frame.GoAwayDraining, drainText)
+	}
+	if refusing {
+		sc.Refuse()
+	}
+	ctx := context.WithValue(c.ctx, peerKey{}, conn.RemoteAddr())
+	if err := sc.Serve(ctx); err != nil && c.ctx.Err() == nil {
+		opts.Logger.Debug("connection ended", "peer", conn.RemoteAddr(), "error", err)
+	}
+}
+
+const drainText = "the server leaves its service"
+
+// goAway tells every client, and those to come, to go elsewhere.
+func (c *connSet) goAway() {
+	c.mu.Lock()
+	c.draining = true
+	conns := c.rollcallConns()
+	c.mu.Unlock()
+	for _, sc := range conns {
+		sc.GoAway(frame.GoAwayDraining, drainText)
+	}
+}
+
+// refuse answers new calls with Unavailable and tells Protocols to stop. It
+// returns how many connections are open.
+func (c *connSet) refuse() int {
+	c.mu.Lock()
+	c.refusing = true
+	conns, open := c.rollcallConns(), len(c.conns)
+	c.mu.Unlock()
+	for _, sc := range conns {
+		sc.Refuse()
+	}
+	c.finish()
+	return open
+}
+
+// rollcallConns lists Rollcall's own connections. c.mu is held.
+func (c *connSet) rollcallConns() []*transport.ServerConn {
+	var list []*transport.ServerConn
+	for _, sc := range c.conns {
+		if sc != nil {
+			list = append(list, sc)
+		}
+	}
+	return list
+}
+
+// drained returns what is closed when nothing is in flight any more: Rollcall's
+// connections are then closed, and Protocols have returned. Call it once, after
+// stopAccepting and refuse.
+func (c *connSet) drained() <-chan struct{} {
+	done := make(chan struct{})
+	c.mu.Lock()
+	conns := c.rollcallConns()
+	c.mu.Unlock()
+	var closers sync.WaitGroup
+	for _, sc := range conns {
+		closers.Go(func() {
+			select {
+			case <-sc.Drained():
+				sc.Close() //nolint:errcheck // its end is what is wanted
+			case <-c.ctx.Done():
+			}
+		})
+	}
+	c.waiters.Go(func() {
+		closers.Wait()
+		c.wg.Wait()
+		close(done)
+	})
+	return done
+}
+
+// close ends every connection and returns when their goroutines have ended.
+func (c *connSet) close() {
+	c.cancel()
+	c.stopAccepting()
+	c.mu.Lock()
+	for conn, sc := range c.conns {
+		if sc == nil {
+			conn.SetReadDeadline(time.Unix(1, 0)) //nolint:errcheck // it ends a sniff
+		}
+	}
+	conns := c.rollcallConns()
+	c.mu.Unlock()
+	for _, sc := range conns {
+		sc.Close() //nolint:errcheck // its end is what is wanted
+	}
+	c.wg.Wait()
+	c.waiters.Wait()
+	c.workers.Close()
+}
+
+// A replayConn is a connection whose first bytes have been read already.
+type replayConn struct {
+	net.Conn
+	first []byte
+}
+
+// Read implements [net.Conn].
+func (r *replayConn) Read(b []byte) (int, error) {
+	if len(r.first) == 0 {
+		return r.Conn.Read(b)
+	}
+	n := copy(b, r.first)
+	r.first = r.first[n:]
+	return n, nil
+}

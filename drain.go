@@ -1,0 +1,69 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package rollcall
+
+import (
+	"context"
+	"time"
+)
+
+// deregisterGrace is how long a drained server waits for a registry that does
+// not answer before it leaves the entry to the session's end.
+const deregisterGrace = time.Second
+
+// drain ends the server without failing a call: leave the list, tell the
+// clients, serve on for those who do not know yet, refuse what is new, finish
+// what is in flight. Close cuts every wait short.
+func (s *Server) drain(conns *connSet, m membership) {
+	log := s.opts.Logger
+	log.Info("draining", "delay", s.opts.DrainDelay, "timeout", s.opts.DrainTimeout)
+	leaving, stop := context.WithCancel(context.Background())
+	defer stop()
+	left := make(chan error, 1)
+	go func() { left <- m.leave(leaving) }()
+
+	conns.goAway()
+	s.pause(s.opts.DrainDelay, nil)
+
+	conns.stopAccepting()
+	if open := conns.refuse(); open > 0 {
+		log.Info("waiting for calls in flight", "connections", open)
+	}
+	if !s.pause(s.opts.DrainTimeout, conns.drained()) {
+		log.Warn("calls in flight are cancelled", "timeout", s.opts.DrainTimeout)
+	}
+
+	grace := time.AfterFunc(deregisterGrace, stop)
+	defer grace.Stop()
+	select {
+	case err := <-left:
+		if err != nil {
+			log.Warn("the entry could not be removed, the session's end will", "error", err)
+		}
+	case <-s.closing:
+		stop()
+		<-left
+	}
+}
+
+// pause waits for d, for done, or for Close, and reports whether done came.
+func (s *Server) pause(d time.Duration, done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	default:
+	}
+	if d <= 0 {
+		return false
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return true
+	case <-timer.C:
+	case <-s.closing:
+	}
+	return false
+}

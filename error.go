@@ -1,0 +1,154 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package rollcall
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/rollcall-rpc/rollcall/balancer"
+	"github.com/rollcall-rpc/rollcall/discovery"
+	"github.com/rollcall-rpc/rollcall/frame"
+	"github.com/rollcall-rpc/rollcall/internal/transport"
+)
+
+// Executed is what is known about the handler of a failed call.
+type Executed = frame.Executed
+
+// What is known about the handler of a failed call.
+const (
+	ExecutedNo    = frame.ExecutedNo    // it was surely not begun
+	ExecutedMaybe = frame.ExecutedMaybe // the request was sent, the answer is missing
+	ExecutedYes   = frame.ExecutedYes   // it ran and answered with this error
+)
+
+// The reasons that Rollcall itself gives. Services add their own.
+const (
+	ReasonNoInstance          = "NO_INSTANCE"          // the list holds nobody to call
+	ReasonRegistryUnreachable = "REGISTRY_UNREACHABLE" // there has never been a list
+	ReasonConnection          = "CONNECTION"           // every attempt failed on the way
+	ReasonUnknownMethod       = "UNKNOWN_METHOD"
+	ReasonUnknownCodec        = "UNKNOWN_CODEC"
+	ReasonBadRequest          = "BAD_REQUEST" // the request does not decode
+	ReasonBadReply            = "BAD_REPLY"   // the reply does not decode
+	ReasonPanic               = transport.ReasonPanic
+	ReasonDraining            = transport.ReasonDraining         // the server is going away
+	ReasonTooManyStreams      = transport.ReasonTooManyStreams   // too many calls in flight on the connection
+	ReasonMessageTooLarge     = transport.ReasonMessageTooLarge  // a request or reply over its limit
+	ReasonMetadataTooLarge    = transport.ReasonMetadataTooLarge // likewise their metadata
+	ReasonDeadline            = transport.ReasonDeadline         // it had passed when the request arrived
+	ReasonClosed              = "CLOSED"                         // the client is closed
+)
+
+// An Error is how a call fails. A handler returns one to choose code, reason,
+// message and details; they reach the caller as they are. Find it with
+// [errors.As].
+type Error struct {
+	Code    Code
+	Reason  string            // for programs: UPPER_SNAKE_CASE, stable; may be empty
+	Message string            // for people
+	Details map[string]string // further facts for programs; may be nil
+
+	// Executed is set by Rollcall on the caller's side. A handler need not set
+	// it: an error that a handler returns is ExecutedYes.
+	Executed Executed
+
+	// Report tells what the client tried; nil in a handler.
+	Report *Report
+
+	cause error
+}
+
+// Errorf returns an Error with a code, a reason and a formatted message. What
+// %w wraps is found by [errors.Is] and [errors.As] on this side of the wire.
+func Errorf(code Code, reason, format string, args ...any) *Error {
+	err := fmt.Errorf(format, args...)
+	return &Error{Code: code, Reason: reason, Message: err.Error(), cause: errors.Unwrap(err)}
+}
+
+// Error says what failed, what is known about its execution, on which list the
+// client relied and what each attempt met.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString(e.Code.String())
+	if e.Reason != "" {
+		b.WriteString(" " + e.Reason)
+	}
+	if e.Message != "" {
+		b.WriteString(": " + e.Message)
+	}
+	switch e.Executed {
+	case ExecutedNo:
+		b.WriteString(" (not executed)")
+	case ExecutedMaybe:
+		b.WriteString(" (perhaps executed)")
+	}
+	// A handler's own error is about the service, not about the way to it.
+	if e.Report != nil && e.Executed != ExecutedYes {
+		b.WriteString("; " + e.Report.String())
+	}
+	return b.String()
+}
+
+// Unwrap returns the local cause, such as [context.DeadlineExceeded]; nil for an
+// error that came over the wire.
+func (e *Error) Unwrap() error { return e.cause }
+
+// A Report tells what a client tried for one call.
+type Report struct {
+	Target    string
+	Method    string
+	Source    discovery.Source
+	ListAge   time.Duration // since the list was last known to be true; 0: it is live; negative: never
+	SourceErr error         // why the list is not live
+	Counts    balancer.Counts
+	Attempts  []Attempt
+}
+
+// An Attempt is one try of a call on one instance.
+type Attempt struct {
+	Addr     string
+	Instance string // its entry in the list
+	Phase    string // where it ended: "dial", "handshake", "queue", "write", "wait", "reply"
+	Elapsed  time.Duration
+	Executed Executed
+	Err      error
+}
+
+// String returns the report in one line.
+func (r *Report) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s on %s", r.Method, r.Target)
+	switch {
+	case r.Source == discovery.SourceStatic:
+		b.WriteString(", static list")
+	case r.ListAge < 0:
+		b.WriteString(", no list yet")
+	case r.ListAge == 0:
+		b.WriteString(", live list")
+	default:
+		fmt.Fprintf(&b, ", %v list confirmed %v ago", r.Source, r.ListAge.Round(time.Millisecond))
+	}
+	fmt.Fprintf(&b, ": %v", r.Counts)
+	if r.SourceErr != nil {
+		fmt.Fprintf(&b, " (%v)", r.SourceErr)
+	}
+	for _, a := range r.Attempts {
+		fmt.Fprintf(&b, "; tried %s (%s, %v): %v", a.Addr, a.Phase, a.Elapsed.Round(10*time.Microsecond), a.Err)
+	}
+	return b.String()
+}
+
+// contextError returns the Error of a call whose context ended.
+func contextError(ctx context.Context, executed Executed) *Error {
+	code := CodeCanceled
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		code = CodeDeadlineExceeded
+	}
+	cause := context.Cause(ctx)
+	return &Error{Code: code, Message: cause.Error(), Executed: executed, cause: cause}
+}

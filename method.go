@@ -1,0 +1,74 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package rollcall
+
+import (
+	"context"
+	"time"
+)
+
+// A Method is what both sides of a call agree on. Declare it once, as a package
+// variable; it is never changed afterwards.
+type Method[Req, Res any] struct {
+	// Name is how the method is called on the wire: UTF-8, 1 to 255 bytes, by
+	// convention "Service/Method".
+	Name string
+
+	// Idempotent says that running the handler twice does no harm. Such a call
+	// goes to another instance also where it may have been executed.
+	Idempotent bool
+
+	// Codec is how messages are written. Nil: Raw for []byte, Proto for a
+	// proto.Message, else JSON.
+	Codec Codec
+
+	// Timeout bounds a call whose context has no earlier deadline. 0: none.
+	Timeout time.Duration
+}
+
+// Call calls the method on an instance of the client's choice. Every error is
+// an [*Error].
+func (m Method[Req, Res]) Call(ctx context.Context, c *Client, request *Req) (*Res, error) {
+	return m.CallWith(ctx, c, request, CallOptions{})
+}
+
+// CallWith is Call with options. What the method's descriptor says is added to
+// them: Codec always, Idempotent where it is true, Timeout where none is given.
+func (m Method[Req, Res]) CallWith(ctx context.Context, c *Client, request *Req, opts CallOptions) (*Res, error) {
+	codec := codecsFor[Req](m.Codec)[0]
+	opts.Codec = codec.ID()
+	opts.Idempotent = opts.Idempotent || m.Idempotent
+	if opts.Timeout == 0 {
+		opts.Timeout = m.Timeout
+	}
+	body, err := m.encode(codec, request)
+	if err != nil {
+		e := Errorf(CodeInvalidArgument, ReasonBadRequest, "%s: request: %w", m.Name, err)
+		e.Executed = ExecutedNo
+		return nil, e
+	}
+	reply, err := c.call(ctx, m.Name, body, &opts)
+	if err != nil {
+		return nil, err
+	}
+	res := new(Res)
+	if raw, ok := any(res).(*[]byte); ok && codec == Raw {
+		*raw = reply.Body // the caller's from now on
+		return res, nil
+	}
+	defer reply.Release()
+	if err := codec.Decode(reply.Body, res); err != nil {
+		e := Errorf(CodeInternal, ReasonBadReply, "%s: reply: %w", m.Name, err)
+		e.Executed = ExecutedYes
+		return nil, e
+	}
+	return res, nil
+}
+
+func (m Method[Req, Res]) encode(codec Codec, request *Req) ([]byte, error) {
+	if raw, ok := any(request).(*[]byte); ok && codec == Raw {
+		return *raw, nil
+	}
+	return codec.Append(nil, request)
+}

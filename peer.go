@@ -1,0 +1,258 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package rollcall
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rollcall-rpc/rollcall/balancer"
+	"github.com/rollcall-rpc/rollcall/frame"
+	"github.com/rollcall-rpc/rollcall/internal/transport"
+)
+
+// A peer is a client's way to one instance: its connections.
+type peer struct {
+	client   *Client
+	endpoint *balancer.Endpoint // the first of the instance; later ones have the same ID and address
+
+	conn    atomic.Pointer[transport.ClientConn] // for the next call, where it is usable
+	retired atomic.Bool                          // nobody picks it any more; set under mu
+
+	mu      sync.Mutex // guards what follows
+	dialing *dialing   // nil: none under way
+	conns   map[*transport.ClientConn]struct{}
+	callers callerPool
+}
+
+// A dialing is one attempt to connect, shared by all who wait for it.
+type dialing struct {
+	done chan struct{} // closed when conn or err is there
+	conn *transport.ClientConn
+	err  error
+}
+
+var errRetired = errors.New("the instance has left")
+
+func newPeer(c *Client, e *balancer.Endpoint) *peer {
+	return &peer{client: c, endpoint: e, conns: make(map[*transport.ClientConn]struct{})}
+}
+
+func peerOf(e *balancer.Endpoint) *peer { return e.Owner.(*peer) }
+
+// usable reports whether new calls may be put on conn.
+func usable(conn *transport.ClientConn) bool {
+	if conn == nil || conn.Draining() {
+		return false
+	}
+	select {
+	case <-conn.Done():
+		return false
+	default:
+		return true
+	}
+}
+
+// connect returns the connection to the instance, after dialling where there is
+// none. A dial goes on when ctx ends: others may wait for it.
+func (p *peer) connect(ctx context.Context) (*transport.ClientConn, error) {
+	if conn := p.conn.Load(); usable(conn) {
+		return conn, nil
+	}
+	p.mu.Lock()
+	if conn := p.conn.Load(); usable(conn) {
+		p.mu.Unlock()
+		return conn, nil
+	}
+	d := p.dialing
+	if d == nil {
+		d = &dialing{done: make(chan struct{})}
+		if p.retired.Load() || !p.client.spawn(func() { p.dial(d) }) {
+			p.mu.Unlock()
+			return nil, errRetired
+		}
+		p.dialing = d
+	}
+	p.mu.Unlock()
+	select {
+	case <-d.done:
+		return d.conn, d.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// dialTCP opens a connection within the client's ConnectTimeout.
+func (p *peer) dialTCP() (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(p.client.ctx, p.client.opts.ConnectTimeout)
+	defer cancel()
+	return p.client.opts.Dial(ctx, "tcp", p.endpoint.Instance.Addr())
+}
+
+// dial connects, tells who waits, and stays with the connection until its end.
+func (p *peer) dial(d *dialing) {
+	nc, err := p.dialTCP()
+	if err == nil {
+		d.conn = transport.NewClientConn(nc, transport.ClientOptions{
+			InstanceID:        p.endpoint.Instance.ID,
+			KeepaliveInterval: p.client.opts.KeepaliveInterval,
+			KeepaliveMisses:   p.client.opts.KeepaliveMisses,
+			MaxMessageBytes:   p.client.opts.MaxMessageBytes,
+			MaxMetadataBytes:  p.client.opts.MaxMetadataBytes,
+			OnGoAway:          p.onGoAway,
+			Logger:            p.client.opts.Logger,
+		})
+	}
+	d.err = err
+	if err != nil {
+		p.failed(true)
+	}
+	p.mu.Lock()
+	p.dialing = nil
+	unwanted := p.retired.Load()
+	if d.conn != nil {
+		p.conn.Store(d.conn)
+		p.conns[d.conn] = struct{}{}
+	}
+	p.mu.Unlock()
+	close(d.done)
+	if d.conn == nil {
+		return
+	}
+	if unwanted && d.conn.InFlight() == 0 {
+		d.conn.Close() //nolint:errcheck // it is not wanted
+	}
+	if d.conn.Handshake(p.client.ctx) == nil {
+		p.client.update(func(now time.Time) { p.client.roster.Recovered(now, p.endpoint) })
+	}
+	p.watch(d.conn)
+}
+
+// watch waits for the end of a connection and draws the conclusions.
+func (p *peer) watch(conn *transport.ClientConn) {
+	<-conn.Done()
+	err := conn.Err()
+	switch {
+	case errors.Is(err, transport.ErrClosed), conn.Draining():
+	case errors.Is(err, transport.ErrWrongInstance):
+		p.client.opts.Logger.Warn("another server answers at the instance's address",
+			"address", p.endpoint.Instance.Addr(), "instance_id", p.endpoint.Instance.ID)
+		p.failed(true)
+	default:
+		p.failed(false)
+	}
+	p.mu.Lock()
+	delete(p.conns, conn)
+	p.mu.Unlock()
+	conn.Close() //nolint:errcheck // it waits for the connection's goroutines
+}
+
+// failed tells the roster that the instance refused a connection (dialed) or
+// that an established one died.
+func (p *peer) failed(dialed bool) {
+	if p.client.ctx.Err() == nil {
+		p.client.update(func(now time.Time) { p.client.roster.Failed(now, p.endpoint, dialed) })
+	}
+}
+
+func (p *peer) onGoAway(g frame.GoAway) {
+	if g.Reason == frame.GoAwayDraining {
+		p.client.update(func(now time.Time) {
+			p.client.roster.Draining(now, p.endpoint.Instance.ID, p.endpoint)
+		})
+	}
+}
+
+// ready connects and waits until the instance has answered.
+func (p *peer) ready(ctx context.Context, e *balancer.Endpoint) error {
+	if d := p.client.dialect(&e.Instance); d != nil {
+		return p.readyDialect(d)
+	}
+	conn, err := p.connect(ctx)
+	if err != nil {
+		return err
+	}
+	return conn.Handshake(ctx)
+}
+
+// probe tries whether an instance that was set aside is back.
+func (p *peer) probe(e *balancer.Endpoint) {
+	// Time for the dial, which has a limit of its own, and as much for the answer.
+	ctx, cancel := context.WithTimeout(p.client.ctx, 2*p.client.opts.ConnectTimeout)
+	defer cancel()
+	err := p.ready(ctx, e)
+	if p.client.ctx.Err() != nil {
+		return
+	}
+	p.client.update(func(now time.Time) {
+		if err == nil {
+			p.client.roster.Recovered(now, p.endpoint)
+		} else {
+			p.client.roster.Failed(now, p.endpoint, true)
+		}
+	})
+}
+
+// call makes one attempt of a call. phase is where it ended; it means something
+// only with an error.
+func (p *peer) call(ctx context.Context, e *balancer.Endpoint, req *transport.Request) (reply transport.Reply, phase string, err error) {
+	if d := p.client.dialect(&e.Instance); d != nil {
+		return p.callDialect(ctx, d, req)
+	}
+	conn, err := p.connect(ctx)
+	if err != nil {
+		return reply, phaseDial, &transport.CallError{Executed: ExecutedNo, Phase: transport.PhaseQueue, Err: err}
+	}
+	reply, err = conn.Call(ctx, req)
+	if p.retired.Load() {
+		p.closeIdle()
+	}
+	if err != nil {
+		phase = phaseReply
+		var failed *transport.CallError
+		if errors.As(err, &failed) {
+			phase = failed.Phase.String()
+		}
+	}
+	return reply, phase, err
+}
+
+// retire lets go of the instance: connections are closed once no call is on
+// them.
+func (p *peer) retire() {
+	p.mu.Lock()
+	p.retired.Store(true)
+	p.mu.Unlock()
+	p.closeIdle()
+}
+
+func (p *peer) closeIdle() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.callers.closeIdle()
+	for conn := range p.conns {
+		if conn.InFlight() == 0 {
+			p.client.spawn(func() { conn.Close() }) //nolint:errcheck // it is not wanted
+		}
+	}
+}
+
+// close ends all connections. Calls in flight fail.
+func (p *peer) close() {
+	p.mu.Lock()
+	p.retired.Store(true)
+	conns := make([]*transport.ClientConn, 0, len(p.conns))
+	for conn := range p.conns {
+		conns = append(conns, conn)
+	}
+	p.callers.closeAll()
+	p.mu.Unlock()
+	for _, conn := range conns {
+		conn.Close() //nolint:errcheck // it is not wanted
+	}
+}
