@@ -1,0 +1,214 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rollcall-rpc/rollcall"
+	"github.com/rollcall-rpc/rollcall/discovery"
+	"github.com/rollcall-rpc/rollcall/frame"
+)
+
+// maxStdin bounds a request that is read from stdin: a server takes no larger
+// one by default.
+const maxStdin = 4 << 20
+
+// A callCommand is one run of "rollcall call".
+type callCommand struct {
+	output            format
+	count             count
+	interval, timeout span
+	instance          string
+	idempotent        bool
+	balance           policy
+	metadata          metadata
+
+	method  string
+	request []byte
+	stdout  io.Writer
+	stderr  io.Writer
+}
+
+func newCall() *cobra.Command {
+	c := &callCommand{output: formatTable, count: 1, timeout: span{d: 5 * time.Second}}
+	cmd := &cobra.Command{
+		Use:   "call TARGET METHOD [JSON]",
+		Short: "Call a method with JSON",
+		Long: `Call a method of a service with a JSON request, {} by default; "-" reads it from
+stdin. Each reply is printed on a line, each error on stderr with what was tried.
+The exit status is 1 if a call failed.`,
+		Example: `  rollcall call zk://127.0.0.1:2181/rpc Divide/Divide '{"num1":6,"num2":3}'
+  rollcall call static://127.0.0.1:8001 Divide/Divide '{"num1":6}' -n 10 --interval 1s
+  echo '{"num1":6}' | rollcall call zk://127.0.0.1:2181/rpc Divide/Divide - -o json`,
+		Args: argCount(2, "TARGET", "METHOD", "JSON"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c.stdout, c.stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
+			return c.parseAndRun(cmd.Context(), args, cmd.InOrStdin())
+		},
+	}
+	flags := cmd.Flags()
+	flags.VarP(&c.count, "count", "n", "how many calls to make, one after the other")
+	flags.Var(&c.interval, "interval", "pause between calls")
+	flags.Var(&c.timeout, "timeout", "bound of each call; 0: none")
+	flags.StringVar(&c.instance, "instance", "", "call only this one: its `HOST:PORT` or its entry")
+	flags.BoolVar(&c.idempotent, "idempotent", false, "the method does no harm when it runs twice: a call that may have been executed is made again elsewhere")
+	flags.Var(&c.balance, "balance", "how to choose among the instances: random or round_robin (default random)")
+	flags.Var(&c.metadata, "metadata", "metadata to send, may be repeated")
+	addOutput(cmd, &c.output)
+	return cmd
+}
+
+func (c *callCommand) parseAndRun(ctx context.Context, args []string, stdin io.Reader) error {
+	target, err := parseTarget(args[:1])
+	if err != nil {
+		return err
+	}
+	if c.method = args[1]; c.method == "" || len(c.method) > frame.MaxMethod {
+		return usagef("METHOD %.40q of %d bytes: give a name of 1 to %d bytes, such as Divide/Divide", c.method, len(c.method), frame.MaxMethod)
+	}
+	if c.request, err = readRequest(args[2:], stdin); err != nil {
+		return err
+	}
+	client, err := rollcall.NewClient(target.String(), rollcall.ClientOptions{Balance: c.balance.Policy})
+	if err != nil {
+		return &usageError{err} // of the target
+	}
+	defer client.Close() //nolint:errcheck // nothing depends on it
+	return c.run(ctx, client)
+}
+
+// readRequest returns the JSON argument, checked.
+func readRequest(args []string, stdin io.Reader) ([]byte, error) {
+	request, from := []byte("{}"), "JSON"
+	if len(args) > 0 {
+		request = []byte(args[0])
+	}
+	if len(args) > 0 && args[0] == "-" {
+		var err error
+		from = "JSON from stdin"
+		if request, err = io.ReadAll(io.LimitReader(stdin, maxStdin+1)); err != nil {
+			return nil, fmt.Errorf("%s: %w", from, err)
+		}
+		if len(request) > maxStdin {
+			return nil, usagef("%s: give at most %d bytes", from, maxStdin)
+		}
+	}
+	var any json.RawMessage
+	if err := json.Unmarshal(request, &any); err != nil {
+		return nil, usagef("%s %.80q: give valid JSON: %w", from, request, err)
+	}
+	return request, nil
+}
+
+// run makes the calls.
+func (c *callCommand) run(ctx context.Context, client *rollcall.Client) error {
+	failed := 0
+	for i := range int(c.count) {
+		if i > 0 && !pause(ctx, c.interval.d) {
+			return fmt.Errorf("interrupted after %d of %d calls", i, c.count)
+		}
+		ok, err := c.once(ctx, client)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			failed++
+		}
+	}
+	if failed > 0 {
+		return errReported
+	}
+	return nil
+}
+
+// pause waits for d and reports whether ctx is alive.
+func pause(ctx context.Context, d time.Duration) bool {
+	if d > 0 {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+	}
+	return ctx.Err() == nil
+}
+
+// A resultJSON is what became of a call, as printed with -o json. Instance and
+// Entry are empty where nobody answered.
+type resultJSON struct {
+	Instance  string          `json:"instance"`
+	Entry     string          `json:"entry"`
+	ElapsedUS int64           `json:"elapsed_us"`
+	Reply     json.RawMessage `json:"reply,omitempty"`
+	Error     *errorJSON      `json:"error,omitempty"`
+}
+
+type errorJSON struct {
+	Code     string            `json:"code"`
+	Reason   string            `json:"reason"`
+	Message  string            `json:"message"`
+	Details  map[string]string `json:"details,omitempty"`
+	Executed string            `json:"executed"`
+}
+
+// once makes a call and prints what became of it; the error is one of writing.
+func (c *callCommand) once(ctx context.Context, client *rollcall.Client) (ok bool, err error) {
+	var answered discovery.Instance
+	begun := time.Now()
+	reply, callErr := client.Invoke(ctx, c.method, c.request, rollcall.CallOptions{
+		Codec: rollcall.JSON.ID(), Idempotent: c.idempotent, Timeout: c.timeout.d,
+		Instance: c.instance, Metadata: c.metadata.m, Answered: &answered,
+	})
+	elapsed := time.Since(begun)
+	if callErr != nil {
+		fmt.Fprintf(c.stderr, "rollcall: %v\n", callErr)
+	}
+	if c.output == formatTable {
+		if callErr == nil {
+			_, err = fmt.Fprintf(c.stdout, "%s\n", asLine(reply))
+		}
+		return callErr == nil, err
+	}
+	result := resultJSON{ElapsedUS: elapsed.Microseconds(), Entry: answered.Name}
+	if answered.Host != "" {
+		result.Instance = answered.Addr()
+	}
+	if callErr == nil {
+		result.Reply = asLine(reply)
+	} else {
+		result.Error = toErrorJSON(callErr)
+	}
+	return callErr == nil, json.NewEncoder(c.stdout).Encode(result)
+}
+
+// asLine returns a reply as JSON on one line. What is not JSON, which no server
+// that keeps to the protocol sends, becomes a string.
+func asLine(reply []byte) []byte {
+	var b bytes.Buffer
+	if err := json.Compact(&b, reply); err != nil {
+		quoted, _ := json.Marshal(string(reply)) // a string always encodes
+		return quoted
+	}
+	return b.Bytes()
+}
+
+func toErrorJSON(err error) *errorJSON {
+	out := &errorJSON{Message: err.Error()}
+	var e *rollcall.Error
+	if errors.As(err, &e) {
+		out.Code, out.Reason, out.Message, out.Details = e.Code.String(), e.Reason, e.Message, e.Details
+		out.Executed = e.Executed.String()
+	}
+	return out
+}

@@ -1,0 +1,143 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rollcall-rpc/rollcall"
+	"github.com/rollcall-rpc/rollcall/balancer"
+)
+
+// The values of flags. The error of a Set is the fix alone: flagError puts the
+// flag and the value before it.
+
+// A format is how data is printed.
+type format string
+
+const (
+	formatTable format = "table"
+	formatJSON  format = "json"
+)
+
+func (f *format) String() string { return string(*f) }
+func (f *format) Type() string   { return "FORMAT" }
+
+func (f *format) Set(s string) error {
+	switch format(s) {
+	case formatTable, formatJSON:
+		*f = format(s)
+		return nil
+	}
+	return errors.New("give table or json")
+}
+
+// A span is a duration with a least value.
+type span struct {
+	d     time.Duration
+	least time.Duration
+}
+
+func (v *span) Type() string { return "DURATION" }
+
+// String returns nothing for a default that is worked out later.
+func (v *span) String() string {
+	if v.d < v.least {
+		return ""
+	}
+	return v.d.String()
+}
+
+func (v *span) Set(s string) error {
+	d, err := time.ParseDuration(s)
+	if err == nil && d >= v.least {
+		v.d = d
+		return nil
+	}
+	if v.least > 0 {
+		return fmt.Errorf("give a duration of at least %v, such as 500ms or 5s", v.least)
+	}
+	return errors.New("give a duration such as 500ms or 5s, not a negative one")
+}
+
+// A count is a whole number from 1.
+type count int
+
+func (n *count) String() string { return strconv.Itoa(int(*n)) }
+func (n *count) Type() string   { return "COUNT" }
+
+func (n *count) Set(s string) error {
+	i, err := strconv.Atoi(s)
+	if err != nil || i < 1 {
+		return errors.New("give a whole number from 1")
+	}
+	*n = count(i)
+	return nil
+}
+
+// A policy is a balancer's.
+type policy struct{ balancer.Policy }
+
+func (p *policy) Type() string { return "POLICY" }
+
+func (p *policy) String() string {
+	if p.Policy == nil {
+		return ""
+	}
+	return p.Name()
+}
+
+func (p *policy) Set(s string) error {
+	chosen, err := balancer.ParsePolicy(s)
+	if err != nil {
+		return fmt.Errorf("give %s or %s", balancer.Random.Name(), balancer.RoundRobin.Name())
+	}
+	p.Policy = chosen
+	return nil
+}
+
+// metadata is what repeated KEY=VALUE flags make.
+type metadata struct{ m rollcall.Metadata }
+
+func (v *metadata) String() string { return "" }
+func (v *metadata) Type() string   { return "KEY=VALUE" }
+
+func (v *metadata) Set(s string) error {
+	key, value, ok := strings.Cut(s, "=")
+	if !ok || key == "" || len(key) > 255 {
+		return errors.New("give KEY=VALUE with a key of 1 to 255 bytes")
+	}
+	if _, twice := v.m[key]; twice {
+		return fmt.Errorf("key %q is given twice, give it once", key)
+	}
+	if v.m == nil {
+		v.m = rollcall.Metadata{}
+	}
+	v.m[key] = value
+	return nil
+}
+
+// An address is HOST:PORT to listen on; an empty host is every address of the
+// machine, port 0 a free one.
+type address string
+
+func (a *address) String() string { return string(*a) }
+func (a *address) Type() string   { return "HOST:PORT" }
+
+func (a *address) Set(s string) error {
+	_, port, err := net.SplitHostPort(s)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return errors.New("give HOST:PORT with a port from 0 to 65535, 0 for a free one")
+	}
+	*a = address(s)
+	return nil
+}

@@ -1,0 +1,107 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rollcall-rpc/rollcall/zk/zkserver"
+)
+
+// registryFlags are the flags of "rollcall registry". Session timeouts of 0 are
+// multiples of the tick.
+type registryFlags struct {
+	listen                 address
+	memory, verbose        bool
+	tick                   span
+	minSession, maxSession span
+}
+
+func newRegistry() *cobra.Command {
+	flags := registryFlags{
+		listen:     "127.0.0.1:2181",
+		tick:       span{d: 2 * time.Second, least: time.Millisecond},
+		minSession: span{least: time.Millisecond},
+		maxSession: span{least: time.Millisecond},
+	}
+	cmd := &cobra.Command{
+		Use:   "registry --memory",
+		Short: "Run a registry that speaks ZooKeeper's protocol",
+		Long: `Run a registry of one node that speaks ZooKeeper's protocol: Rollcall's servers
+and clients, and any other client of ZooKeeper, connect to it as they do to
+ZooKeeper. Its data is in memory and gone when it ends; servers register again by
+themselves when it is back.
+
+It prints "registry ready on HOST:PORT" once it accepts connections. Logs go to
+stderr.`,
+		Example: `  rollcall registry --memory
+  rollcall registry --memory --listen 127.0.0.1:0 --tick 500ms`,
+		Args: argCount(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			opts, err := flags.options(cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			return serveRegistry(cmd.Context(), string(flags.listen), opts, cmd.OutOrStdout())
+		},
+	}
+	cmd.Flags().Var(&flags.listen, "listen", "where to accept connections; port 0: a free one")
+	cmd.Flags().BoolVar(&flags.memory, "memory", false, "keep the data in memory; required, for only that is available")
+	cmd.Flags().Var(&flags.tick, "tick", "unit of session time: sessions are looked over once per tick")
+	cmd.Flags().Var(&flags.minSession, "min-session-timeout", "shortest session a client may ask for (default 2 ticks)")
+	cmd.Flags().Var(&flags.maxSession, "max-session-timeout", "longest session a client may ask for (default 20 ticks)")
+	cmd.Flags().BoolVar(&flags.verbose, "verbose", false, "log details too")
+	return cmd
+}
+
+// options checks the flags together.
+func (f *registryFlags) options(stderr io.Writer) (zkserver.Options, error) {
+	if !f.memory {
+		return zkserver.Options{}, usagef("--memory is missing: only --memory is available, add it; the data is gone when the registry ends")
+	}
+	shortest, longest := f.minSession.d, f.maxSession.d
+	if shortest == 0 {
+		shortest = 2 * f.tick.d
+	}
+	if longest == 0 {
+		longest = 20 * f.tick.d
+	}
+	if longest < shortest {
+		return zkserver.Options{}, usagef("--max-session-timeout %v: give at least --min-session-timeout, which is %v", longest, shortest)
+	}
+	level := slog.LevelInfo
+	if f.verbose {
+		level = slog.LevelDebug
+	}
+	return zkserver.Options{
+		TickTime:          f.tick.d,
+		MinSessionTimeout: shortest,
+		MaxSessionTimeout: longest,
+		Logger:            slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})),
+	}, nil
+}
+
+// serveRegistry serves until ctx ends.
+func serveRegistry(ctx context.Context, listen string, opts zkserver.Options, stdout io.Writer) error {
+	server, err := zkserver.New(opts)
+	if err != nil {
+		return &usageError{err} // the options are the flags
+	}
+	listener, err := net.Listen("tcp", listen)
+	if err != nil {
+		return fmt.Errorf("registry: %w", err)
+	}
+	fmt.Fprintf(stdout, "registry ready on %s\n", listener.Addr())
+	if err := server.Serve(ctx, listener); err != nil {
+		return fmt.Errorf("registry: %w", err)
+	}
+	return nil
+}
