@@ -1,0 +1,165 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package zookeeper
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/rollcall-rpc/rollcall/discovery"
+	"github.com/rollcall-rpc/rollcall/zk"
+)
+
+// observe looks at what is there: at our node alone where that tells enough,
+// else at the directory, of which it reads what it has not read before.
+func (r *registration) observe(ctx context.Context, session int64, wanted bool) (observation, error) {
+	o := observation{wanted: wanted, cleared: r.cleared}
+	known := false
+	if r.name != "" {
+		own, found, err := r.look(ctx, r.name, session)
+		if err != nil {
+			return o, err
+		}
+		if known = found && own.mine; known {
+			r.own(own.name, own.czxid)
+			o.nodes = append(o.nodes, own)
+		} else {
+			r.lose(wanted)
+		}
+	}
+	o.name, o.czxid = r.name, r.czxid
+	doubtful := r.isDoubtful() || len(r.former) > 0
+	first := r.name == "" && r.czxid == 0
+	switch {
+	case doubtful, known && wanted && (r.scan || r.Status().Conflict != ""), !known && wanted && !first:
+	default:
+		// Our node tells enough, or there never was one: it is created first, and
+		// then looked for twins.
+		return o, nil
+	}
+	var err error
+	if o.nodes, err = r.scanAll(ctx, session); err != nil {
+		return o, err
+	}
+	r.scan = false
+	r.setDoubtful(false)
+	for name := range r.former {
+		if !slices.ContainsFunc(o.nodes, func(c candidate) bool { return c.name == name }) {
+			r.disown(name)
+		}
+	}
+	return o, nil
+}
+
+// lose notes that the node that was ours is not there, or not ours any more.
+func (r *registration) lose(wanted bool) {
+	name := r.name
+	r.disown(name)
+	if !wanted {
+		return
+	}
+	r.logger.Warn("our entry is gone", "entry", name)
+	if time.Since(r.created) < soon {
+		r.losses++
+	} else {
+		r.losses = 0
+	}
+	r.report(func(s *discovery.RegistrationStatus) { s.Name, s.Registered, s.Err = "", false, errGone })
+}
+
+// errGone is why an entry is not there that was.
+var errGone = errors.New("zookeeper: the entry is gone, not created again yet")
+
+// look reads one node as a candidate. found is false when it is not there or
+// neither ours nor a twin.
+func (r *registration) look(ctx context.Context, name string, session int64) (c candidate, found bool, err error) {
+	data, stat, err := r.shared.registry.Get(ctx, join(r.path, name))
+	switch {
+	case err == nil:
+	case errors.Is(err, zk.ErrNoNode):
+		return c, false, nil
+	case unanswered(err):
+		return c, false, err
+	default:
+		data = nil // a node that we may not read is not ours
+	}
+	c = candidate{name: name, czxid: stat.Czxid, version: stat.Version, owner: stat.EphemeralOwner}
+	in, decodeErr := decode(name, data, stat, err)
+	twin := decodeErr == nil && r.in.ID != "" && in.ID == r.in.ID
+	same := bytes.Equal(data, r.data)
+	c.mine = stat.EphemeralOwner == session && session != 0 && (same || twin || name == r.name || r.former[name]) &&
+		!r.shared.claimedByOther(join(r.path, name), r)
+	c.current = c.mine && same
+	return c, c.mine || twin, nil
+}
+
+// scanAll lists the directory and reads the nodes that may be ours or twins.
+func (r *registration) scanAll(ctx context.Context, session int64) ([]candidate, error) {
+	names, stat, err := r.shared.registry.Children(ctx, r.path)
+	if errors.Is(err, zk.ErrNoNode) {
+		clear(r.other)
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	now := lifeOf(stat)
+	if !now.continues(r.life) {
+		clear(r.other)
+		clear(r.cleared)
+	}
+	r.life = now
+	r.forgetAbsent(names)
+
+	var (
+		mu    sync.Mutex // guards what follows
+		nodes []candidate
+		other []string
+	)
+	var group errgroup.Group
+	group.SetLimit(maxReads)
+	for _, name := range names {
+		if r.other[name] {
+			continue
+		}
+		group.Go(func() error {
+			c, found, err := r.look(ctx, name, session)
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err != nil:
+			case found:
+				nodes = append(nodes, c)
+			case sequential(name):
+				other = append(other, name)
+			}
+			return err
+		})
+	}
+	err = group.Wait()
+	for _, name := range other {
+		r.other[name] = true
+	}
+	return nodes, err
+}
+
+// forgetAbsent keeps r.other no larger than the directory.
+func (r *registration) forgetAbsent(names []string) {
+	if len(r.other) == 0 {
+		return
+	}
+	kept := make(map[string]bool, len(names))
+	for _, name := range names {
+		if r.other[name] {
+			kept[name] = true
+		}
+	}
+	r.other = kept
+}

@@ -1,0 +1,285 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package zookeeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rollcall-rpc/rollcall/discovery"
+	"github.com/rollcall-rpc/rollcall/discovery/layout"
+	"github.com/rollcall-rpc/rollcall/zk"
+)
+
+// never is the pause of a round that only an event can end.
+const never time.Duration = -1
+
+// run keeps the instance registered while it is wanted, and returns when its
+// node is surely gone afterwards, or ctx ends with the session.
+func (r *registration) run(ctx context.Context) {
+	defer close(r.done)
+	r.shared.subscribe(r.path, r)
+	defer r.shared.unsubscribe(r.path, r)
+	defer r.finish()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		changed := r.shared.registry.Changed()
+		pause, done := r.round(ctx)
+		if done || ctx.Err() != nil {
+			return
+		}
+		if pause >= 0 {
+			timer.Reset(pause)
+		} else {
+			timer.Stop()
+		}
+		select {
+		case <-r.kick:
+		case <-changed:
+		case <-timer.C:
+			r.scan = r.scan || r.resting // the slow timer: look at everything
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// finish notes that nothing is kept any more.
+func (r *registration) finish() {
+	r.disown(r.name)
+	for name := range r.former {
+		r.disown(name)
+	}
+	r.mu.Lock()
+	r.wanted, r.doubtful = false, false
+	r.mu.Unlock()
+	r.report(func(s *discovery.RegistrationStatus) {
+		*s = discovery.RegistrationStatus{Since: s.Since, Registered: false, Err: discovery.ErrDeregistered}
+	})
+}
+
+// round takes steps until things are as they should be, or one fails. It
+// returns how long to wait for an event before the next round, and whether
+// there is nothing left to do for ever.
+func (r *registration) round(ctx context.Context) (pause time.Duration, done bool) {
+	step, stop := context.WithCancel(ctx)
+	defer stop()
+	r.mu.Lock()
+	wanted := r.wanted
+	if wanted {
+		r.interrupt = stop // Deregister does not wait for a step towards the contrary
+	}
+	r.mu.Unlock()
+	defer func() {
+		r.mu.Lock()
+		r.interrupt = nil
+		r.mu.Unlock()
+	}()
+	r.resting = false
+	const maxSteps = 64 // what is left after that is tried again after a pause
+	for range maxSteps {
+		session := r.shared.registry.Session()
+		if session.State != zk.StateConnected {
+			return r.awaitSession(session, wanted)
+		}
+		a, err := r.step(step, session, wanted)
+		switch {
+		case step.Err() != nil && ctx.Err() == nil:
+			return 0, false // not wanted any more
+		case err != nil:
+			return r.fail(err), false
+		case a.verb == rest:
+			r.backoff.reset()
+			r.resting = true
+			return r.restPause(), !wanted
+		case a.verb == create && r.tooOften():
+			return r.backoff.next(), false
+		}
+	}
+	return r.fail(fmt.Errorf("zookeeper: %s does not come to rest", r.path)), false
+}
+
+// step looks, decides and acts once.
+func (r *registration) step(ctx context.Context, session zk.Session, wanted bool) (action, error) {
+	o, err := r.observe(ctx, session.ID, wanted)
+	if err != nil {
+		return action{}, err
+	}
+	a := decide(o)
+	switch a.verb {
+	case create:
+		if r.losses > maxLosses && time.Since(r.created) < soon {
+			return a, nil
+		}
+		return a, r.create(ctx)
+	case deleteOwn, deleteElder:
+		return a, r.delete(ctx, a)
+	}
+	r.settle(a)
+	return a, nil
+}
+
+// soon and maxLosses say when a node that vanishes again and again is created
+// with pauses: after so many that were lost so soon.
+const (
+	soon      = time.Second
+	maxLosses = 3
+)
+
+// tooOften reports whether the next create has to wait.
+func (r *registration) tooOften() bool {
+	return r.name == "" && r.losses > maxLosses
+}
+
+// restPause returns how long things may stay as they are without a look.
+func (r *registration) restPause() time.Duration {
+	if interval := r.shared.opts.ResyncInterval; interval > 0 {
+		return spread(interval, r.shared.opts.Rand)
+	}
+	return never
+}
+
+// awaitSession says what is known while there is no connection.
+func (r *registration) awaitSession(s zk.Session, wanted bool) (pause time.Duration, done bool) {
+	lost := s.State == zk.StateExpired || s.State == zk.StateAuthFailed || s.State == zk.StateClosed
+	final := s.State == zk.StateAuthFailed || s.State == zk.StateClosed
+	if !wanted && (final || !r.isDoubtful() && (lost || r.name == "" && len(r.former) == 0)) {
+		return 0, true // nothing is there, or it ends with its session
+	}
+	pause = never
+	if !lost && s.Timeout > 0 {
+		if left := s.Timeout - time.Since(s.Since); left > 0 {
+			pause = left
+		} else {
+			lost = true // perhaps: only the registry can say
+		}
+	}
+	err := sessionError(s)
+	r.report(func(st *discovery.RegistrationStatus) {
+		if lost || !st.Registered {
+			st.Registered, st.Err = false, err
+		}
+	})
+	return pause, false
+}
+
+// fail notes why a step failed, and returns the pause before the next attempt.
+func (r *registration) fail(err error) time.Duration {
+	r.logger.Debug("registration: step failed", "err", err)
+	r.report(func(s *discovery.RegistrationStatus) {
+		if !s.Registered {
+			s.Err = err
+		}
+	})
+	return r.backoff.next()
+}
+
+// settle notes what a decision to rest rests on.
+func (r *registration) settle(a action) {
+	if a.node.name != "" {
+		r.own(a.node.name, a.node.czxid)
+	}
+	before := r.Status().Conflict
+	if a.conflict != "" && a.conflict != before {
+		r.logger.Warn("a younger entry of another live session has our id", "entry", a.conflict)
+	}
+	if a.conflict == "" && before != "" {
+		r.logger.Info("the other entry with our id is gone", "entry", before)
+	}
+	r.report(func(s *discovery.RegistrationStatus) {
+		s.Name, s.Registered, s.Conflict, s.Err = a.node.name, a.node.name != "", a.conflict, nil
+		if a.node.name == "" && a.conflict != "" {
+			s.Err = fmt.Errorf("zookeeper: %s: the younger entry %s of another live session has our id %q", r.path, a.conflict, r.in.ID)
+		}
+	})
+}
+
+// own notes which node is ours. One that was before is to be deleted.
+func (r *registration) own(name string, czxid int64) {
+	if r.name != "" && r.name != name {
+		r.former[r.name] = true
+	}
+	delete(r.former, name)
+	r.shared.claim(join(r.path, name), r)
+	r.name = name
+	if czxid != 0 {
+		r.czxid = czxid
+	}
+}
+
+// disown notes that a node is gone, or not ours any more.
+func (r *registration) disown(name string) {
+	r.shared.disclaim(join(r.path, name), r)
+	delete(r.former, name)
+	if r.name == name {
+		r.name = ""
+	}
+}
+
+// create creates our node, and what is missing of the path.
+func (r *registration) create(ctx context.Context) error {
+	created, err := r.createNode(ctx)
+	if errors.Is(err, zk.ErrNoNode) {
+		if err := r.ensurePath(ctx); err != nil {
+			return err
+		}
+		created, err = r.createNode(ctx)
+	}
+	if err != nil {
+		if perhapsDone(err) {
+			r.setDoubtful(true)
+			r.scan = true
+		}
+		return err
+	}
+	name := childName(r.path, created)
+	r.own(name, 0)
+	r.created, r.scan = time.Now(), true // elder twins, extra nodes
+	r.logger.Info("registered", "entry", name)
+	r.report(func(s *discovery.RegistrationStatus) { s.Name, s.Registered, s.Conflict, s.Err = name, true, "", nil })
+	return nil
+}
+
+func (r *registration) createNode(ctx context.Context) (string, error) {
+	return r.shared.registry.Create(ctx, join(r.path, layout.NodePrefix), r.data, zk.ModeEphemeralSequential, r.acl)
+}
+
+// ensurePath creates what is missing of the path, persistent and empty.
+func (r *registration) ensurePath(ctx context.Context) error {
+	for end := 1; end <= len(r.path); end++ {
+		if end < len(r.path) && r.path[end] != '/' {
+			continue
+		}
+		_, err := r.shared.registry.Create(ctx, r.path[:end], nil, zk.ModePersistent, r.acl)
+		// Without the permission to create here a missing node shows one level down.
+		if err != nil && !errors.Is(err, zk.ErrNodeExists) && !errors.Is(err, zk.ErrNoAuth) {
+			return err
+		}
+	}
+	return nil
+}
+
+// delete deletes a node of ours or an elder twin.
+func (r *registration) delete(ctx context.Context, a action) error {
+	err := r.shared.registry.Delete(ctx, join(r.path, a.node.name), a.node.version)
+	if unanswered(err) {
+		return err
+	}
+	if a.verb == deleteElder {
+		r.cleared[a.node.name] = true
+		r.logger.Info("deleted the elder entry with our id", "entry", a.node.name, "err", err)
+		return nil
+	}
+	if err == nil || errors.Is(err, zk.ErrNoNode) {
+		r.disown(a.node.name)
+		return nil
+	}
+	if errors.Is(err, zk.ErrBadVersion) {
+		return nil // to be looked at again
+	}
+	return err
+}

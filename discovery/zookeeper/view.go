@@ -1,0 +1,183 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package zookeeper
+
+import (
+	"cmp"
+	"reflect"
+	"slices"
+
+	"github.com/rollcall-rpc/rollcall/discovery"
+	"github.com/rollcall-rpc/rollcall/discovery/layout"
+)
+
+// A view is what is known of the nodes of a directory, and the list that it
+// makes. It is pure: no clock, no I/O, one goroutine. A change costs its own
+// size, and building the list after it one copy.
+type view struct {
+	entries map[string]*entry
+	byID    map[string][]string // the readable entries of an ID, oldest first
+
+	instances []discovery.Instance // the list as last built; never changed in place
+	skipped   []discovery.Skipped  // likewise
+	changed   map[string]struct{}  // names whose place in the list may have changed since
+	skips     bool                 // skipped has changed since
+}
+
+// An entry is a node that was read.
+type entry struct {
+	in     discovery.Instance
+	err    error // why it is not an instance
+	listed bool  // this very content is in the list as last built
+}
+
+func newView() *view {
+	return &view{entries: map[string]*entry{}, byID: map[string][]string{}, changed: map[string]struct{}{}}
+}
+
+// set records what a node holds. It reports whether that is news.
+func (v *view) set(in discovery.Instance, err error) bool {
+	old := v.entries[in.Name]
+	if old != nil && sameError(old.err, err) && reflect.DeepEqual(old.in, in) {
+		return false
+	}
+	v.remove(in.Name)
+	e := &entry{in: in, err: err}
+	v.entries[in.Name] = e
+	if err != nil {
+		v.skips = true
+		return true
+	}
+	v.mark(in.Name)
+	if in.ID != "" {
+		names := v.byID[in.ID]
+		i, _ := slices.BinarySearchFunc(names, e, func(name string, e *entry) int { return byAge(&v.entries[name].in, &e.in) })
+		if i == len(names) && i > 0 {
+			v.mark(names[i-1]) // no longer the youngest
+		}
+		v.byID[in.ID] = slices.Insert(names, i, in.Name)
+	}
+	return true
+}
+
+// remove forgets a node.
+func (v *view) remove(name string) {
+	e := v.entries[name]
+	if e == nil {
+		return
+	}
+	delete(v.entries, name)
+	if e.err != nil {
+		v.skips = true
+	}
+	if e.listed {
+		v.mark(name)
+	}
+	if e.err != nil || e.in.ID == "" {
+		return
+	}
+	names := v.byID[e.in.ID]
+	i := slices.Index(names, name)
+	names = slices.Delete(names, i, i+1)
+	v.byID[e.in.ID] = names
+	switch {
+	case len(names) == 0:
+		delete(v.byID, e.in.ID)
+	case i == len(names):
+		v.mark(names[i-1]) // the youngest from now on
+	}
+}
+
+func (v *view) mark(name string) { v.changed[name] = struct{}{} }
+
+// shown reports whether an entry belongs into the list: readable, and the
+// youngest of its ID.
+func (v *view) shown(e *entry) bool {
+	if e == nil || e.err != nil {
+		return false
+	}
+	names := v.byID[e.in.ID]
+	return e.in.ID == "" || names[len(names)-1] == e.in.Name
+}
+
+// dirty reports whether build may have something to do.
+func (v *view) dirty() bool { return v.skips || len(v.changed) > 0 }
+
+// build brings instances and skipped up to date and reports whether either
+// changed.
+func (v *view) build() bool {
+	news := v.skips
+	if v.skips {
+		v.skipped, v.skips = v.listSkipped(), false
+	}
+	if len(v.changed) == 0 {
+		return news
+	}
+	var added []*entry
+	for name := range v.changed {
+		switch e := v.entries[name]; {
+		case !v.shown(e):
+		case e.listed:
+			delete(v.changed, name) // hidden and shown again in between
+		default:
+			added = append(added, e)
+		}
+	}
+	list := make([]discovery.Instance, 0, len(v.instances)+len(added))
+	for i := range v.instances {
+		if _, changed := v.changed[v.instances[i].Name]; !changed {
+			list = append(list, v.instances[i])
+		}
+	}
+	if len(list) == len(v.instances) && len(added) == 0 {
+		clear(v.changed)
+		return news // what changed came and went
+	}
+	v.merge(list, added)
+	return true
+}
+
+// merge makes the new list of what stayed, sorted, and what was added.
+func (v *view) merge(list []discovery.Instance, added []*entry) {
+	for name := range v.changed {
+		if e := v.entries[name]; e != nil {
+			e.listed = false
+		}
+	}
+	clear(v.changed)
+	slices.SortFunc(added, func(a, b *entry) int { return byAge(&a.in, &b.in) })
+	sorted := len(list) == 0 || len(added) == 0 || byAge(&list[len(list)-1], &added[0].in) < 0
+	for _, e := range added {
+		e.listed = true
+		list = append(list, e.in)
+	}
+	if !sorted {
+		slices.SortFunc(list, func(a, b discovery.Instance) int { return byAge(&a, &b) })
+	}
+	v.instances = list
+}
+
+func (v *view) listSkipped() []discovery.Skipped {
+	var list []discovery.Skipped
+	for name, e := range v.entries {
+		if e.err != nil {
+			list = append(list, discovery.Skipped{Name: name, Err: e.err})
+		}
+	}
+	slices.SortFunc(list, func(a, b discovery.Skipped) int { return layout.CompareNames(a.Name, b.Name) })
+	return list
+}
+
+// byAge is the order of a list: by the creating transaction, and by name within
+// one.
+func byAge(a, b *discovery.Instance) int {
+	return cmp.Or(cmp.Compare(a.Revision, b.Revision), layout.CompareNames(a.Name, b.Name))
+}
+
+func sameError(a, b error) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	return a.Error() == b.Error()
+}

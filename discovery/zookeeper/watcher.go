@@ -1,0 +1,226 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package zookeeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rollcall-rpc/rollcall/zk"
+)
+
+// A noticeKind says what a watcher has seen.
+type noticeKind uint8
+
+const (
+	// armed: from now on nothing is missed, but before something may have been.
+	armed noticeKind = iota + 1
+	written
+	deleted
+)
+
+// A notice is what a watcher tells its listeners.
+type notice struct {
+	kind noticeKind
+	name string   // the child; empty with armed
+	list *listing // with armed, where the watch came with a list
+}
+
+// A listing is the children of a directory at one moment.
+type listing struct {
+	names []string
+	stat  zk.Stat
+	found bool // the directory exists
+}
+
+// A listener is told of every notice, serially. It must not block.
+type listener interface{ notify(notice) }
+
+// A watcher holds the one watch of a directory and tells its listeners what it
+// sees.
+type watcher struct {
+	registry registry
+	path     string
+	pause    time.Duration // at least, between two lists with one-shot watches
+	oneShot  *atomic.Bool  // of the session: the registry knows no persistent watches
+	logger   *slog.Logger
+	backoff  backoff
+
+	done   chan struct{}      // closed when run has returned
+	users  int                // guarded by shared.mu
+	cancel context.CancelFunc // guarded by shared.mu; ends the present watch
+
+	mu        sync.Mutex // guards what follows
+	listeners map[listener]struct{}
+	armed     bool // a watch is on the server, or the client arms it again
+}
+
+// add makes l a listener. When the watch is armed already l is told at once.
+func (w *watcher) add(l listener) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.listeners[l] = struct{}{}
+	if w.armed {
+		l.notify(notice{kind: armed})
+	}
+}
+
+func (w *watcher) remove(l listener) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.listeners, l)
+}
+
+func (w *watcher) tell(n notice) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.armed = true
+	for l := range w.listeners {
+		l.notify(n)
+	}
+}
+
+// run watches until ctx ends, whatever happens meanwhile.
+func (w *watcher) run(ctx context.Context) {
+	defer func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.armed = false
+	}()
+	for ctx.Err() == nil {
+		var err error
+		if w.oneShot.Load() {
+			err = w.watchOnce(ctx)
+		} else {
+			err = w.watchPersistent(ctx)
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		if errors.Is(err, zk.ErrUnimplemented) && !w.oneShot.Swap(true) {
+			w.logger.Info("registry has no persistent watches: using one-shot watches", "path", w.path)
+			continue
+		}
+		w.logger.Debug("watch ended", "path", w.path, "err", err)
+		sleep(ctx, w.backoff.next())
+	}
+}
+
+// watchPersistent tells what a persistent recursive watch sees until it ends.
+func (w *watcher) watchPersistent(ctx context.Context) error {
+	watch, err := w.registry.AddWatch(ctx, w.path, zk.PersistentRecursive)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = watch.Close() }()
+	w.backoff.reset()
+	w.tell(notice{kind: armed})
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case ev, open := <-watch.Events():
+			if !open {
+				return zk.ErrClosed
+			}
+			if ev.Err != nil {
+				return ev.Err
+			}
+			w.tellEvent(ev)
+		}
+	}
+}
+
+func (w *watcher) tellEvent(ev zk.Event) {
+	kind := written
+	switch ev.Type {
+	case zk.Rearmed, zk.Lost:
+		w.tell(notice{kind: armed})
+		return
+	case zk.NodeDeleted:
+		kind = deleted
+	case zk.NodeCreated, zk.NodeDataChanged:
+	default:
+		return
+	}
+	// What happens to the directory itself shows in its children.
+	if name := childName(w.path, ev.Path); name != "" {
+		w.tell(notice{kind: kind, name: name})
+	}
+}
+
+// watchOnce tells a new list on every change of the children.
+func (w *watcher) watchOnce(ctx context.Context) error {
+	for {
+		session := w.registry.Session()
+		list, events, err := w.listAndWatch(ctx)
+		if err != nil {
+			return err
+		}
+		w.backoff.reset()
+		w.tell(notice{kind: armed, list: list})
+		if err := w.awaitEvent(ctx, events, session); err != nil {
+			return err
+		}
+		sleep(ctx, w.pause)
+	}
+}
+
+// listAndWatch lists the children and leaves a watch, on the directory's
+// existence while there is none.
+func (w *watcher) listAndWatch(ctx context.Context) (*listing, <-chan zk.Event, error) {
+	const attempts = 3 // the directory may come between the two reads
+	for range attempts {
+		names, stat, events, err := w.registry.ChildrenW(ctx, w.path)
+		if !errors.Is(err, zk.ErrNoNode) {
+			return &listing{names: names, stat: stat, found: true}, events, err
+		}
+		_, found, events, err := w.registry.ExistsW(ctx, w.path)
+		if !found || err != nil {
+			return &listing{}, events, err
+		}
+	}
+	return nil, nil, fmt.Errorf("zookeeper: %s comes and goes", w.path)
+}
+
+// awaitEvent waits for the event of a one-shot watch. Meanwhile it tells of each
+// reconnection, for then the listeners want to list, though nothing changed.
+func (w *watcher) awaitEvent(ctx context.Context, events <-chan zk.Event, session zk.Session) error {
+	for {
+		changed := w.registry.Changed()
+		now := w.registry.Session()
+		if now.State == zk.StateConnected && !now.Since.Equal(session.Since) {
+			session = now
+			w.tell(notice{kind: armed})
+		}
+		select {
+		case <-changed:
+		case ev := <-events:
+			if ev.Err != nil && !errors.Is(ev.Err, zk.ErrSessionExpired) {
+				return ev.Err
+			}
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// sleep waits for d or the end of ctx.
+func sleep(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
