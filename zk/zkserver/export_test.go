@@ -1,0 +1,27 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package zkserver
+
+import "net"
+
+// Watches returns how many watches there are on nodes and lists of children.
+func (s *Server) Watches() int {
+	s.pub.Lock()
+	defer s.pub.Unlock()
+	n := 0
+	for _, index := range []watchIndex{s.watches.data, s.watches.child} {
+		for _, list := range index {
+			n += len(list)
+		}
+	}
+	return n
+}
+
+// ServeConn serves one connection and returns when it has ended. Serve must be
+// running.
+func (s *Server) ServeConn(nc net.Conn) {
+	sv := &serve{}
+	s.admit(sv, nc)
+	sv.conns.Wait()
+}
