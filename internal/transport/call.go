@@ -24,7 +24,7 @@ func (c *ClientConn) Call(ctx context.Context, req *Request) (Reply, error) {
 	if ctx.Err() != nil {
 		return Reply{}, notSent(contextError(ctx))
 	}
-	cl := newCall()
+	cl := c.spare.get()
 	if err := c.send(ctx, req, cl); err != nil {
 		return Reply{}, err
 	}
@@ -32,13 +32,13 @@ func (c *ClientConn) Call(ctx context.Context, req *Request) (Reply, error) {
 	case <-cl.done:
 	case <-ctx.Done():
 		if err := c.abandon(cl, contextError(ctx)); err != nil {
-			cl.free()
+			c.spare.put(cl)
 			return Reply{}, err
 		}
 		<-cl.done // the reader was faster
 	}
 	reply, err := cl.reply, cl.err
-	cl.free()
+	c.spare.put(cl)
 	return reply, err
 }
 
@@ -47,13 +47,13 @@ func (c *ClientConn) send(ctx context.Context, req *Request, cl *call) error {
 	c.out.mu.Lock()
 	if err := c.admit(ctx, req); err != nil {
 		c.out.mu.Unlock()
-		cl.free()
+		c.spare.put(cl)
 		return notSent(err)
 	}
 	rest, err := c.appendRequest(ctx, req, cl)
 	if err != nil {
 		c.out.mu.Unlock()
-		cl.free()
+		c.spare.put(cl)
 		return notSent(err)
 	}
 	if c.sleeping {
@@ -122,14 +122,14 @@ func (c *ClientConn) sendRest(ctx context.Context, rest []byte, cl *call) error 
 	for len(rest) > 0 {
 		c.out.mu.Lock()
 		err := c.out.waitRoom(ctx)
-		if c.calls.get(id) != cl { // answered, or failed with the connection
+		if c.out.err != nil || c.calls.get(id) != cl { // failed with the connection, or answered
 			c.out.mu.Unlock()
 			return nil
 		}
-		if err != nil { // the context's, or cl would have been taken
+		if err != nil { // the context's
 			c.out.mu.Unlock()
 			if err := c.abandon(cl, err); err != nil {
-				cl.free()
+				c.spare.put(cl)
 				return err
 			}
 			return nil
@@ -153,6 +153,7 @@ func (c *ClientConn) abandon(cl *call, cause error) error {
 	}
 	err := c.failure(cl, cause)
 	switch {
+	case !c.out.alive():
 	case cl.start >= c.out.sent: // the socket has seen none of it
 		c.withdraw(cl)
 	case cl.complete:

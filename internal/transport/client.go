@@ -27,6 +27,7 @@ type ClientConn struct {
 	dead   chan struct{}  // closed after OnClose as well
 	kick   chan struct{}  // capacity 1: wakes the monitor
 
+	spare    callPool
 	partials map[uint64]*partial // the reader's: replies with pieces to come
 	draining atomic.Bool
 
@@ -154,14 +155,17 @@ func (c *ClientConn) die(cause error) {
 		c.out.mu.Unlock()
 		return
 	}
+	c.out.kill(cause)
+	c.out.mu.Unlock()
+	_ = c.conn.Close()
+	c.out.waitStopped() // Close ends the write, which then knows how far it came
+
+	c.out.mu.Lock()
 	calls := c.calls.takeAbove(0)
 	for _, cl := range calls {
 		cl.err = c.failure(cl, cause)
 	}
-	c.out.kill(cause)
 	c.out.mu.Unlock()
-
-	_ = c.conn.Close()
 	for _, cl := range calls {
 		cl.finish(Reply{}, cl.err)
 	}
@@ -175,7 +179,7 @@ func (c *ClientConn) die(cause error) {
 func (c *ClientConn) writeFailed(err error) { c.die(ioError("write", err)) }
 
 // failure is the error of a call that was taken from the table because of
-// cause. out.mu is held, and the connection lived until now.
+// cause. out.mu is held.
 func (c *ClientConn) failure(cl *call, cause error) error {
 	e := &CallError{Executed: frame.ExecutedMaybe, Phase: PhaseWait, Err: cause}
 	switch {

@@ -71,6 +71,9 @@ func (c *callContext) end(cause error) {
 	c.mu.Lock()
 	if c.err == nil && c.real == nil {
 		c.err, c.cause = context.Canceled, cause
+		if !c.deadline.IsZero() && !time.Now().Before(c.deadline) {
+			c.err = context.DeadlineExceeded // the client's CANCEL came a moment later
+		}
 	}
 	cancel := c.cancel
 	c.mu.Unlock()

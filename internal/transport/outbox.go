@@ -39,6 +39,7 @@ type outbox struct {
 	sent     uint64        // bytes from here on were never given to the socket
 	last     int           // bytes of the last write: as many may come again
 	flushing bool          // somebody writes, and will write what is appended
+	failed   bool          // a write has failed: buf no longer begins at sent, and err follows
 	err      error         // the connection is dead
 	room     chan struct{} // closed when there is room; nil: nobody waits
 	stopped  chan struct{} // closed when nobody flushes any more; nil: nobody waits
@@ -70,6 +71,9 @@ func (o *outbox) appendFrame(t frame.Type, stream uint64, payload []byte) {
 	b = frame.AppendHeader(b, frame.Header{Length: uint32(len(payload)), Type: t, StreamID: stream}) //nolint:gosec // small
 	o.commit(append(b, payload...))
 }
+
+// alive reports that what is appended may yet be written.
+func (o *outbox) alive() bool { return o.err == nil && !o.failed }
 
 // full reports that appenders should wait.
 func (o *outbox) full() bool { return len(o.buf) >= o.limit }
@@ -112,7 +116,7 @@ func (o *outbox) wakeWaiters() {
 
 // begin reports whether the caller must call flush once it has released mu.
 func (o *outbox) begin() bool {
-	if o.flushing || o.err != nil || len(o.buf) == 0 {
+	if o.flushing || !o.alive() || len(o.buf) == 0 {
 		return false
 	}
 	o.flushing = true
@@ -156,25 +160,28 @@ func (o *outbox) flush(yield, patient bool) {
 // drain flushes, or waits until whoever flushes has finished. The caller has
 // set a write deadline, which ends the wait.
 func (o *outbox) drain() {
-	for {
-		o.mu.Lock()
-		flush := o.begin()
-		if !flush && !o.flushing {
-			o.mu.Unlock()
-			return
-		}
-		if flush {
-			o.mu.Unlock()
-			o.flush(false, true)
-			continue
-		}
+	o.mu.Lock()
+	flush := o.begin()
+	o.mu.Unlock()
+	if flush {
+		o.flush(false, true)
+	}
+	o.waitStopped()
+}
+
+// waitStopped waits until nobody flushes.
+func (o *outbox) waitStopped() {
+	o.mu.Lock()
+	for o.flushing {
 		if o.stopped == nil {
 			o.stopped = make(chan struct{})
 		}
 		stopped := o.stopped
 		o.mu.Unlock()
 		<-stopped
+		o.mu.Lock()
 	}
+	o.mu.Unlock()
 }
 
 // stop ends the flusher's duty. mu is held.
@@ -191,6 +198,8 @@ func (o *outbox) handOver(rest []byte, yield bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.err != nil { // also keeps wg from growing while its owner waits
+		o.sent -= uint64(len(rest))
+		o.failed = o.failed || len(rest) > 0
 		o.stop()
 		return
 	}
@@ -232,10 +241,9 @@ func (o *outbox) wrote(buf []byte, n int, err error) bool {
 	}
 	o.mu.Lock()
 	o.stop()
-	if o.err == nil {
-		// Only the flusher moves sent, so it still is the end of buf.
-		o.sent -= uint64(len(buf) - n) //nolint:gosec // n is at most len(buf)
-	}
+	// Only the flusher moves sent, so it still is the end of buf.
+	o.sent -= uint64(len(buf) - n) //nolint:gosec // n is at most len(buf)
+	o.failed = true
 	o.mu.Unlock()
 	o.broke(err)
 	return false

@@ -16,15 +16,22 @@ type call struct {
 	err      error
 }
 
-var calls = sync.Pool{New: func() any { return &call{done: make(chan struct{}, 1)} }}
+// A callPool reuses calls with their channels. Each connection has its own: a
+// channel made in a testing/synctest bubble must not be used outside.
+type callPool struct{ pool sync.Pool }
 
-// newCall returns a call that nobody else knows.
-func newCall() *call { return calls.Get().(*call) } //nolint:errcheck,forcetypeassert // the pool holds nothing else
+// get returns a call that nobody else knows.
+func (p *callPool) get() *call {
+	if cl, ok := p.pool.Get().(*call); ok {
+		return cl
+	}
+	return &call{done: make(chan struct{}, 1)}
+}
 
-// free gives cl back. Its done is empty and no table holds it.
-func (cl *call) free() {
+// put gives cl back. Its done is empty and no table holds it.
+func (p *callPool) put(cl *call) {
 	*cl = call{done: cl.done}
-	calls.Put(cl)
+	p.pool.Put(cl)
 }
 
 func (cl *call) finish(reply Reply, err error) {

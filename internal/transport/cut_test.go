@@ -1,0 +1,129 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package transport
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/rollcall-rpc/rollcall/frame"
+	"github.com/rollcall-rpc/rollcall/internal/memnet"
+)
+
+// seen counts the calls that reached the handler.
+type seen struct {
+	mu    sync.Mutex
+	names map[string]int
+}
+
+func (s *seen) handle(ctx context.Context, req *ServerRequest) (Reply, error) {
+	s.mu.Lock()
+	s.names[string(req.Method)]++
+	s.mu.Unlock()
+	if strings.HasPrefix(string(req.Method), "fail") {
+		return Reply{}, &RemoteError{Code: frame.CodeAborted}
+	}
+	return echo(ctx, req)
+}
+
+// exchange makes five calls, two of them at once, one large, one that fails,
+// and returns their errors by name. The connection dies when the client (or the
+// server) has written budget bytes.
+func exchange(t *testing.T, budget int, cutServer bool) (errs map[string]error, handled map[string]int) {
+	errs = make(map[string]error)
+	s := &seen{names: make(map[string]int)}
+	synctest.Test(t, func(t *testing.T) {
+		a, b := memnet.Pipe()
+		if cutServer {
+			b.CutAfter(budget)
+		} else {
+			a.CutAfter(budget)
+		}
+		r := newRig(t, a, b, ClientOptions{}, ServerOptions{Handler: s.handle, MaxMessageBytes: 200})
+		var mu sync.Mutex
+		call := func(name string, size int) {
+			_, err := r.client.Call(t.Context(), &Request{Method: name, Body: make([]byte, size)})
+			mu.Lock()
+			errs[name] = err
+			mu.Unlock()
+		}
+		call("first", 10)
+		var wg sync.WaitGroup
+		wg.Go(func() { call("left", 5) })
+		wg.Go(func() { call("right", 50) })
+		wg.Wait()
+		call("fail", 3)
+		call("toolarge", 201)
+		r.close()
+	})
+	return errs, s.names
+}
+
+// The property that failover stands on: a call that reports "not executed" has
+// not reached a handler, one that reports "executed" or succeeds has, wherever
+// the connection is cut.
+func TestConnectionCutAtEveryByte(t *testing.T) {
+	for _, cutServer := range []bool{false, true} {
+		outcomes := make(map[string]int)
+		clean := false
+		for budget := 0; !clean; budget++ {
+			if budget > 5000 {
+				t.Fatal("the exchange never ends")
+			}
+			errs, handled := exchange(t, budget, cutServer)
+			clean = true
+			for name, err := range errs {
+				executed := frame.ExecutedYes
+				var call *CallError
+				var remote *RemoteError
+				switch {
+				case errors.As(err, &call):
+					executed = call.Executed
+					clean = clean && errors.As(err, new(*frame.LimitError)) // refused here, by design
+				case errors.As(err, &remote):
+					executed = remote.Executed
+				}
+				outcomes[executed.String()]++
+				if n := handled[name]; n > 1 || (executed == frame.ExecutedNo && n > 0) || (executed == frame.ExecutedYes && n == 0) {
+					t.Errorf("server cut: %v, after %d bytes: %s executed %v, the handler saw it %d times: %v", cutServer, budget, name, executed, n, err)
+				}
+			}
+		}
+		for _, o := range []string{"no", "maybe", "yes"} {
+			if outcomes[o] == 0 {
+				t.Errorf("server cut: %v: no call ended with %q: %v", cutServer, o, outcomes)
+			}
+		}
+	}
+}
+
+// What the client had written in part is "maybe", what it had not begun "no".
+func TestPartOfARequestWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := memnet.Pipe()
+		r := newRig(t, a, b, ClientOptions{}, ServerOptions{})
+		if err := r.client.Handshake(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		a.CutAfter(5)
+		_, err := r.client.Call(t.Context(), &Request{Method: "M"})
+		wantCallError(t, err, frame.ExecutedMaybe, PhaseWait, memnet.ErrCut)
+		_, err = r.client.Call(t.Context(), &Request{Method: "M"})
+		wantCallError(t, err, frame.ExecutedNo, PhaseQueue, memnet.ErrCut)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		a, b := memnet.Pipe()
+		r := newRig(t, a, b, ClientOptions{}, ServerOptions{})
+		if err := r.client.Handshake(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		a.CutAfter(0)
+		_, err := r.client.Call(t.Context(), &Request{Method: "M"})
+		wantCallError(t, err, frame.ExecutedNo, PhaseQueue, memnet.ErrCut)
+	})
+}
