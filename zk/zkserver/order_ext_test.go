@@ -129,9 +129,53 @@ func TestReadsSeeAcknowledgedWrites(t *testing.T) {
 	readers.Wait()
 }
 
-// An event reaches a connection before any reply that shows its change, and a
-// watch left by a read misses nothing that happens behind the read.
-func TestEventsBeforeNewState(t *testing.T) {
+// An event reaches a connection before any reply that shows its change, and
+// behind every reply that does not: whoever counts the events of a persistent
+// watch knows the version that the next reply shows.
+func TestEventsAndRepliesInOneOrder(t *testing.T) {
+	_, addr := startServer(t, zkserver.Options{})
+	w := open(t, addr, 30*time.Second)
+	w.create("/n", 0)
+	for range 50 { // they keep the server busy between a change and its last event
+		c := open(t, addr, 30*time.Second)
+		c.must(jute.OpAddWatch, &jute.PathModeRequest{Path: "/n", Mode: jute.WatchPersistent}, nil)
+	}
+	const writes = 1000
+	var readers sync.WaitGroup
+	for range 3 {
+		c := open(t, addr, 30*time.Second)
+		c.must(jute.OpAddWatch, &jute.PathModeRequest{Path: "/n", Mode: jute.WatchPersistent}, nil)
+		var burst []byte
+		for i := range 20 {
+			burst = append(burst, request(int32(i), jute.OpExists, &jute.PathWatchRequest{Path: "/n"})...)
+		}
+		readers.Go(func() {
+			for events := int32(0); events < writes && !t.Failed(); {
+				c.write(burst)
+				for replies := 0; replies < 20; {
+					m := c.message()
+					if m.Xid == jute.XidNotification {
+						events++
+						continue
+					}
+					var s jute.Stat
+					m.decode(t, &s)
+					if s.Version != events {
+						t.Errorf("got version %d behind %d events", s.Version, events)
+					}
+					replies++
+				}
+			}
+		})
+	}
+	for range writes {
+		w.must(jute.OpSetData, &jute.SetDataRequest{Path: "/n", Version: -1}, nil)
+	}
+	readers.Wait()
+}
+
+// A one-shot watch left by a read misses nothing that happens behind the read.
+func TestWatchedReadsMissNothing(t *testing.T) {
 	_, addr := startServer(t, zkserver.Options{})
 	w := open(t, addr, 10*time.Second)
 	w.create("/n", 0)
