@@ -85,17 +85,24 @@ func (d *demo) run(ctx context.Context) error {
 			return d.story(ctx)
 		})
 	})
-	switch {
-	case ctx.Err() != nil:
-		err = errors.New("interrupted")
-	case err == nil && d.traffic.tally().failed > 0:
-		err = errReported
-	}
+	err = d.verdict(ctx, err)
 	d.line.print(bold, d.summary(err))
 	if err != nil {
 		return errReported // by the summary
 	}
 	return nil
+}
+
+// verdict judges what the story came to: nil only if every step happened and no
+// call failed.
+func (d *demo) verdict(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return errors.New("interrupted")
+	case err == nil && d.traffic.tally().failed > 0:
+		return errReported // by the number of calls
+	}
+	return err
 }
 
 // withRegistry runs f while the registry serves.
@@ -116,7 +123,8 @@ func (d *demo) withRegistry(ctx context.Context, f func() error) error {
 	// An interrupt ends the servers and the client first, then the registry.
 	serving.Go(func() { server.Serve(context.WithoutCancel(ctx), listener) }) //nolint:errcheck // it ends with Close
 
-	d.line.event(plain, "registry", "ready on %v%s", listener.Addr(), insteadOf(listener.Addr().String(), wanted))
+	d.line.event(plain, "registry", "ready on %v%s; it forgets a silent server after %v",
+		listener.Addr(), insteadOf(listener.Addr().String(), wanted), demoSession)
 	hint := "rollcall ls --watch"
 	if d.registry != defaultTarget {
 		hint += " " + d.registry
@@ -128,7 +136,7 @@ func (d *demo) withRegistry(ctx context.Context, f func() error) error {
 // insteadOf explains an address whose port is not the wanted one.
 func insteadOf(addr, wanted string) string {
 	if _, port, _ := net.SplitHostPort(addr); port != wanted {
-		return ", for port " + wanted + " is taken"
+		return " (port " + wanted + " is taken)"
 	}
 	return ""
 }

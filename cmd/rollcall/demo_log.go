@@ -65,7 +65,7 @@ func (l *storyline) print(colour, line string) {
 	fmt.Fprintln(l.out, line)
 }
 
-// span of time for people: "0.8 ms", "503 ms", "2.41 s".
+// readable returns a span of time for people: "0.8 ms", "503 ms", "2.41 s".
 func readable(d time.Duration) string {
 	switch {
 	case d < 10*time.Millisecond:

@@ -44,13 +44,16 @@ func (d *demo) story(ctx context.Context) error {
 
 // within runs a step's wait; what did not happen in time is named.
 func within[T any](ctx context.Context, what string, wait func(context.Context) (T, error)) (T, error) {
-	ctx, cancel := context.WithTimeout(ctx, stepBound)
+	bounded, cancel := context.WithTimeout(ctx, stepBound)
 	defer cancel()
-	result, err := wait(ctx)
-	if err != nil {
+	result, err := wait(bounded)
+	switch {
+	case err == nil:
+		return result, nil
+	case bounded.Err() != nil && ctx.Err() == nil:
 		return result, fmt.Errorf("%s: not within %v: %w", what, stepBound, err)
 	}
-	return result, nil
+	return result, fmt.Errorf("%s: %w", what, err)
 }
 
 // start starts a server and waits until the client's list holds it.

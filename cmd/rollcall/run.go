@@ -68,6 +68,9 @@ registry, or static://HOST:PORT[,HOST:PORT...] for the servers themselves.`,
 			return usagef("no command given: choose one of those above")
 		},
 	}
+	// The root runs only to refuse; cobra's usage would show that as a way to
+	// use it.
+	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if and .Runnable .HasParent}}", 1))
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpCommand(newHelp())
 	root.AddCommand(newDemo(), newDemoServer(), newRegistry(), newLs(), newCall(), newVersion())

@@ -19,16 +19,16 @@ const (
 
 // parseTarget reads the argument, else the environment, else the default.
 func parseTarget(args []string) (discovery.Target, error) {
-	text, from := defaultTarget, "TARGET"
+	text, from := defaultTarget, ""
 	switch {
 	case len(args) > 0:
 		text = args[0]
 	case os.Getenv(environmentTarget) != "":
-		text, from = os.Getenv(environmentTarget), "environment variable "+environmentTarget
+		text, from = os.Getenv(environmentTarget), "environment variable "+environmentTarget+": "
 	}
 	target, err := discovery.ParseTarget(text)
 	if err != nil {
-		return target, usagef("%s: %w", from, err)
+		return target, usagef("%s%w", from, err)
 	}
 	return target, nil
 }

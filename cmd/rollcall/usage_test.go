@@ -37,7 +37,7 @@ func TestWrongUsage(t *testing.T) {
 		{"call without target", []string{"call"}, "TARGET is missing: give TARGET METHOD"},
 		{"call without method", []string{"call", static}, "METHOD is missing: give TARGET METHOD"},
 		{"call with more", []string{"call", static, "M", "{}", "x"}, `argument "x" is one too many: give TARGET METHOD JSON`},
-		{"call target", []string{"call", "nowhere", "M"}, "TARGET: "},
+		{"call target", []string{"call", "nowhere", "M"}, `rollcall: target "nowhere": scheme`},
 		{"call method", []string{"call", static, ""}, `METHOD "" of 0 bytes: give a name`},
 		{"call long method", []string{"call", static, strings.Repeat("m", 256)}, "of 256 bytes: give a name of 1 to 255"},
 		{"call JSON", []string{"call", static, "M", "{num1:6}"}, `JSON "{num1:6}": give valid JSON`},
