@@ -13,6 +13,7 @@ import (
 
 	"github.com/rollcall-rpc/rollcall/internal/realtest"
 	"github.com/rollcall-rpc/rollcall/zk"
+	"github.com/rollcall-rpc/rollcall/zk/zktest"
 )
 
 // A server that the suite runs against.
@@ -29,6 +30,7 @@ var servers = []struct {
 	start func(testing.TB) server
 }{
 	{"apache", func(t testing.TB) server { return apache{realtest.Apache(t)} }},
+	{"embedded", func(t testing.TB) server { return zktest.Start(t) }},
 }
 
 type apache struct{ *realtest.ZooKeeper }
