@@ -110,11 +110,11 @@ func (c *Client) dial(ctx context.Context, server string, req jute.ConnectReques
 }
 
 func (cn *conn) handshake(req jute.ConnectRequest) (resp jute.ConnectResponse, err error) {
-	if _, err := cn.Write(jute.AppendFrame(nil, req.Append)); err != nil {
-		return resp, err
+	_, err = cn.Write(jute.AppendFrame(nil, req.Append))
+	if err == nil {
+		_, err = cn.r.Peek(1) // with a byte at hand the server is not silent
 	}
-	// With the first byte at hand the server is not silent.
-	if _, err := cn.r.Peek(1); err != nil {
+	if err != nil {
 		return resp, fmt.Errorf("%w: %w", errSilent, err)
 	}
 	frame, err := cn.readFrame(maxHandshakeBytes)

@@ -10,6 +10,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -107,6 +108,7 @@ func (o Options) withDefaults() (Options, error) {
 			return o, fmt.Errorf("zk: Options.Auths[%d].Scheme is empty: name a scheme, for example digest", i)
 		}
 	}
+	o.Auths = slices.Clone(o.Auths)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}

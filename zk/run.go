@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/zk/jute"
@@ -43,7 +42,7 @@ func (c *Client) run(ctx context.Context, h *hosts) {
 			continue // the same server, at once, for a new session
 		}
 		now := time.Now()
-		h.ended(errors.Is(err, errSilent) && !errors.Is(err, os.ErrDeadlineExceeded), now)
+		h.ended(errors.Is(err, errSilent), now)
 		// What refuses the session but grants a new one has proven the old one
 		// useless; what is silent to both is only not serving.
 		probe = !probe && cred.id != 0 && h.unwanted(cred.timeout, now)
