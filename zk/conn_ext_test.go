@@ -92,6 +92,21 @@ func TestBadBody(t *testing.T) {
 	})
 }
 
+// A multi whose results do not match its operations fails as such.
+func TestMultiMiscounted(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fake) {
+		c := f.client(zk.Options{})
+		p, _ := f.session(1, time.Second)
+		done := make(chan error, 1)
+		go func() {
+			_, err := c.Multi(t.Context(), zk.CheckOp("/a", 0))
+			done <- err
+		}()
+		p.answer(p.expect(jute.OpMulti, &jute.MultiRequest{}), 1, &jute.MultiResponse{})
+		wantError(t, <-done, zk.ErrProtocol, "multi", "", true)
+	})
+}
+
 // An idle client pings every third of the timeout; a server that sends nothing
 // for two thirds is left.
 func TestPingsAndMuteServer(t *testing.T) {

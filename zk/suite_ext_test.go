@@ -63,6 +63,7 @@ var suite = []struct {
 	{"recursive watch across a cut", false, testRecursiveCut},
 	{"watch removed", false, testWatchClose},
 	{"watch removed beside others", false, testWatchCloseBeside},
+	{"watch churn", false, testWatchChurn},
 	{"many watches across a cut", false, testManyWatches},
 	{"expiry", false, testExpiry},
 	{"pipelining", false, testPipelining},

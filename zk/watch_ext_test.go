@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/rollcall-rpc/rollcall/zk"
@@ -283,6 +284,48 @@ func testWatchCloseBeside(t *testing.T, s server) {
 	}
 	must[string](t)(other.Create(ctx, dir+"/a", nil, zk.ModePersistent, nil))
 	only(t, children, zk.Event{Type: zk.NodeChildrenChanged, Path: dir})
+}
+
+// Watches that come and go on a path from many goroutines leave one that stays
+// armed, and nothing else on the server.
+func testWatchChurn(t *testing.T, s server) {
+	c, other, ctx := connect(t, s, zk.Options{}), connect(t, s, zk.Options{}), testContext(t)
+	dir := base(t, other)
+	stays := must[*zk.Watch](t)(c.AddWatch(ctx, dir, zk.PersistentRecursive))
+	var wg sync.WaitGroup
+	for g := range 8 {
+		wg.Go(func() {
+			for i := range 40 {
+				w, err := c.AddWatch(ctx, dir, []zk.WatchMode{zk.Persistent, zk.PersistentRecursive}[(g+i)%2])
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if w.Path() != dir {
+					t.Errorf("Path() = %q, want %q", w.Path(), dir)
+				}
+				if err := w.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if err := c.Sync(ctx, "/"); err != nil { // the last removal's re-arming is behind this
+		t.Fatal(err)
+	}
+	touch(t, other, dir, "a")
+	for ev := next(t, stays.Events()); ev.Type != zk.NodeDeleted; ev = next(t, stays.Events()) {
+		if ev.Type == zk.Lost {
+			t.Fatal("the churn overflowed the queue: make it smaller")
+		}
+	}
+	if err := stays.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n, known := serverWatches(s, dir); known && n != 0 {
+		t.Errorf("the server holds %d watches, want none", n)
+	}
 }
 
 // So many watches that they do not fit one setWatches frame.
