@@ -99,11 +99,10 @@ func (l *lister) run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	l.began = time.Now()
-	l.scheduleResync(l.began)
 	for ctx.Err() == nil {
 		changed := l.registry.Changed()
 		now := time.Now()
-		l.observeSession(l.registry.Session())
+		l.observeSession(l.registry.Session(), now)
 		l.takeNotices(now)
 		l.startWork(ctx, &work, now)
 		l.publishNews(now)
@@ -157,8 +156,12 @@ func (l *lister) nextDeadline(now time.Time) (wait time.Duration, ok bool) {
 func (l *lister) connected() bool { return l.session.State == zk.StateConnected }
 
 // observeSession notes a lost connection: what is listed must be confirmed anew.
-// The watch tells when that can be done.
-func (l *lister) observeSession(s zk.Session) {
+// The watch tells when that can be done. A full re-read that became due in the
+// meantime would come on top for everybody at once: it is put off.
+func (l *lister) observeSession(s zk.Session, now time.Time) {
+	if !l.connected() && s.State == zk.StateConnected {
+		l.scheduleResync(now)
+	}
 	if l.connected() && s.State != zk.StateConnected {
 		l.epoch++
 		l.listed, l.listErr = false, nil

@@ -1,0 +1,221 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package zookeeper
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rollcall-rpc/rollcall/zk"
+)
+
+// A fake is a registry in memory that works inside a synctest bubble: one
+// directory, /rpc, with a persistent watch. Its session is what the test says.
+type fake struct {
+	mu       sync.Mutex // guards what follows
+	session  zk.Session
+	changed  chan struct{}
+	zxid     int64
+	nodes    map[string]fakeNode
+	watch    *fakeWatch
+	gets     int
+	lists    int
+	creates  []time.Time
+	refuse   error         // answers to lists
+	holdGets chan struct{} // reads wait until it is closed
+}
+
+type fakeNode struct {
+	data []byte
+	stat zk.Stat
+}
+
+type fakeWatch struct{ events chan zk.Event }
+
+func (w *fakeWatch) Events() <-chan zk.Event { return w.events }
+func (w *fakeWatch) Close() error            { return nil }
+
+func newFake() *fake {
+	return &fake{
+		session: zk.Session{State: zk.StateConnecting, Since: time.Now()},
+		changed: make(chan struct{}), nodes: map[string]fakeNode{},
+	}
+}
+
+// set changes the session.
+func (f *fake) set(change func(*zk.Session)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change(&f.session)
+	f.session.Since = time.Now()
+	close(f.changed)
+	f.changed = make(chan struct{})
+}
+
+func (f *fake) connect() {
+	f.set(func(s *zk.Session) {
+		*s = zk.Session{State: zk.StateConnected, ID: 1, Timeout: 10 * time.Second, Generation: 1}
+	})
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.watch != nil {
+		f.watch.events <- zk.Event{Type: zk.Rearmed, Path: "/rpc"}
+	}
+}
+
+func (f *fake) disconnect() {
+	f.set(func(s *zk.Session) { s.State, s.LastErr = zk.StateConnecting, fmt.Errorf("cut at %v", time.Now()) })
+}
+
+// add creates a node and tells of it.
+func (f *fake) add(name, data string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.addLocked(name, []byte(data), 0)
+}
+
+func (f *fake) addLocked(name string, data []byte, owner int64) {
+	f.zxid++
+	f.nodes[name] = fakeNode{data, zk.Stat{Czxid: f.zxid, Mzxid: f.zxid, EphemeralOwner: owner}}
+	f.tell(zk.NodeCreated, name)
+}
+
+// quietly changes the directory without telling.
+func (f *fake) quietly(name, data string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.zxid++
+	f.nodes[name] = fakeNode{[]byte(data), zk.Stat{Czxid: f.zxid, Mzxid: f.zxid}}
+}
+
+func (f *fake) remove(name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.nodes, name)
+	f.tell(zk.NodeDeleted, name)
+}
+
+// tell sends an event. f.mu is held.
+func (f *fake) tell(kind zk.EventType, name string) {
+	if f.watch != nil {
+		f.watch.events <- zk.Event{Type: kind, Path: "/rpc/" + name}
+	}
+}
+
+func (f *fake) Session() zk.Session {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.session
+}
+
+func (f *fake) Changed() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.changed
+}
+
+// online waits for a connection.
+func (f *fake) online(ctx context.Context) error {
+	for {
+		changed := f.Changed()
+		if f.Session().State == zk.StateConnected {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (f *fake) Get(ctx context.Context, path string) ([]byte, zk.Stat, error) {
+	if err := f.online(ctx); err != nil {
+		return nil, zk.Stat{}, err
+	}
+	f.mu.Lock()
+	f.gets++
+	n, ok := f.nodes[strings.TrimPrefix(path, "/rpc/")]
+	hold := f.holdGets
+	f.mu.Unlock()
+	if hold != nil {
+		select {
+		case <-hold:
+		case <-ctx.Done():
+			return nil, zk.Stat{}, ctx.Err()
+		}
+	}
+	if !ok {
+		return nil, zk.Stat{}, &zk.Error{Op: "getData", Path: path, Sent: true, Err: zk.ErrNoNode}
+	}
+	return n.data, n.stat, nil
+}
+
+func (f *fake) Children(ctx context.Context, path string) ([]string, zk.Stat, error) {
+	if err := f.online(ctx); err != nil {
+		return nil, zk.Stat{}, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lists++
+	if f.refuse != nil {
+		return nil, zk.Stat{}, &zk.Error{Op: "getChildren2", Path: path, Sent: true, Err: f.refuse}
+	}
+	var names []string
+	for name := range f.nodes {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names, zk.Stat{Czxid: 1, Pzxid: f.zxid}, nil
+}
+
+func (f *fake) ChildrenW(context.Context, string) ([]string, zk.Stat, <-chan zk.Event, error) {
+	panic("not used with persistent watches")
+}
+
+func (f *fake) ExistsW(context.Context, string) (zk.Stat, bool, <-chan zk.Event, error) {
+	panic("not used with persistent watches")
+}
+
+func (f *fake) Create(ctx context.Context, path string, data []byte, _ zk.CreateMode, _ []zk.ACL) (string, error) {
+	if err := f.online(ctx); err != nil {
+		return "", err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.creates = append(f.creates, time.Now())
+	name := fmt.Sprintf("server%010d", f.zxid)
+	f.addLocked(name, data, f.session.ID)
+	return "/rpc/" + name, nil
+}
+
+func (f *fake) Delete(_ context.Context, path string, _ int32) error {
+	f.remove(strings.TrimPrefix(path, "/rpc/"))
+	return nil
+}
+
+func (f *fake) AddWatch(ctx context.Context, _ string, _ zk.WatchMode) (watch, error) {
+	if err := f.online(ctx); err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.watch = &fakeWatch{events: make(chan zk.Event, 1<<16)}
+	return f.watch, nil
+}
+
+func (f *fake) Close() error { return nil }
+
+// counts returns how many lists and reads there were since it was last called.
+func (f *fake) counts() (lists, gets int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	lists, gets = f.lists, f.gets
+	f.lists, f.gets = 0, 0
+	return lists, gets
+}
