@@ -125,3 +125,22 @@ func readFrame(t testing.TB, in *bufio.Reader, body []byte) []byte {
 	}
 	return body
 }
+
+// BenchmarkFanOut measures how long a create takes to reach the last of 500
+// watchers of the parent.
+func BenchmarkFanOut(b *testing.B) {
+	_, addr := startServer(b, zkserver.Options{})
+	w := open(b, addr, 30*time.Second)
+	w.create("/p", 0)
+	watchers := make([]*rawConn, 500)
+	for i := range watchers {
+		watchers[i] = open(b, addr, 30*time.Second)
+		watchers[i].must(jute.OpAddWatch, &jute.PathModeRequest{Path: "/p", Mode: jute.WatchPersistentRecursive}, nil)
+	}
+	for b.Loop() {
+		w.create("/p/n-", jute.FlagPersistentSequential)
+		for _, c := range watchers {
+			c.message()
+		}
+	}
+}

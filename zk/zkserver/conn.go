@@ -233,11 +233,12 @@ func (c *conn) write(h *handler, rh jute.RequestHeader, size int) {
 	if err := h.write(&c.rd.d, &it.req); err != 0 {
 		*it = item{}
 		c.burst = c.burst[:len(c.burst)-1]
+		c.bytes -= itemCost
 		c.settle()
 		c.answer(rh.Xid, c.srv.version.Load().Zxid(), err)
 		return
 	}
-	c.bytes += size
+	c.bytes += size + len(it.req.Ops)*requestCost
 	c.closing = c.closing || rh.Op == jute.OpCloseSession
 }
 
@@ -247,6 +248,7 @@ func (c *conn) enqueue(h *handler, xid int32) *item {
 		c.settle()
 	}
 	c.burst = append(c.burst, item{conn: c, handler: h, xid: xid, readAt: c.readAt})
+	c.bytes += itemCost
 	it := &c.burst[len(c.burst)-1]
 	it.req.Session = c.session.id
 	return it

@@ -72,10 +72,7 @@ func (c *conn) join(r *jute.ConnectRequest) bool {
 	s := c.srv
 	s.stats.received.Add(1)
 	timeout := s.negotiate(r.TimeoutMillis)
-	reply := &connectReply{jute.ConnectResponse{
-		TimeoutMillis: int32(timeout.Milliseconds()), //nolint:gosec // bounded by validate
-		HasReadOnly:   r.HasReadOnly,
-	}}
+	reply := &connectReply{jute.ConnectResponse{HasReadOnly: r.HasReadOnly}}
 	opening := r.SessionID == 0
 	if opening {
 		c.session = s.newSession(c, timeout)
@@ -83,31 +80,34 @@ func (c *conn) join(r *jute.ConnectRequest) bool {
 		c.session = s.attach(c, r, timeout)
 	}
 	if c.session == nil {
-		reply.TimeoutMillis = 0
 		reply.Password = make([]byte, jute.PasswordSize)
 		c.sendConnectReply(reply)
 		return false
 	}
 	password := s.password(c.session.id)
 	reply.SessionID, reply.Password = c.session.id, password[:]
-	if !opening {
-		c.sendConnectReply(reply)
-		return true
+	reply.TimeoutMillis = int32(timeout.Milliseconds()) //nolint:gosec // bounded by validate
+	if opening {
+		return c.openSession(reply)
 	}
+	c.sendConnectReply(reply)
+	return true
+}
+
+// openSession has the owner begin the session, and waits until the reply is
+// queued: only then other requests may follow.
+func (c *conn) openSession(reply *connectReply) bool {
 	done := make(chan bool, 1)
 	c.out.add(1)
 	it := item{
-		conn: c, handler: &openHandler, reply: reply, done: done, readAt: s.sessionNow(),
+		conn: c, handler: &openHandler, reply: reply, done: done, readAt: c.srv.sessionNow(),
 		req: tree.Request{Op: tree.OpOpenSession, Session: c.session.id, Version: reply.TimeoutMillis},
 	}
-	if !s.queue.pushUrgent(it) {
-		c.out.mu.Lock()
-		c.out.answered()
-		c.out.mu.Unlock()
+	if !c.srv.queue.pushUrgent(it) {
+		c.out.add(-1)
 		return false
 	}
-	<-done
-	return true
+	return <-done
 }
 
 func (c *conn) sendConnectReply(r *connectReply) {

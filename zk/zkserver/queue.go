@@ -11,9 +11,13 @@ import (
 )
 
 const (
-	// maxQueued is how many bytes of requests may wait for the owner; more are
-	// left unread.
+	// maxQueued is how many bytes of memory requests may take that wait for the
+	// owner; more are left unread.
 	maxQueued = 64 << 20
+	// itemCost and requestCost are what a request takes beside its bytes, alone
+	// and inside a multi, outcome included.
+	itemCost    = 512
+	requestCost = 320
 	// maxPending is how many requests of one connection may wait for the owner.
 	maxPending = 1000
 )

@@ -140,7 +140,7 @@ func (s *Server) accept(ctx context.Context, sv *serve) error {
 			s.opts.Logger.Warn("accept failed, going on", slog.Any("error", err))
 			select {
 			case <-ctx.Done():
-			case <-s.opts.Clock.After(acceptPause):
+			case <-time.After(acceptPause):
 			}
 			continue
 		}

@@ -6,6 +6,7 @@ package zkserver
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"os"
 	"os/user"
 	"runtime"
@@ -96,8 +97,12 @@ func writeStat(s *Server, b *bytes.Buffer) {
 }
 
 func writeConf(s *Server, b *bytes.Buffer) {
+	perHost := s.opts.MaxConnectionsPerHost
+	if perHost == math.MaxInt {
+		perHost = 0 // ZooKeeper's word for unlimited
+	}
 	fmt.Fprintf(b, "secureClientPort=-1\ntickTime=%d\nmaxClientCnxns=%d\nminSessionTimeout=%d\nmaxSessionTimeout=%d\nserverId=0\n",
-		s.opts.TickTime.Milliseconds(), s.opts.MaxConnectionsPerHost,
+		s.opts.TickTime.Milliseconds(), perHost,
 		s.opts.MinSessionTimeout.Milliseconds(), s.opts.MaxSessionTimeout.Milliseconds())
 }
 

@@ -4,7 +4,7 @@
 // Package zktest starts a ZooKeeper server in memory for a test.
 //
 //	srv := zktest.Start(t)
-//	client, err := zk.NewClient(srv.Target("/"), zk.Options{})
+//	client, err := zk.New([]string{srv.Addr()}, zk.Options{})
 //
 // The server listens on a free port of the loopback interface and is stopped
 // when the test ends. Its sessions are short, so that expiry can be waited for,

@@ -16,44 +16,10 @@ const (
 	flagTTLSequential int32 = 6
 )
 
-// create validates in ZooKeeper's order: what is reported when several things
-// are wrong is part of the protocol.
 func (b *Batch) create(r *Request) Outcome {
-	out := Outcome{Op: r.Op}
-	if out.Err = checkFlags(r.Flags); out.Err != 0 {
-		return out
-	}
-	if out.Err = b.checkAsker(r.Path); out.Err != 0 {
-		return out
-	}
-	acl := expandACL(r.ACL, b.who)
-	if acl == nil {
-		out.Err = jute.ErrInvalidACL
-		return out
-	}
-	parent := b.get(parentOf(r.Path))
-	switch {
-	case parent == nil:
-		out.Err = jute.ErrNoNode
-		return out
-	case !Allowed(parent.ACL, jute.PermCreate, b.who):
-		out.Err = jute.ErrNoAuth
-		return out
-	}
-	path := r.Path
-	if r.Flags == jute.FlagPersistentSequential || r.Flags == jute.FlagEphemeralSequential {
-		path = sequential(path, parent.created)
-	}
-	switch {
-	case !ValidPath(path):
-		out.Err = jute.ErrBadArguments
-		return out
-	case b.get(path) != nil:
-		out.Err = jute.ErrNodeExists
-		return out
-	case parent.ephemeralOwner != 0:
-		out.Err = jute.ErrNoChildrenForEphemerals
-		return out
+	parent, path, acl, err := b.place(r)
+	if err != 0 {
+		return Outcome{Op: r.Op, Err: err}
 	}
 	var owner int64
 	if r.Flags == jute.FlagEphemeral || r.Flags == jute.FlagEphemeralSequential {
@@ -62,8 +28,42 @@ func (b *Batch) create(r *Request) Outcome {
 	n := b.apply(b.record(Change{
 		Kind: ChangeCreate, Path: path, Data: r.Data, ACL: acl, Owner: owner, Counter: parent.nextCreated(),
 	}))
-	out.Path, out.Stat = path, n.Stat()
-	return out
+	return Outcome{Op: r.Op, Path: path, Stat: n.Stat()}
+}
+
+// place finds out where and how a node is to be created. It validates in
+// ZooKeeper's order: what is reported when several things are wrong is part of
+// the protocol.
+func (b *Batch) place(r *Request) (parent *Node, path string, acl []jute.ACL, err jute.ErrCode) {
+	if err = checkFlags(r.Flags); err != 0 {
+		return nil, "", nil, err
+	}
+	if err = b.checkAsker(r.Path); err != 0 {
+		return nil, "", nil, err
+	}
+	if acl = expandACL(r.ACL, b.who); acl == nil {
+		return nil, "", nil, jute.ErrInvalidACL
+	}
+	parent = b.get(parentOf(r.Path))
+	switch {
+	case parent == nil:
+		return nil, "", nil, jute.ErrNoNode
+	case !Allowed(parent.ACL, jute.PermCreate, b.who):
+		return nil, "", nil, jute.ErrNoAuth
+	}
+	path = r.Path
+	if r.Flags == jute.FlagPersistentSequential || r.Flags == jute.FlagEphemeralSequential {
+		path = sequential(path, parent.created)
+	}
+	switch {
+	case !ValidPath(path):
+		err = jute.ErrBadArguments
+	case b.get(path) != nil:
+		err = jute.ErrNodeExists
+	case parent.ephemeralOwner != 0:
+		err = jute.ErrNoChildrenForEphemerals
+	}
+	return parent, path, acl, err
 }
 
 func checkFlags(flags int32) jute.ErrCode {
