@@ -67,8 +67,8 @@ func fill(rng *rand.Rand, v reflect.Value) {
 			fillMultiOp(rng, v.Addr().Interface().(*jute.MultiOp))
 			return
 		}
-		for i := range v.NumField() {
-			fill(rng, v.Field(i))
+		for _, field := range v.Fields() {
+			fill(rng, field)
 		}
 		if r, ok := v.Addr().Interface().(*jute.MultiResult); ok {
 			fillMultiResult(rng, r)
