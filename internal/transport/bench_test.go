@@ -3,11 +3,7 @@
 
 package transport
 
-import (
-	"sync"
-	"sync/atomic"
-	"testing"
-)
+import "testing"
 
 func BenchmarkSequential32B(b *testing.B) {
 	r := tcpRig(b, ClientOptions{}, ServerOptions{})
@@ -26,6 +22,7 @@ func BenchmarkCallers100x1KiB(b *testing.B)    { benchCallers(b, 1, 100, 1<<10) 
 func BenchmarkCallers100x64KiB(b *testing.B)   { benchCallers(b, 1, 100, 64<<10) }
 func BenchmarkCallers1000x1KiBx8(b *testing.B) { benchCallers(b, 8, 1000, 1<<10) }
 func BenchmarkPipelined100x32B(b *testing.B)   { benchCallers(b, 1, 100, 32) }
+
 func benchCallers(b *testing.B, conns, callers, size int) {
 	workers := NewWorkers()
 	b.Cleanup(workers.Close)
@@ -33,25 +30,10 @@ func benchCallers(b *testing.B, conns, callers, size int) {
 	for range conns {
 		rigs = append(rigs, tcpRig(b, ClientOptions{}, ServerOptions{Workers: workers}))
 	}
-	b.ReportAllocs()
-	b.SetBytes(int64(size))
-	var left atomic.Int64
-	left.Store(int64(b.N))
-	var wg sync.WaitGroup
-	b.ResetTimer()
-	for i := range callers {
-		wg.Go(func() {
-			req := &Request{Method: "Bench/Echo", Body: make([]byte, size)}
-			for left.Add(-1) >= 0 {
-				reply, err := rigs[i%conns].client.Call(b.Context(), req)
-				if err != nil || len(reply.Body) != size {
-					b.Error(len(reply.Body), err)
-					return
-				}
-				reply.Release()
-			}
-		})
-	}
-	wg.Wait()
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "calls/s")
+	run(b, callers, size, func(i int, body []byte) (int, error) {
+		reply, err := rigs[i%conns].client.Call(b.Context(), &Request{Method: "Bench/Echo", Body: body})
+		n := len(reply.Body)
+		reply.Release()
+		return n, err
+	})
 }

@@ -44,7 +44,7 @@ func leaked() string {
 		if found == "" {
 			return ""
 		}
-		time.Sleep(20 * time.Millisecond)
+		<-time.After(20 * time.Millisecond)
 	}
 	return found
 }

@@ -37,7 +37,7 @@ type outbox struct {
 	buf      []byte        // waits; a pooled buffer or nil
 	queued   uint64        // position of the end of buf
 	sent     uint64        // bytes from here on were never given to the socket
-	last     int           // bytes of the last write: as many may come again
+	hint     int           // the size of recent writes: as much may come again
 	flushing bool          // somebody writes, and will write what is appended
 	failed   bool          // a write has failed: buf no longer begins at sent, and err follows
 	err      error         // the connection is dead
@@ -52,7 +52,7 @@ func (o *outbox) init(conn net.Conn, limit int, broke func(error), idle func()) 
 // reserve makes room for n bytes behind buf. mu is held, also for what follows.
 func (o *outbox) reserve(n int) []byte {
 	if o.buf == nil {
-		o.buf = getBuffer(max(n, min(o.last, o.limit), minOutBuffer))[:0]
+		o.buf = getBuffer(max(n, min(o.hint, o.limit), minOutBuffer))[:0]
 	} else {
 		o.buf = growBuffer(o.buf, n)
 	}
@@ -226,7 +226,7 @@ func (o *outbox) take() []byte {
 		return nil
 	}
 	buf := o.buf
-	o.buf, o.last = nil, len(buf)
+	o.buf, o.hint = nil, max(len(buf), o.hint-o.hint/8)
 	o.sent = o.queued
 	o.wakeWaiters()
 	return buf

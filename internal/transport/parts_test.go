@@ -118,7 +118,7 @@ func TestWorkers(t *testing.T) {
 	var entered, quick sync.WaitGroup
 	entered.Add(blocked)
 	for range blocked {
-		w.submit(&task{run: func() {
+		submit(w, &task{run: func() {
 			entered.Done()
 			<-release
 		}})
@@ -127,7 +127,7 @@ func TestWorkers(t *testing.T) {
 	var ran atomic.Int32
 	quick.Add(1000)
 	for range 1000 {
-		w.submit(&task{run: func() {
+		submit(w, &task{run: func() {
 			ran.Add(1)
 			quick.Done()
 		}})
@@ -146,7 +146,7 @@ func TestWorkersKeepFewIdle(t *testing.T) {
 		w := NewWorkers()
 		release := make(chan struct{})
 		for range 2 * maxIdleWorkers {
-			w.submit(&task{run: func() { <-release }})
+			submit(w, &task{run: func() { <-release }})
 		}
 		synctest.Wait()
 		close(release)
@@ -183,4 +183,10 @@ func TestInboxAcrossReads(t *testing.T) {
 	if _, _, err := in.next(); err == nil {
 		t.Error("no end")
 	}
+}
+
+func submit(w *Workers, t *task) {
+	var b batch
+	b.add(t)
+	w.submit(&b)
 }

@@ -28,6 +28,7 @@ type ServerConn struct {
 	opts    ServerOptions
 	workers *Workers
 	in      inbox
+	ready   batch // the reader's: requests to submit
 	out     outbox
 
 	ctx     context.Context // the parent of the handlers'; set by Serve

@@ -71,6 +71,7 @@ func (s *ServerConn) refuse(answer frame.ServerPreface, cause error) error {
 
 // read is the reader's loop. base is the parent of the handlers' contexts.
 func (s *ServerConn) read(base context.Context) error {
+	defer func() { s.workers.submit(&s.ready) }() // also what came before an error
 	for {
 		h, payload, err := s.in.next()
 		if err != nil {
@@ -98,7 +99,8 @@ func (s *ServerConn) read(base context.Context) error {
 		if err != nil {
 			return err
 		}
-		if !s.in.buffered() { // what the reader itself has appended goes out
+		if !s.in.buffered() { // the reader may have to wait
+			s.workers.submit(&s.ready)
 			s.out.mu.Lock()
 			s.unlockAndFlush(false)
 		}
@@ -158,14 +160,14 @@ func (s *ServerConn) onRequest(base context.Context, h frame.Header, payload []b
 	return nil
 }
 
-// handOver gives a complete request, which is in the table, to the workers. It
-// releases out.mu.
+// handOver lets a complete request, which is in the table, be given to the
+// workers together with its neighbours. It releases out.mu.
 func (s *ServerConn) handOver(r *request) {
 	s.lastHanded = max(s.lastHanded, r.StreamID)
 	s.inFlight++
 	s.running.Add(1)
 	s.out.mu.Unlock()
-	s.workers.submit(&r.task)
+	s.ready.add(&r.task)
 }
 
 func (s *ServerConn) onData(base context.Context, h frame.Header, payload []byte) error {
@@ -244,6 +246,9 @@ func (s *ServerConn) known(h frame.Header) error {
 // room: a client that does not read its refusals is not read either. out.mu is
 // held, and given up meanwhile.
 func (s *ServerConn) reject(id uint64, e *RemoteError) error {
+	if s.out.full() {
+		s.workers.submit(&s.ready)
+	}
 	if err := s.out.waitRoom(s.ctx); err != nil {
 		return err
 	}

@@ -21,10 +21,9 @@ type Workers struct {
 	wg sync.WaitGroup
 
 	mu     sync.Mutex // guards what follows
-	head   *task      // the queue, first in first out
-	tail   *task
-	idle   []*worker // the last to fall asleep is the first to wake: its stack is warm
-	waking bool      // a worker was woken or started and has not looked at the queue yet
+	queue  batch      // first in, first out
+	idle   []*worker  // the last to fall asleep is the first to wake: its stack is warm
+	waking bool       // a worker was woken or started and has not looked at the queue yet
 	closed bool
 }
 
@@ -57,19 +56,35 @@ func (w *Workers) Close() {
 	w.wg.Wait()
 }
 
-// submit runs t.run soon on a worker. It does not block. After Close, for a
-// connection that outlives its workers, it still works.
-func (w *Workers) submit(t *task) {
-	w.mu.Lock()
+// A batch is a list of tasks to submit at once. The zero value is empty.
+type batch struct{ head, tail *task }
+
+func (b *batch) add(t *task) {
 	t.next = nil
-	if w.tail == nil {
-		w.head = t
+	if b.tail == nil {
+		b.head = t
 	} else {
-		w.tail.next = t
+		b.tail.next = t
 	}
-	w.tail = t
+	b.tail = t
+}
+
+// submit runs the tasks soon, each on a worker, and empties b. It does not
+// block.
+func (w *Workers) submit(b *batch) {
+	if b.head == nil {
+		return
+	}
+	w.mu.Lock()
+	if w.queue.tail == nil {
+		w.queue.head = b.head
+	} else {
+		w.queue.tail.next = b.head
+	}
+	w.queue.tail = b.tail
 	w.wakeOne()
 	w.mu.Unlock()
+	*b = batch{}
 }
 
 // wakeOne sees to it that somebody will look at the queue. w.mu is held.
@@ -92,7 +107,7 @@ func (wk *worker) loop(w *Workers) {
 	defer func() {
 		if !normal { // a task called runtime.Goexit: the others must go on
 			w.mu.Lock()
-			if w.head != nil {
+			if w.queue.head != nil {
 				w.wakeOne()
 			}
 			w.mu.Unlock()
@@ -125,7 +140,7 @@ func (w *Workers) take(wk *worker, woken bool) (t *task, stay bool) {
 	if woken {
 		w.waking = false
 	}
-	t = w.head
+	t = w.queue.head
 	if t == nil {
 		if w.closed || len(w.idle) >= maxIdleWorkers {
 			return nil, false
@@ -133,9 +148,9 @@ func (w *Workers) take(wk *worker, woken bool) (t *task, stay bool) {
 		w.idle = append(w.idle, wk)
 		return nil, true
 	}
-	w.head, t.next = t.next, nil
-	if w.head == nil {
-		w.tail = nil
+	w.queue.head, t.next = t.next, nil
+	if w.queue.head == nil {
+		w.queue.tail = nil
 	} else {
 		w.wakeOne()
 	}
