@@ -56,28 +56,34 @@ registry, or static://HOST:PORT[,HOST:PORT...] for the servers themselves.`,
 		Example: `  rollcall demo
   rollcall registry --memory
   rollcall ls --watch`,
-		Args:                       unknownCommand,
-		SilenceErrors:              true,
-		SilenceUsage:               true,
-		DisableFlagsInUseLine:      true,
-		SuggestionsMinimumDistance: 2,
-		CompletionOptions:          cobra.CompletionOptions{DisableDefaultCmd: true},
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			cmd.SetOut(cmd.ErrOrStderr())
-			cmd.Help() //nolint:errcheck // nowhere to report it
-			return usagef("no command given: choose one of those above")
-		},
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true}, // ours keeps to the exit statuses
 	}
-	// The root runs only to refuse; cobra's usage would show that as a way to
-	// use it.
-	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if and .Runnable .HasParent}}", 1))
+	// What only holds commands runs to refuse; cobra's usage would show that as a
+	// way to use it.
+	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if and .Runnable (not .HasAvailableSubCommands)}}", 1))
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpCommand(newHelp())
-	root.AddCommand(newDemo(), newDemoServer(), newRegistry(), newLs(), newCall(), newVersion())
+	group(root, newDemo(), newDemoServer(), newRegistry(), newLs(), newCall(), newVersion())
 	return root
 }
 
-// unknownCommand refuses arguments of the root: what should be a command is not.
+// group makes parent a command that only holds others: by itself it refuses.
+func group(parent *cobra.Command, commands ...*cobra.Command) *cobra.Command {
+	parent.Args = unknownCommand
+	parent.DisableFlagsInUseLine = true
+	parent.SuggestionsMinimumDistance = 2
+	parent.RunE = func(cmd *cobra.Command, _ []string) error {
+		cmd.SetOut(cmd.ErrOrStderr())
+		cmd.Help() //nolint:errcheck // nowhere to report it
+		return usagef("no command given: choose one of those above")
+	}
+	parent.AddCommand(commands...)
+	return parent
+}
+
+// unknownCommand refuses arguments of a group: what should be a command is not.
 func unknownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -97,8 +103,8 @@ func newHelp() *cobra.Command {
 		Example: "  rollcall help ls",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			about, rest, err := cmd.Root().Find(args)
-			if err != nil || (about == cmd.Root() && len(rest) > 0) {
-				return unknownCommand(cmd.Root(), args)
+			if err != nil || (about.HasSubCommands() && len(rest) > 0) {
+				return unknownCommand(about, rest)
 			}
 			about.InitDefaultHelpFlag()
 			return about.Help()
