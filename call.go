@@ -163,6 +163,10 @@ func (a *attempts) failed(ctx context.Context, snap *balancer.Snapshot, e *balan
 	if failure.Executed == ExecutedYes {
 		a.answered(e)
 	}
+	var bare *transport.CallError
+	if errors.As(err, &bare) {
+		err = bare.Err // the attempt tells the phase, and what is known of the execution
+	}
 	a.made = append(a.made, Attempt{
 		Addr: e.Instance.Addr(), Instance: e.Instance.Name, Phase: phase,
 		Elapsed: elapsed, Executed: failure.Executed, Err: err,
