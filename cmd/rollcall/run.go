@@ -65,7 +65,8 @@ registry, or static://HOST:PORT[,HOST:PORT...] for the servers themselves.`,
 	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if and .Runnable (not .HasAvailableSubCommands)}}", 1))
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpCommand(newHelp())
-	group(root, newDemo(), newDemoServer(), newRegistry(), newLs(), newCall(), newVersion())
+	group(root, newDemo(), newDemoServer(), newRegistry(), newLs(), newCall(), newCompletion(), newVersion())
+	complete(root)
 	return root
 }
 
@@ -98,9 +99,10 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 // newHelp is cobra's help command, except that an unknown command is an error.
 func newHelp() *cobra.Command {
 	return &cobra.Command{
-		Use:     "help [COMMAND]",
-		Short:   "Help about a command",
-		Example: "  rollcall help ls",
+		Use:               "help [COMMAND]",
+		Short:             "Help about a command",
+		Example:           "  rollcall help ls",
+		ValidArgsFunction: commandNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			about, rest, err := cmd.Root().Find(args)
 			if err != nil || (about.HasSubCommands() && len(rest) > 0) {

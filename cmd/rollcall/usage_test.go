@@ -21,7 +21,8 @@ func TestWrongUsage(t *testing.T) {
 		{"unknown command", []string{"lss"}, `unknown command "lss": did you mean ls?`},
 		{"unlike any command", []string{"frobnicate"}, `unknown command "frobnicate": the help lists`},
 		{"help about nothing", []string{"help", "frobnicate"}, `unknown command "frobnicate"`},
-		{"completion", []string{"completion"}, `unknown command "completion"`},
+		{"completion", []string{"completion"}, "SHELL is missing: give SHELL"},
+		{"completion of an unknown shell", []string{"completion", "ash"}, `SHELL "ash": give bash, zsh, fish or powershell`},
 		{"unknown flag", []string{"ls", "--wach"}, "unknown flag --wach"},
 		{"unknown short flag", []string{"ls", "-x"}, "unknown flag -x"},
 		{"unknown flag of root", []string{"--wach"}, "unknown flag --wach"},
@@ -100,7 +101,7 @@ func TestHelp(t *testing.T) {
 	}
 	all := command(t, "--help")
 	all.check(t, statusOK, short, nil)
-	for _, absent := range []string{"completion", "demo-server", "doctor", "bench"} {
+	for _, absent := range []string{"demo-server", "doctor", "bench"} {
 		if strings.Contains(all.stdout, absent) {
 			t.Errorf("the help shows %q", absent)
 		}
