@@ -1,0 +1,58 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package echo
+
+import (
+	"context"
+	"net"
+
+	"github.com/rollcall-rpc/rollcall"
+	"github.com/rollcall-rpc/rollcall/bench/internal/load"
+)
+
+func rollcallSystem() System {
+	return System{
+		Name: "rollcall", Measure: "Method[[]byte, []byte].Call, a static target",
+		Serve: serveRollcall, Dial: dialRollcall,
+	}
+}
+
+// rollcallEcho is declared as an application declares it.
+var rollcallEcho = rollcall.Method[[]byte, []byte]{Name: "Bench/Echo", Idempotent: true}
+
+func serveRollcall(ctx context.Context, l net.Listener) error {
+	srv := rollcall.NewServer(rollcall.ServerOptions{DrainDelay: -1, DrainTimeout: -1})
+	rollcall.Handle(srv, rollcallEcho, func(_ context.Context, in *[]byte) (*[]byte, error) { return in, nil })
+	return srv.Serve(ctx, l)
+}
+
+// A rollcallConn is a client: it keeps one connection to each instance, and
+// there is one instance.
+type rollcallConn struct{ client *rollcall.Client }
+
+func dialRollcall(ctx context.Context, addr string) (Conn, error) {
+	client, err := rollcall.NewClient("static://"+addr, rollcall.ClientOptions{})
+	if err != nil {
+		return nil, err
+	}
+	if err := client.Ready(ctx); err != nil {
+		client.Close() //nolint:errcheck // it is of no use
+		return nil, err
+	}
+	return rollcallConn{client}, nil
+}
+
+func (c rollcallConn) Caller(int) load.Echo {
+	request := new([]byte)
+	return func(payload []byte) ([]byte, error) {
+		*request = payload
+		reply, err := rollcallEcho.Call(context.Background(), c.client, request)
+		if err != nil {
+			return nil, err
+		}
+		return *reply, nil
+	}
+}
+
+func (c rollcallConn) Close() error { return c.client.Close() }
