@@ -142,3 +142,46 @@ func testKilledServer(t *testing.T, zookeeper, killed, client string) {
 		s.kill()
 	}
 }
+
+// TestClientBeforeServers starts clients on an empty list: their first call
+// waits for the first server.
+func TestClientBeforeServers(t *testing.T) {
+	for language, start := range clientStarters {
+		t.Run(language, func(t *testing.T) {
+			zookeeper := zktest.Start(t).Addr()
+			client := start(t, zookeeper, "-n", "1")
+			server := startGoServer(t, zookeeper)
+			if line, want := client.awaitLines(t, 1)[0], server.addr+" 0"; line != want {
+				t.Errorf("line %q, want %q", line, want)
+			}
+			if status := client.wait(t); status != 0 {
+				t.Errorf("the client exits with %d, want 0", status)
+			}
+		})
+	}
+}
+
+// TestServerWithoutRegistry starts a server whose registry comes later, and ends
+// another that never saw one.
+func TestServerWithoutRegistry(t *testing.T) {
+	registry := zktest.Start(t)
+	registry.Stop()
+	target := registry.Target("/rpc")
+	server := startProcess(t, program(t, "server"), "-registry", target, "127.0.0.1", "0")
+	addr := server.await(t, "serving on ")
+	exchange(t, dial(t, addr), six, sixAnswer)
+	registry.Restart()
+	if got, want := server.await(t, "registered as "), "/rpc/server0000000000"; got != want {
+		t.Errorf("registered as %s, want %s", got, want)
+	}
+
+	registry.Stop()
+	lost := startProcess(t, program(t, "server"), "-registry", target, "-drain-delay", "0s", "127.0.0.1", "0")
+	lost.await(t, "serving on ")
+	for _, s := range []*process{server, lost} {
+		s.terminate()
+		if status := s.wait(t); status != 0 {
+			t.Errorf("exit status %d after SIGTERM without a registry, want 0", status)
+		}
+	}
+}
