@@ -35,6 +35,13 @@
 // that grows with the wall clock, so that clients of an earlier life are told
 // that their session has expired, instead of being turned away for ever.
 //
+// Not built, and answered like any unknown operation, which ends the connection:
+// containers and nodes with a time to live, multiRead, getEphemerals,
+// getAllChildrenNumber, whoAmI, checkWatches, reconfig, SASL. Quotas are not
+// kept.
+//
+// The number of nodes, of sessions and of watches is bounded by memory alone.
+//
 // A transaction that fails consumes no zxid, unlike in ZooKeeper; its reply
 // carries the zxid of the transaction before it.
 package zkserver

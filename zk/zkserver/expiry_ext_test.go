@@ -287,3 +287,41 @@ func TestServeAgain(t *testing.T) {
 		t.Error("ListenAndServe after Close: got nil, want an error")
 	}
 }
+
+// A slowListener takes its time to close, after it has stopped accepting.
+type slowListener struct {
+	*pipeListener
+	first sync.Once
+	end   chan struct{}
+}
+
+func (l *slowListener) Close() error {
+	_ = l.pipeListener.Close()
+	l.first.Do(func() { <-l.end })
+	return nil
+}
+
+// Serve once returned while the listener was still closing: its port was still
+// taken when somebody wanted to listen again.
+func TestServeWaitsForListener(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, err := zkserver.New(zkserver.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := &slowListener{pipeListener: newPipeListener(), end: make(chan struct{})}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- s.Serve(ctx, l) }()
+		synctest.Wait()
+		cancel()
+		synctest.Wait()
+		select {
+		case <-done:
+			t.Error("Serve has returned before its listener was closed")
+		default:
+		}
+		close(l.end)
+		<-done
+	})
+}

@@ -31,7 +31,8 @@ type Options struct {
 	// yet; one more is closed without a word. Default 1000, negative: unlimited.
 	MaxPendingConnections int
 	// MaxPacketBytes is the greatest request; the connection of a greater one is
-	// closed (jute.maxbuffer). Replies are not limited. Default 1048575.
+	// closed (jute.maxbuffer). Memory is taken as bytes arrive, at most twice what
+	// has come. Replies are not limited. Default 1048575.
 	MaxPacketBytes int
 	// Epoch is the upper half of the first zxid, 1 to 2^31-1. It must be greater
 	// than the epoch of every earlier life of this address, or clients of that

@@ -110,10 +110,19 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		return ErrServerClosed
 	}
 	defer s.end(sv)
-	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
-	defer stop()
+	closed := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		_ = l.Close()
+		close(closed)
+	})
 	err := s.accept(ctx, sv)
-	_ = l.Close()
+	// A second Close returns before the first has freed the port, so the first is
+	// waited for.
+	if stop() {
+		_ = l.Close()
+	} else {
+		<-closed
+	}
 	s.cutAll(sv)
 	sv.conns.Wait()
 	if s.isClosed() {

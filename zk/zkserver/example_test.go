@@ -1,0 +1,55 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package zkserver_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+
+	"github.com/rollcall-rpc/rollcall/zk/zkserver"
+)
+
+func Example() {
+	srv, err := zkserver.New(zkserver.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	var lc net.ListenConfig
+	l, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	served := make(chan error)
+	go func() { served <- srv.Serve(ctx, l) }()
+
+	fmt.Println("are you ok?", ask(l.Addr(), "ruok"))
+	stop()
+	fmt.Println("served:", <-served)
+	// Output:
+	// are you ok? imok
+	// served: <nil>
+}
+
+// ask sends a four-letter word.
+func ask(addr net.Addr, word string) string {
+	var d net.Dialer
+	c, err := d.DialContext(context.Background(), addr.Network(), addr.String())
+	if err != nil {
+		return err.Error()
+	}
+	defer func() { _ = c.Close() }()
+	if _, err := c.Write([]byte(word)); err != nil {
+		return err.Error()
+	}
+	answer, err := io.ReadAll(c)
+	if err != nil {
+		return err.Error()
+	}
+	return string(answer)
+}
