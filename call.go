@@ -214,8 +214,9 @@ func attemptError(ctx context.Context, err error) *Error {
 		return e
 	}
 	var typed *Error
-	if errors.As(err, &typed) { // of a dialect
-		return typed
+	if errors.As(err, &typed) { // of a dialect; the call's report goes to a copy
+		e := *typed
+		return &e
 	}
 	executed := ExecutedMaybe
 	var failed *transport.CallError

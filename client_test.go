@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/rollcall-rpc/rollcall"
 	"github.com/rollcall-rpc/rollcall/balancer"
@@ -69,7 +70,7 @@ func TestServerThatDiesFailsNoCall(t *testing.T) {
 	startDivide(t, registry, "other")
 	registry.Set(instances(t, registry))
 	c := newClient(t, registry, rollcall.ClientOptions{})
-	stop := load(c, 8)
+	stop := load(c, divide, 8)
 	await(t, c, "both usable", func() bool { return c.Snapshot().Counts.Usable == 2 })
 	awaitCalls(t, c, "victim")
 	// The entries stay: the list is the one the test has set.
@@ -110,22 +111,41 @@ func awaitCalls(t testing.TB, c *rollcall.Client, server string) {
 	t.Fatalf("%s never answered", server)
 }
 
+// A drain costs no call, not even of a method that may not run twice: what the
+// server does not take it surely has not begun.
 func TestDrainFailsNoCall(t *testing.T) {
-	registry := new(discovery.Memory)
-	leaver := startDivide(t, registry, "leaver")
-	startDivide(t, registry, "stayer")
-	c := newClient(t, registry, rollcall.ClientOptions{})
-	stop := load(c, 8)
-	awaitCalls(t, c, "leaver")
-	leaver.drain()
-	<-leaver.ended
-	if leaver.err != nil {
-		t.Errorf("Serve returned %v after a drain, want nil", leaver.err)
+	tests := []struct {
+		name       string
+		idempotent bool
+		delay      time.Duration
+	}{
+		{"idempotent", true, 0},
+		{"not idempotent", false, 0},
+		{"not idempotent, without a delay", false, -1},
 	}
-	await(t, c, "the leave", func() bool { return c.Snapshot().Counts.Listed == 1 })
-	calls, errs := stop()
-	if len(errs) > 0 {
-		t.Errorf("%d of %d calls failed, the first: %v", len(errs), calls, errs[0])
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			registry := new(discovery.Memory)
+			leaver := start(t, "", rollcall.ServerOptions{Registrar: registry, ID: "leaver", DrainDelay: tt.delay}, func(s *rollcall.Server) {
+				rollcall.Handle(s, divide, divideOn("leaver"))
+			})
+			startDivide(t, registry, "stayer")
+			c := newClient(t, registry, rollcall.ClientOptions{})
+			method := divide
+			method.Idempotent = tt.idempotent
+			stop := load(c, method, 8)
+			awaitCalls(t, c, "leaver")
+			leaver.drain()
+			<-leaver.ended
+			if leaver.err != nil {
+				t.Errorf("Serve returned %v after a drain, want nil", leaver.err)
+			}
+			await(t, c, "the leave", func() bool { return c.Snapshot().Counts.Listed == 1 })
+			calls, errs := stop()
+			if len(errs) > 0 {
+				t.Errorf("%d of %d calls failed, the first: %v", len(errs), calls, errs[0])
+			}
+		})
 	}
 }
 

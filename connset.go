@@ -313,9 +313,11 @@ func (c *connSet) close() {
 	}
 	conns := c.rollcallConns()
 	c.mu.Unlock()
+	var closers sync.WaitGroup
 	for _, sc := range conns {
-		sc.Close() //nolint:errcheck // its end is what is wanted
+		closers.Go(func() { sc.Close() }) //nolint:errcheck // its end is what is wanted
 	}
+	closers.Wait()
 	c.wg.Wait()
 	c.waiters.Wait()
 	c.workers.Close()
@@ -325,6 +327,15 @@ func (c *connSet) close() {
 type replayConn struct {
 	net.Conn
 	first []byte
+}
+
+// CloseWrite ends our direction of the connection, where that is possible alone.
+func (r *replayConn) CloseWrite() error {
+	half, ok := r.Conn.(interface{ CloseWrite() error })
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	return half.CloseWrite()
 }
 
 // Read implements [net.Conn].

@@ -13,6 +13,10 @@ import (
 	"github.com/rollcall-rpc/rollcall/frame"
 )
 
+// lastReadTime bounds the reading of what the server had sent before a write
+// failed: it is there already.
+const lastReadTime = 100 * time.Millisecond
+
 // A ClientConn is the client's end of a connection. All methods may be called
 // from any goroutine.
 type ClientConn struct {
@@ -38,6 +42,7 @@ type ClientConn struct {
 	maxCalls  int               // the lower of both sides' limits
 	lastServe uint64            // the last id that the server may still serve
 	goAway    error             // the last GOAWAY
+	writeErr  error             // why nothing can be written any more
 	refused   bool              // the server's preface refused us: nothing was executed
 	sleeping  bool              // the monitor waits for a kick
 	pings     map[uint64]func() // what to do with a PONG
@@ -176,7 +181,15 @@ func (c *ClientConn) die(cause error) {
 	close(c.dead)
 }
 
-func (c *ClientConn) writeFailed(err error) { c.die(ioError("write", err)) }
+// writeFailed is told that the server takes no more bytes. What it has sent
+// before, answers or a GOAWAY, may still wait to be read: the reader finds the
+// end of it and ends the connection.
+func (c *ClientConn) writeFailed(err error) {
+	c.out.mu.Lock()
+	c.writeErr = ioError("write", err)
+	c.out.mu.Unlock()
+	_ = c.conn.SetReadDeadline(time.Now().Add(lastReadTime))
+}
 
 // failure is the error of a call that was taken from the table because of
 // cause. out.mu is held.

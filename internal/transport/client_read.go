@@ -261,7 +261,7 @@ func (c *ClientConn) onGoAway(payload []byte) error {
 // the server broke the protocol it is told.
 func (c *ClientConn) readCause(err error) error {
 	c.out.mu.Lock()
-	goAway := c.goAway
+	goAway, writeErr := c.goAway, c.writeErr
 	c.out.mu.Unlock()
 	cause := readCause(err)
 	switch {
@@ -272,6 +272,8 @@ func (c *ClientConn) readCause(err error) error {
 		c.tellGoAway(cause)
 	case goAway != nil:
 		return goAway // the end was announced
+	case writeErr != nil:
+		return writeErr
 	}
 	return cause
 }

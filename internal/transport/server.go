@@ -15,8 +15,9 @@ import (
 
 const (
 	// partingTime bounds what a dying connection still waits for: that its last
-	// frames are written, and that the client has read them.
-	partingTime = 250 * time.Millisecond
+	// frames are written, and that the client has read them. A client that is
+	// there takes a round trip.
+	partingTime = time.Second
 	// partingBytes bounds what is read and thrown away meanwhile.
 	partingBytes = 1 << 20
 )
@@ -35,6 +36,7 @@ type ServerConn struct {
 	cancel  context.CancelCauseFunc
 	running sync.WaitGroup // requests submitted to the workers
 	drained chan struct{}
+	unread  chan struct{} // closed when the reader has ended
 	dead    chan struct{}
 
 	// What follows is guarded by out.mu.
@@ -55,7 +57,7 @@ type ServerConn struct {
 func NewServerConn(conn net.Conn, opts ServerOptions) *ServerConn {
 	s := &ServerConn{
 		conn: conn, opts: opts.withDefaults(),
-		drained: make(chan struct{}), dead: make(chan struct{}),
+		drained: make(chan struct{}), unread: make(chan struct{}), dead: make(chan struct{}),
 		peer: frame.Settings{}.WithDefaults(),
 	}
 	if s.opts.Handler == nil {
@@ -96,6 +98,7 @@ func (s *ServerConn) Serve(ctx context.Context) error {
 		err = s.read(base)
 	}
 	s.part(err)
+	close(s.unread)
 	<-s.dead
 	if !stopClose() {
 		<-closed
@@ -147,8 +150,9 @@ func (s *ServerConn) InFlight() int {
 func (s *ServerConn) Drained() <-chan struct{} { return s.drained }
 
 // Close sends a final GOAWAY with the last stream id that was handed over,
-// cancels the handlers' contexts and closes the connection. It waits at most
-// 250 ms for the GOAWAY to be written, and not for the handlers: Serve does.
+// cancels the handlers' contexts and closes the connection. It waits until the
+// client has read the GOAWAY and closed its end, at most 2 s for one that does
+// not, and not for the handlers: Serve does.
 func (s *ServerConn) Close() error {
 	s.shut(ErrClosed)
 	return nil
@@ -157,7 +161,27 @@ func (s *ServerConn) Close() error {
 // shut ends the connection from our side.
 func (s *ServerConn) shut(cause error) {
 	s.lastWord(frame.GoAwayShutdown, cause)
+	s.cancel(cause)
+	s.awaitReader()
 	s.die(cause)
+}
+
+// awaitReader ends our direction of the connection and lets the reader, which
+// throws away what still comes, find the end of the other: closing a socket with
+// unread bytes resets it and may destroy our last word on its way.
+func (s *ServerConn) awaitReader() {
+	half, ok := s.conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	_ = s.conn.SetReadDeadline(time.Now().Add(partingTime))
+	timer := time.NewTimer(partingTime) // Serve may not have been called
+	defer timer.Stop()
+	select {
+	case <-s.unread:
+	case <-s.dead:
+	case <-timer.C:
+	}
 }
 
 // lastWord stops handing requests over and says so, once. It returns when that
