@@ -43,8 +43,12 @@ func (l *latest) read() (*discovery.Update, <-chan struct{}) {
 func (l *latest) watch(ctx context.Context, closed <-chan struct{}, deliver func(discovery.Update)) error {
 	for {
 		update, changed := l.read()
-		if ctx.Err() != nil {
+		select {
+		case <-ctx.Done():
 			return ctx.Err()
+		case <-closed:
+			return ErrClosed
+		default:
 		}
 		if update != nil {
 			deliver(*update)

@@ -22,6 +22,7 @@ type view struct {
 	instances []discovery.Instance // the list as last built; never changed in place
 	skipped   []discovery.Skipped  // likewise
 	changed   map[string]struct{}  // names whose place in the list may have changed since
+	gone      []*entry             // what is to leave the list
 	skips     bool                 // skipped has changed since
 }
 
@@ -72,7 +73,7 @@ func (v *view) remove(name string) {
 		v.skips = true
 	}
 	if e.listed {
-		v.mark(name)
+		v.gone = append(v.gone, e)
 	}
 	if e.err != nil || e.in.ID == "" {
 		return
@@ -102,7 +103,7 @@ func (v *view) shown(e *entry) bool {
 }
 
 // dirty reports whether build may have something to do.
-func (v *view) dirty() bool { return v.skips || len(v.changed) > 0 }
+func (v *view) dirty() bool { return v.skips || len(v.changed)+len(v.gone) > 0 }
 
 // build brings instances and skipped up to date and reports whether either
 // changed.
@@ -111,51 +112,47 @@ func (v *view) build() bool {
 	if v.skips {
 		v.skipped, v.skips = v.listSkipped(), false
 	}
-	if len(v.changed) == 0 {
-		return news
-	}
 	var added []*entry
 	for name := range v.changed {
 		switch e := v.entries[name]; {
-		case !v.shown(e):
-		case e.listed:
-			delete(v.changed, name) // hidden and shown again in between
-		default:
+		case e == nil:
+		case v.shown(e) && !e.listed:
+			e.listed = true
 			added = append(added, e)
-		}
-	}
-	list := make([]discovery.Instance, 0, len(v.instances)+len(added))
-	for i := range v.instances {
-		if _, changed := v.changed[v.instances[i].Name]; !changed {
-			list = append(list, v.instances[i])
-		}
-	}
-	if len(list) == len(v.instances) && len(added) == 0 {
-		clear(v.changed)
-		return news // what changed came and went
-	}
-	v.merge(list, added)
-	return true
-}
-
-// merge makes the new list of what stayed, sorted, and what was added.
-func (v *view) merge(list []discovery.Instance, added []*entry) {
-	for name := range v.changed {
-		if e := v.entries[name]; e != nil {
+		case !v.shown(e) && e.listed:
 			e.listed = false
+			v.gone = append(v.gone, e)
 		}
 	}
 	clear(v.changed)
-	slices.SortFunc(added, func(a, b *entry) int { return byAge(&a.in, &b.in) })
+	if len(added)+len(v.gone) == 0 {
+		return news // what changed came and went
+	}
+	v.instances = merge(v.instances, v.gone, added)
+	v.gone = nil
+	return true
+}
+
+// merge returns a new list without what is gone and with what is added. Its cost
+// is a copy, and the sorting of what is not younger than all the rest.
+func merge(old []discovery.Instance, gone, added []*entry) []discovery.Instance {
+	byEntryAge := func(a, b *entry) int { return byAge(&a.in, &b.in) }
+	slices.SortFunc(gone, byEntryAge)
+	slices.SortFunc(added, byEntryAge)
+	list := make([]discovery.Instance, 0, len(old)-len(gone)+len(added))
+	for _, e := range gone {
+		i, _ := slices.BinarySearchFunc(old, e, func(in discovery.Instance, e *entry) int { return byAge(&in, &e.in) })
+		list, old = append(list, old[:i]...), old[i+1:]
+	}
+	list = append(list, old...)
 	sorted := len(list) == 0 || len(added) == 0 || byAge(&list[len(list)-1], &added[0].in) < 0
 	for _, e := range added {
-		e.listed = true
 		list = append(list, e.in)
 	}
 	if !sorted {
 		slices.SortFunc(list, func(a, b discovery.Instance) int { return byAge(&a, &b) })
 	}
-	v.instances = list
+	return list
 }
 
 func (v *view) listSkipped() []discovery.Skipped {

@@ -299,10 +299,9 @@ func TestYoungerTwin(t *testing.T) {
 		in.Port = 8002
 		second := register(t, b, "/rpc", in)
 		name := ready(t, second)
-		st := await(t, first, "conflict", func(st discovery.RegistrationStatus) bool { return st.Conflict == name && !st.Registered })
-		if st.Err == nil || !strings.Contains(st.Err.Error(), name) {
-			t.Errorf("got %+v", st)
-		}
+		await(t, first, "conflict", func(st discovery.RegistrationStatus) bool {
+			return st.Conflict == name && !st.Registered && strings.Contains(st.Err.Error(), name)
+		})
 		sp.live(8002)
 		wantOnly(t, peer(t, n.Addr()), "/rpc", name)
 		if err := second.Deregister(within(t)); err != nil {
@@ -387,6 +386,32 @@ func TestSharing(t *testing.T) {
 	if sessions := server.Sessions(); len(sessions) != 0 {
 		t.Errorf("got sessions %v after the last handle was closed", sessions)
 	}
+}
+
+// TestCloseWithoutConnection: a handle that is not the last one cannot confirm
+// that its nodes are gone while the registry is away. It says so, and they are
+// removed as soon as the registry is back.
+func TestCloseWithoutConnection(t *testing.T) {
+	server := zktest.Start(t)
+	stays := session(t, server.Addr())
+	leaves, err := Open([]string{server.Addr()}, stays.opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if stays.shared != leaves.shared {
+		t.Fatal("the handles do not share a session")
+	}
+	sp := spectate(t, stays, "/rpc")
+	ready(t, register(t, stays, "/rpc", instance(8001)))
+	ready(t, register(t, leaves, "/rpc", instance(8002)))
+	sp.live(8001, 8002)
+	server.Stop()
+	sp.source(discovery.SourceStale)
+	if err := leaves.Close(); err == nil || !strings.Contains(err.Error(), "1 of 1") {
+		t.Errorf("Close: got %v, want an error that tells how many nodes are left", err)
+	}
+	server.Restart()
+	sp.live(8001)
 }
 
 func TestBadArguments(t *testing.T) {
