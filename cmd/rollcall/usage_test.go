@@ -101,7 +101,7 @@ func TestHelp(t *testing.T) {
 	}
 	all := command(t, "--help")
 	all.check(t, statusOK, short, nil)
-	for _, absent := range []string{"demo-server", "doctor", "bench"} {
+	for _, absent := range []string{"demo-server", "doctor"} {
 		if strings.Contains(all.stdout, absent) {
 			t.Errorf("the help shows %q", absent)
 		}

@@ -1,0 +1,72 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rollcall-rpc/rollcall"
+	"github.com/rollcall-rpc/rollcall/discovery"
+)
+
+func newBenchServe() *cobra.Command {
+	listen := address("127.0.0.1:8001")
+	var registry string
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run an echo server",
+		Long: `Run a server whose one method, Bench/Echo, answers with the bytes that it is sent.
+
+It prints "serving on HOST:PORT" once it accepts connections. SIGTERM drains it:
+it leaves the list, finishes what is in flight and ends. Logs go to stderr.`,
+		Example: `  rollcall bench serve --listen 127.0.0.1:8001
+  rollcall bench serve --listen 127.0.0.1:0 --registry zk://127.0.0.1:2181/bench`,
+		Args: argCount(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if registry != "" {
+				if err := checkRegistry(registry); err != nil {
+					return err
+				}
+			}
+			return serveBench(cmd.Context(), string(listen), registry, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	cmd.Flags().Var(&listen, "listen", "`HOST:PORT` to accept connections on; port 0: a free one")
+	cmd.Flags().StringVar(&registry, "registry", "", "`TARGET` whose list the server joins (default none)")
+	return cmd
+}
+
+// checkRegistry tells a target that a server cannot join a list at.
+func checkRegistry(text string) error {
+	target, err := discovery.ParseTarget(text)
+	if err == nil && target.Scheme != discovery.SchemeZooKeeper {
+		err = errors.New("a server registers with zk://HOST:PORT/PATH, give that")
+	}
+	if err != nil {
+		return usagef("--registry %q: %w", text, err)
+	}
+	return nil
+}
+
+// serveBench serves until ctx ends, and then drains.
+func serveBench(ctx context.Context, listen, registry string, stdout, stderr io.Writer) error {
+	server := rollcall.NewServer(rollcall.ServerOptions{
+		Registry: registry,
+		Logger:   slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	})
+	rollcall.Handle(server, benchEcho, func(_ context.Context, in *[]byte) (*[]byte, error) { return in, nil })
+	listener, err := net.Listen("tcp", listen)
+	if err != nil {
+		return fmt.Errorf("bench serve: %w", err)
+	}
+	fmt.Fprintf(stdout, "serving on %s\n", listener.Addr())
+	return server.Serve(ctx, listener)
+}
