@@ -139,9 +139,9 @@ func await(t testing.TB, c *rollcall.Client, what string, ok func() bool) {
 	}
 }
 
-// load calls divide from several goroutines until stop is called, and returns
+// load calls method from several goroutines until stop is called, and returns
 // the errors.
-func load(c *rollcall.Client, callers int) (stop func() (calls int, errs []error)) {
+func load(c *rollcall.Client, method rollcall.Method[fraction, quotient], callers int) (stop func() (calls int, errs []error)) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	var mu sync.Mutex
@@ -150,7 +150,7 @@ func load(c *rollcall.Client, callers int) (stop func() (calls int, errs []error
 	for range callers {
 		wg.Go(func() {
 			for ctx.Err() == nil {
-				_, err := divide.Call(context.Background(), c, &fraction{Num1: 6, Num2: 3})
+				_, err := method.Call(context.Background(), c, &fraction{Num1: 6, Num2: 3})
 				mu.Lock()
 				calls++
 				if err != nil {

@@ -24,6 +24,10 @@ type ACL = jute.ACL
 // WorldAnyone returns a new list that grants every permission to everybody.
 func WorldAnyone() []ACL { return jute.WorldAnyone() }
 
+// CreatorAll returns a new list that grants every permission to the identities
+// that the creating client has authenticated as (ZooDefs.Ids.CREATOR_ALL_ACL).
+func CreatorAll() []ACL { return []ACL{{Perms: jute.PermAll, Scheme: "auth"}} }
+
 // A CreateMode says how long a node lives and who completes its name.
 type CreateMode int
 

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/zk"
-	"github.com/rollcall-rpc/rollcall/zk/jute"
 )
 
 // Options of a [Session]. Every zero value is the default.
@@ -82,7 +81,7 @@ func (o Options) withDefaults() Options {
 	if o.ACL == nil {
 		o.ACL = zk.WorldAnyone()
 		if len(o.Auths) > 0 {
-			o.ACL = []zk.ACL{{Perms: jute.PermAll, Scheme: "auth"}}
+			o.ACL = zk.CreatorAll()
 		}
 	}
 	if o.Rand == nil {

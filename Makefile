@@ -1,0 +1,51 @@
+# Copyright The Rollcall Authors
+# SPDX-License-Identifier: Apache-2.0
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := check
+
+TOOL := go tool -modfile=tools/go.mod
+FUZZTIME ?= 10s
+
+.PHONY: help
+help: ## Print what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-10s %s\n", $$1, $$2 }'
+
+.PHONY: check
+check: lint test ## Lint and test: what to run before a commit
+
+.PHONY: build
+build: ## Build the command into ./rollcall
+	go build -o rollcall ./cmd/rollcall
+
+.PHONY: test
+test: ## Run the tests; those that need ZooKeeper or Python skip where it is missing
+	go test ./...
+
+.PHONY: race
+race: ## Run the tests as CI does: race detector, shuffled, nothing may skip
+	ROLLCALL_TEST_REQUIRE=all go test -race -shuffle=on ./...
+
+.PHONY: lint
+lint: ## Format, vet, staticcheck, tidy
+	@files=$$($(TOOL) gofumpt -l .); if [ -n "$$files" ]; then echo "not formatted, run make fmt:"; echo "$$files"; exit 1; fi
+	go vet ./...
+	$(TOOL) staticcheck ./...
+	go mod tidy -diff
+
+.PHONY: fmt
+fmt: ## Format the code
+	$(TOOL) gofumpt -w .
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (10s)
+	@.ci/fuzz $(FUZZTIME)
+
+.PHONY: bench
+bench: ## Run the benchmarks of the packages
+	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: ci
+ci: ## Run what CI runs
+	.ci/run
