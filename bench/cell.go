@@ -62,8 +62,10 @@ func (p *plan) measure(ctx context.Context, number int, w workload, s *echo.Syst
 	if err != nil {
 		return cell{}, err
 	}
-	m := cell{Run: number}
-	return m, json.Unmarshal([]byte(line), &m)
+	var m cell
+	err = json.Unmarshal([]byte(line), &m)
+	m.Run = number // the client does not know
+	return m, err
 }
 
 // runClient is the client process: it starts the server process, measures, and

@@ -5,6 +5,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -143,7 +144,7 @@ func TestFigure(t *testing.T) {
 	}
 }
 
-// TestOrderTurns looks at who is measured first.
+// TestOrderTurns looks at who is measured first, and in which run.
 func TestOrderTurns(t *testing.T) {
 	p, err := parsePlan([]string{"-workloads", "A", "-systems", "r1,r2y", "-runs", "2"}, nil)
 	if err != nil {
@@ -157,9 +158,9 @@ func TestOrderTurns(t *testing.T) {
 	}
 	var order []string
 	for _, c := range rep.Cells {
-		order = append(order, c.System)
+		order = append(order, fmt.Sprint(c.Run, " ", c.System))
 	}
-	if diff := cmp.Diff([]string{"r1", "r2y", "r2y", "r1"}, order); diff != "" {
+	if diff := cmp.Diff([]string{"0 r1", "0 r2y", "1 r2y", "1 r1"}, order); diff != "" {
 		t.Errorf("order: -want +got\n%s", diff)
 	}
 }
