@@ -8,6 +8,8 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"github.com/spf13/cobra"
 )
 
 func TestWrongUsage(t *testing.T) {
@@ -21,6 +23,7 @@ func TestWrongUsage(t *testing.T) {
 		{"unknown command", []string{"lss"}, `unknown command "lss": did you mean ls?`},
 		{"unlike any command", []string{"frobnicate"}, `unknown command "frobnicate": the help lists`},
 		{"help about nothing", []string{"help", "frobnicate"}, `unknown command "frobnicate"`},
+		{"help about nothing in a group", []string{"help", "zk", "lss"}, `unknown command "lss": did you mean ls?`},
 		{"completion", []string{"completion"}, "SHELL is missing: give SHELL"},
 		{"completion of an unknown shell", []string{"completion", "ash"}, `SHELL "ash": give bash, zsh, fish or powershell`},
 		{"unknown flag", []string{"ls", "--wach"}, "unknown flag --wach"},
@@ -86,24 +89,34 @@ func TestTargetOfEnvironment(t *testing.T) {
 func TestHelp(t *testing.T) {
 	short := []string{"Examples:\n  rollcall demo"}
 	for _, cmd := range newRoot().Commands() {
-		if cmd.Hidden {
-			continue
+		if !cmd.Hidden {
+			short = append(short, cmd.Name(), cmd.Short)
+			checkHelp(t, cmd)
 		}
-		short = append(short, cmd.Name(), cmd.Short)
-		t.Run(cmd.Name(), func(t *testing.T) {
-			byFlag := command(t, cmd.Name(), "--help")
-			byFlag.check(t, statusOK, []string{"Examples:\n  ", "rollcall " + cmd.Name(), "Flags:"}, nil)
-			byName := command(t, "help", cmd.Name())
-			if byName.status != statusOK || byName.stdout != byFlag.stdout {
-				t.Errorf("help %s (status %d) says:\n%s\n--help says:\n%s", cmd.Name(), byName.status, byName.stdout, byFlag.stdout)
-			}
-		})
 	}
 	all := command(t, "--help")
 	all.check(t, statusOK, short, nil)
 	for _, absent := range []string{"demo-server", "doctor"} {
 		if strings.Contains(all.stdout, absent) {
 			t.Errorf("the help shows %q", absent)
+		}
+	}
+}
+
+// checkHelp looks at the help of a command and of those below it.
+func checkHelp(t *testing.T, cmd *cobra.Command) {
+	words := strings.Fields(cmd.CommandPath())[1:]
+	t.Run(strings.Join(words, " "), func(t *testing.T) {
+		byFlag := command(t, append(words, "--help")...)
+		byFlag.check(t, statusOK, []string{"Examples:\n  ", cmd.CommandPath(), "Flags:"}, nil)
+		byName := command(t, append([]string{"help"}, words...)...)
+		if byName.status != statusOK || byName.stdout != byFlag.stdout {
+			t.Errorf("help %s (status %d) says:\n%s\n--help says:\n%s", words, byName.status, byName.stdout, byFlag.stdout)
+		}
+	})
+	for _, sub := range cmd.Commands() {
+		if !sub.Hidden {
+			checkHelp(t, sub)
 		}
 	}
 }
@@ -142,11 +155,13 @@ func TestFlagDefaults(t *testing.T) {
 		{"call", "timeout", "5s"},
 		{"call", "count", "1"},
 		{"call", "interval", "0s"},
+		{"zk get", "timeout", "5s"},
+		{"zk set", "version", ""},
 		{"registry", "listen", "127.0.0.1:2181"},
 		{"registry", "tick", "2s"},
 		{"registry", "min-session-timeout", ""},
 	} {
-		cmd, _, err := newRoot().Find([]string{tt.command})
+		cmd, _, err := newRoot().Find(strings.Fields(tt.command))
 		if err != nil {
 			t.Fatal(err)
 		}
