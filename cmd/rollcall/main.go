@@ -2,12 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Rollcall is the command line of the Rollcall library: a registry to begin
-// with, a look at who is there, a call by hand, and a demonstration.
+// with, a look at who is there, a call by hand, the znode tree, and a demonstration.
 //
 //	rollcall demo
 //	rollcall registry --memory
 //	rollcall ls --watch
 //	rollcall call zk://127.0.0.1:2181/rpc Divide/Divide '{"num1":6,"num2":3}'
+//	rollcall zk ls -R /rpc
 //
 // Data goes to stdout, everything else to stderr. The exit status is 0 for
 // success, 1 for failure and 2 for wrong usage. SIGINT and SIGTERM end a command
