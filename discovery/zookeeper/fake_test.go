@@ -27,7 +27,9 @@ type fake struct {
 	lists    int
 	creates  []time.Time
 	refuse   error         // answers to lists
-	holdGets chan struct{} // reads wait until it is closed
+	holdGets chan struct{} // the answers to reads wait until it is closed
+	holdList chan struct{} // likewise for lists
+	life     int64         // the transaction that created the directory
 }
 
 type fakeNode struct {
@@ -85,12 +87,12 @@ func (f *fake) addLocked(name string, data []byte, owner int64) {
 	f.tell(zk.NodeCreated, name)
 }
 
-// quietly changes the directory without telling.
-func (f *fake) quietly(name, data string) {
+// quietly changes the directory without telling, as the given session.
+func (f *fake) quietly(name, data string, owner int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.zxid++
-	f.nodes[name] = fakeNode{[]byte(data), zk.Stat{Czxid: f.zxid, Mzxid: f.zxid}}
+	f.nodes[name] = fakeNode{[]byte(data), zk.Stat{Czxid: f.zxid, Mzxid: f.zxid, EphemeralOwner: owner}}
 }
 
 func (f *fake) remove(name string) {
@@ -160,18 +162,43 @@ func (f *fake) Children(ctx context.Context, path string) ([]string, zk.Stat, er
 	if err := f.online(ctx); err != nil {
 		return nil, zk.Stat{}, err
 	}
+	names, stat, hold, err := f.list(path)
+	if hold != nil {
+		select {
+		case <-hold:
+		case <-ctx.Done():
+			return nil, zk.Stat{}, ctx.Err()
+		}
+	}
+	return names, stat, err
+}
+
+func (f *fake) list(path string) (names []string, stat zk.Stat, hold chan struct{}, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.lists++
 	if f.refuse != nil {
-		return nil, zk.Stat{}, &zk.Error{Op: "getChildren2", Path: path, Sent: true, Err: f.refuse}
+		return nil, zk.Stat{}, nil, &zk.Error{Op: "getChildren2", Path: path, Sent: true, Err: f.refuse}
 	}
-	var names []string
 	for name := range f.nodes {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	return names, zk.Stat{Czxid: 1, Pzxid: f.zxid}, nil
+	return names, zk.Stat{Czxid: f.life, Pzxid: f.zxid}, f.holdList, nil
+}
+
+// hold makes the answers to come wait, and returns what lets them go.
+func (f *fake) hold(which *chan struct{}) (release func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	held := make(chan struct{})
+	*which = held
+	return func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		*which = nil
+		close(held)
+	}
 }
 
 func (f *fake) ChildrenW(context.Context, string) ([]string, zk.Stat, <-chan zk.Event, error) {
@@ -182,16 +209,20 @@ func (f *fake) ExistsW(context.Context, string) (zk.Stat, bool, <-chan zk.Event,
 	panic("not used with persistent watches")
 }
 
-func (f *fake) Create(ctx context.Context, path string, data []byte, _ zk.CreateMode, _ []zk.ACL) (string, error) {
+func (f *fake) Create(context.Context, string, []byte, zk.CreateMode, []zk.ACL) (string, error) {
+	panic("not used: the directory is there")
+}
+
+func (f *fake) Create2(ctx context.Context, _ string, data []byte, _ zk.CreateMode, _ []zk.ACL) (string, zk.Stat, error) {
 	if err := f.online(ctx); err != nil {
-		return "", err
+		return "", zk.Stat{}, err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.creates = append(f.creates, time.Now())
 	name := fmt.Sprintf("server%010d", f.zxid)
 	f.addLocked(name, data, f.session.ID)
-	return "/rpc/" + name, nil
+	return "/rpc/" + name, f.nodes[name].stat, nil
 }
 
 func (f *fake) Delete(_ context.Context, path string, _ int32) error {

@@ -222,12 +222,12 @@ func (r *registration) disown(name string) {
 
 // create creates our node, and what is missing of the path.
 func (r *registration) create(ctx context.Context) error {
-	created, err := r.createNode(ctx)
+	created, czxid, err := r.createNode(ctx)
 	if errors.Is(err, zk.ErrNoNode) {
 		if err := r.ensurePath(ctx); err != nil {
 			return err
 		}
-		created, err = r.createNode(ctx)
+		created, czxid, err = r.createNode(ctx)
 	}
 	if err != nil {
 		if perhapsDone(err) {
@@ -237,15 +237,28 @@ func (r *registration) create(ctx context.Context) error {
 		return err
 	}
 	name := childName(r.path, created)
-	r.own(name, 0)
+	r.own(name, czxid)
 	r.created, r.scan = time.Now(), true // elder twins, extra nodes
 	r.logger.Info("registered", "entry", name)
 	r.report(func(s *discovery.RegistrationStatus) { s.Name, s.Registered, s.Conflict, s.Err = name, true, "", nil })
 	return nil
 }
 
-func (r *registration) createNode(ctx context.Context) (string, error) {
-	return r.shared.registry.Create(ctx, join(r.path, layout.NodePrefix), r.data, zk.ModeEphemeralSequential, r.acl)
+// createNode returns the node's path and the transaction that created it: that
+// must be known before somebody deletes the node, to tell an elder twin from a
+// younger one. Servers before ZooKeeper 3.5 do not tell it; then it is 0 until
+// the node is looked at.
+func (r *registration) createNode(ctx context.Context) (created string, czxid int64, err error) {
+	path := join(r.path, layout.NodePrefix)
+	if !r.shared.plain.Load() {
+		created, stat, err := r.shared.registry.Create2(ctx, path, r.data, zk.ModeEphemeralSequential, r.acl)
+		if !errors.Is(err, zk.ErrUnimplemented) {
+			return created, stat.Czxid, err
+		}
+		r.shared.plain.Store(true)
+	}
+	created, err = r.shared.registry.Create(ctx, path, r.data, zk.ModeEphemeralSequential, r.acl)
+	return created, 0, err
 }
 
 // ensurePath creates what is missing of the path, persistent and empty.

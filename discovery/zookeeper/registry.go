@@ -21,6 +21,7 @@ type registry interface {
 	ChildrenW(ctx context.Context, path string) ([]string, zk.Stat, <-chan zk.Event, error)
 	ExistsW(ctx context.Context, path string) (zk.Stat, bool, <-chan zk.Event, error)
 	Create(ctx context.Context, path string, data []byte, mode zk.CreateMode, acl []zk.ACL) (string, error)
+	Create2(ctx context.Context, path string, data []byte, mode zk.CreateMode, acl []zk.ACL) (string, zk.Stat, error)
 	Delete(ctx context.Context, path string, version int32) error
 	AddWatch(ctx context.Context, path string, mode zk.WatchMode) (watch, error)
 	Close() error

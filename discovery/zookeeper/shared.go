@@ -21,6 +21,7 @@ type shared struct {
 	registry registry
 	opts     Options
 	oneShot  atomic.Bool // the registry knows no persistent watches
+	plain    atomic.Bool // the registry knows no create that answers with the Stat
 
 	ctx    context.Context //nolint:containedctx // the life of the goroutines
 	cancel context.CancelFunc

@@ -175,19 +175,87 @@ func TestDeletedWhileRead(t *testing.T) {
 		b.fake.connect()
 		b.watch()
 		b.want(b.after(time.Second), "live 0 false")
-		hold := make(chan struct{})
-		b.fake.mu.Lock()
-		b.fake.holdGets = hold
-		b.fake.mu.Unlock()
+		release := b.fake.hold(&b.fake.holdGets)
 		b.addMany(0, 1)
 		b.want(b.after(time.Second), "")
 		b.fake.remove("server0000000000")
 		b.want(b.after(time.Second), "")
-		b.fake.mu.Lock()
-		b.fake.holdGets = nil
-		b.fake.mu.Unlock()
-		close(hold)
+		release()
 		b.want(b.after(time.Second), "")
+	})
+}
+
+// TestJoinedWhileListed: a list that is older than what the watch has told does
+// not take it back.
+func TestJoinedWhileListed(t *testing.T) {
+	inBubble(t, func(b *bubble) {
+		b.fake.connect()
+		b.addMany(0, 1)
+		b.watch()
+		b.want(b.after(time.Second), "live 1 false")
+		release := b.fake.hold(&b.fake.holdList)
+		b.fake.tell(zk.Rearmed, "") // list
+		b.after(time.Second)
+		b.addMany(1, 1)
+		b.want(b.after(time.Second), "live 2 false")
+		release()
+		b.want(b.after(time.Second), "")
+	})
+}
+
+// TestAnotherLife: in another life of the directory names stand for other
+// content.
+func TestAnotherLife(t *testing.T) {
+	inBubble(t, func(b *bubble) {
+		b.fake.connect()
+		b.addMany(0, 2)
+		b.watch()
+		b.want(b.after(time.Second), "live 2 false")
+		b.fake.disconnect()
+		b.want(b.after(time.Second), "stale 2 true")
+		b.fake.quietly("server0000000000", data(101), 2)
+		b.fake.quietly("server0000000001", data(102), 2)
+		b.fake.life++
+		b.fake.connect()
+		updates := b.after(time.Second)
+		b.want(updates, "live 2 false")
+		if got := ports(updates[0]); !slices.Equal(got, []int{101, 102}) {
+			t.Errorf("got ports %v, want 101 and 102", got)
+		}
+	})
+}
+
+// TestOneShotReconnection: a reconnection without an event is told, for the
+// listeners wait for it.
+func TestOneShotReconnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		f.connect()
+		w := &watcher{registry: f, listeners: map[listener]struct{}{}}
+		l := &lister{inbox: inbox{kick: make(chan struct{}, 1)}}
+		w.add(l)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- w.awaitEvent(ctx, nil, f.Session()) }()
+		synctest.Wait()
+		if l.inbox.take().armed {
+			t.Error("told without a reconnection")
+		}
+		time.Sleep(time.Second)
+		f.disconnect()
+		synctest.Wait()
+		if l.inbox.take().armed {
+			t.Error("told without a connection")
+		}
+		f.connect()
+		synctest.Wait()
+		if !l.inbox.take().armed {
+			t.Error("the reconnection was not told")
+		}
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want %v", err, context.Canceled)
+		}
 	})
 }
 
@@ -204,7 +272,7 @@ func TestStaleListComesBack(t *testing.T) {
 		if !updates[0].Confirmed.Equal(lost) {
 			t.Errorf("got confirmed %v, want %v", updates[0].Confirmed, lost)
 		}
-		b.fake.quietly("server0000000002", data(3))
+		b.fake.quietly("server0000000002", data(3), 2)
 		b.want(b.after(time.Hour), "")
 		b.fake.counts()
 		b.fake.connect()
@@ -225,7 +293,7 @@ func TestOtherNamesAreReadAgain(t *testing.T) {
 		b.watch()
 		b.want(b.after(time.Second), "live 2 false")
 		b.fake.disconnect()
-		b.fake.quietly("10.0.0.1:80", data(81))
+		b.fake.quietly("10.0.0.1:80", data(81), 2)
 		b.want(b.after(time.Second), "stale 2 true")
 		b.fake.connect()
 		updates := b.after(time.Second)
@@ -244,8 +312,8 @@ func TestResync(t *testing.T) {
 		b.watch()
 		b.want(b.after(time.Second), "live 10 false")
 		b.fake.counts()
-		b.fake.quietly("server0000000003", data(999))
-		b.fake.quietly("server0000000099", data(100))
+		b.fake.quietly("server0000000003", data(999), 2)
+		b.fake.quietly("server0000000099", data(100), 2)
 		b.want(b.after(4*time.Minute), "")
 		updates := b.after(time.Minute)
 		if last := updates[len(updates)-1]; len(last.Instances) != 11 || !slices.Contains(ports(last), 999) {
@@ -326,6 +394,31 @@ func TestSlowCheck(t *testing.T) {
 		b.after(time.Minute)
 		if st := r.Status(); !st.Registered || st.Name == name {
 			t.Errorf("got %+v, want another entry", st)
+		}
+	})
+}
+
+// TestSlowCheckFindsTwin: a younger twin that has not deleted our node is found
+// by the slow check, and its end is noticed.
+func TestSlowCheckFindsTwin(t *testing.T) {
+	inBubble(t, func(b *bubble) {
+		b.fake.connect()
+		in := instance(8001)
+		r, err := b.session.Registrar("/rpc").Register(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.after(time.Second)
+		twin := "server0000000099"
+		b.fake.quietly(twin, `{"host":"h","port":1,"id":"`+in.ID+`"}`, 2)
+		b.after(6 * time.Minute)
+		if st := r.Status(); !st.Registered || st.Conflict != twin {
+			t.Errorf("got %+v, want our entry and a conflict with %s", st, twin)
+		}
+		b.fake.remove(twin)
+		b.after(0)
+		if st := r.Status(); !st.Registered || st.Conflict != "" {
+			t.Errorf("got %+v, want no conflict", st)
 		}
 	})
 }

@@ -30,7 +30,7 @@ func wrapped(t testing.TB, addr string, wrap func(registry) registry) *Session {
 	return s
 }
 
-// ancient is a registry that does not know persistent watches.
+// ancient is a registry that knows neither persistent watches nor create2.
 type ancient struct {
 	registry
 	lists atomic.Int64
@@ -38,6 +38,10 @@ type ancient struct {
 
 func (a *ancient) AddWatch(context.Context, string, zk.WatchMode) (watch, error) {
 	return nil, &zk.Error{Op: "addWatch", Sent: true, Err: zk.ErrUnimplemented}
+}
+
+func (a *ancient) Create2(context.Context, string, []byte, zk.CreateMode, []zk.ACL) (string, zk.Stat, error) {
+	return "", zk.Stat{}, &zk.Error{Op: "create2", Sent: true, Err: zk.ErrUnimplemented}
 }
 
 func (a *ancient) Children(ctx context.Context, path string) ([]string, zk.Stat, error) {
@@ -188,7 +192,7 @@ type lossyConn struct {
 func (c *lossyConn) Write(b []byte) (int, error) {
 	for rest := b; len(rest) >= 12; {
 		n := int(binary.BigEndian.Uint32(rest))
-		if jute.OpCode(binary.BigEndian.Uint32(rest[8:])) == jute.OpCreate && c.lossy.armed.CompareAndSwap(true, false) {
+		if jute.OpCode(binary.BigEndian.Uint32(rest[8:])) == jute.OpCreate2 && c.lossy.armed.CompareAndSwap(true, false) {
 			c.drop.Store(true)
 		}
 		rest = rest[min(len(rest), 4+n):]
