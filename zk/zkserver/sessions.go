@@ -108,10 +108,11 @@ func (s *Server) newSession(c *conn, timeout time.Duration) *session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	// One byte for the server, 40 bits of ms, 16 bits of room: unique as long as
-	// there are fewer than 65536 new sessions per ms, over restarts too. The epoch
-	// keeps two servers apart that follow each other within a ms.
-	const millisMask, roomMask = 1<<40 - 1, 1<<16 - 1
-	s.lastSession = max(s.lastSession+1, 1<<56|now.UnixMilli()&millisMask<<16|s.opts.Epoch&roomMask)
+	// there are fewer than 65536 new sessions per ms, over restarts too. The epoch,
+	// spread by Fibonacci hashing, keeps two servers apart that follow each other
+	// within a ms.
+	const millisMask, roomMask, spread = 1<<40 - 1, 1<<16 - 1, 40503
+	s.lastSession = max(s.lastSession+1, 1<<56|now.UnixMilli()&millisMask<<16|s.opts.Epoch*spread&roomMask)
 	sess.id = s.lastSession
 	s.sessions[sess.id] = sess
 	return sess
