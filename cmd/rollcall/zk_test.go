@@ -4,7 +4,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -436,24 +435,6 @@ func TestZKInterrupted(t *testing.T) {
 		if got := waiting.status(); got != statusFailure {
 			t.Errorf("%s: exit status %d, want %d", args[0], got, statusFailure)
 		}
-	}
-}
-
-// A node that appears between the look and the removal is not lost sight of.
-func TestZKRemoveSeesNewNodes(t *testing.T) {
-	client := dial(t, zktest.Start(t).Addr())
-	create(t, client, "/x", nil, nil)
-	create(t, client, "/x/new", nil, nil)
-	var stderr bytes.Buffer
-	z := &znodeCommand{timeout: span{d: time.Minute}, path: "/x", client: client, stderr: &stderr}
-	if n, err := z.removeNodes(t.Context(), nil); n != 0 || !errors.Is(err, zk.ErrNotEmpty) {
-		t.Errorf("without the new node: %d, %v", n, err)
-	}
-	if n, err := z.removeNodes(t.Context(), []znode{{path: "/x/new"}, {path: "/x/old"}}); n != 0 || !errors.Is(err, zk.ErrNoNode) {
-		t.Errorf("with one that is gone: %d, %v", n, err)
-	}
-	if err := z.removeAll(t.Context()); err != nil || stderr.String() != "removed 2 nodes\n" {
-		t.Errorf("%v, %q", err, &stderr)
 	}
 }
 
