@@ -10,28 +10,37 @@ type OpCode int32
 
 // The operation codes that are built.
 const (
-	OpNotification  OpCode = 0 // server to client only
-	OpCreate        OpCode = 1
-	OpDelete        OpCode = 2
-	OpExists        OpCode = 3
-	OpGetData       OpCode = 4
-	OpSetData       OpCode = 5
-	OpGetACL        OpCode = 6
-	OpSetACL        OpCode = 7
-	OpGetChildren   OpCode = 8
-	OpSync          OpCode = 9
-	OpPing          OpCode = 11
-	OpGetChildren2  OpCode = 12
-	OpCheck         OpCode = 13 // only inside a multi
-	OpMulti         OpCode = 14
-	OpCreate2       OpCode = 15
-	OpRemoveWatches OpCode = 18
-	OpAuth          OpCode = 100
-	OpSetWatches    OpCode = 101
-	OpSetWatches2   OpCode = 105
-	OpAddWatch      OpCode = 106
-	OpCloseSession  OpCode = -11
-	OpError         OpCode = -1 // the result of a failed operation inside a multi
+	OpNotification         OpCode = 0 // server to client only
+	OpCreate               OpCode = 1
+	OpDelete               OpCode = 2
+	OpExists               OpCode = 3
+	OpGetData              OpCode = 4
+	OpSetData              OpCode = 5
+	OpGetACL               OpCode = 6
+	OpSetACL               OpCode = 7
+	OpGetChildren          OpCode = 8
+	OpSync                 OpCode = 9
+	OpPing                 OpCode = 11
+	OpGetChildren2         OpCode = 12
+	OpCheck                OpCode = 13 // only inside a multi
+	OpMulti                OpCode = 14
+	OpCreate2              OpCode = 15
+	OpReconfig             OpCode = 16
+	OpCheckWatches         OpCode = 17
+	OpRemoveWatches        OpCode = 18
+	OpCreateContainer      OpCode = 19
+	OpCreateTTL            OpCode = 21
+	OpMultiRead            OpCode = 22
+	OpAuth                 OpCode = 100
+	OpSetWatches           OpCode = 101
+	OpSASL                 OpCode = 102
+	OpGetEphemerals        OpCode = 103
+	OpGetAllChildrenNumber OpCode = 104
+	OpSetWatches2          OpCode = 105
+	OpAddWatch             OpCode = 106
+	OpWhoAmI               OpCode = 107
+	OpCloseSession         OpCode = -11
+	OpError                OpCode = -1 // the result of a failed operation inside a multi
 )
 
 // String returns ZooKeeper's name of the operation, or its number.
@@ -110,6 +119,9 @@ const (
 	FlagEphemeral            int32 = 1
 	FlagPersistentSequential int32 = 2
 	FlagEphemeralSequential  int32 = 3
+	FlagContainer            int32 = 4 // with createContainer; with create: an ordinary node
+	FlagTTL                  int32 = 5 // with createTTL only, like the next
+	FlagTTLSequential        int32 = 6
 )
 
 // An EventType says what happened to a node (Watcher.Event.EventType).
@@ -150,11 +162,14 @@ const (
 	WatchPersistentRecursive int32 = 1
 )
 
-// The watcher types of removeWatches (Watcher.WatcherType).
+// The watcher types of checkWatches and removeWatches (Watcher.WatcherType). The
+// last two are known since ZooKeeper 3.9.
 const (
-	WatcherChildren int32 = 1
-	WatcherData     int32 = 2
-	WatcherAny      int32 = 3
+	WatcherChildren            int32 = 1
+	WatcherData                int32 = 2
+	WatcherAny                 int32 = 3
+	WatcherPersistent          int32 = 4
+	WatcherPersistentRecursive int32 = 5
 )
 
 // The permission bits of an ACL entry (ZooDefs.Perms).

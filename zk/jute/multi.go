@@ -28,10 +28,13 @@ func (h *MultiHeader) Decode(d *Decoder) {
 
 var multiEnd = MultiHeader{Op: OpError, Done: true, Err: -1}
 
+// AppendMultiEnd appends the header that ends the list of a multi or multiRead.
+func AppendMultiEnd(b []byte) []byte { return multiEnd.Append(b) }
+
 // A MultiOp is one operation of a multi.
 type MultiOp struct {
-	Op      OpCode // OpCreate, OpCreate2, OpDelete, OpSetData or OpCheck
-	Request Record // *CreateRequest, *PathVersionRequest or *SetDataRequest
+	Op      OpCode // OpCreate, OpCreate2, OpCreateContainer, OpCreateTTL, OpDelete, OpSetData or OpCheck
+	Request Record // *CreateRequest, *CreateTTLRequest, *PathVersionRequest or *SetDataRequest
 }
 
 // MultiRequest asks for operations that all happen or none.
@@ -68,8 +71,10 @@ func (r *MultiRequest) Decode(d *Decoder) {
 
 func newMultiRequest(op OpCode) Record {
 	switch op {
-	case OpCreate, OpCreate2:
+	case OpCreate, OpCreate2, OpCreateContainer:
 		return new(CreateRequest)
+	case OpCreateTTL:
+		return new(CreateTTLRequest)
 	case OpDelete, OpCheck:
 		return new(PathVersionRequest)
 	case OpSetData:
@@ -82,7 +87,7 @@ func newMultiRequest(op OpCode) Record {
 // failed, operations before the failing one have Op OpError and Err ErrOk, the
 // failing one its code, those behind it ErrRuntimeInconsistency.
 type MultiResult struct {
-	Op   OpCode  // the operation, or OpError
+	Op   OpCode  // the operation, OpCreate2 for all that answer a Stat, or OpError
 	Err  ErrCode // only with OpError
 	Path string  // OpCreate, OpCreate2
 	Stat Stat    // OpCreate2, OpSetData

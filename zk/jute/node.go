@@ -3,8 +3,8 @@
 
 package jute
 
-// CreateRequest asks for a new node (create, create2): ustring path, buffer
-// data, vector<ACL>, int flags.
+// CreateRequest asks for a new node (create, create2, createContainer): ustring
+// path, buffer data, vector<ACL>, int flags.
 type CreateRequest struct {
 	Path  string
 	Data  []byte // nil is kept apart from empty
@@ -23,7 +23,26 @@ func (r *CreateRequest) Decode(d *Decoder) {
 	r.Path, r.Data, r.ACL, r.Flags = d.String(), d.Buffer(), d.ACLs(), d.Int()
 }
 
-// Create2Response answers create2: ustring path, Stat.
+// CreateTTLRequest asks for a new node with a time to live (createTTL): a
+// CreateRequest and long ttl in ms.
+type CreateTTLRequest struct {
+	CreateRequest
+	TTLMillis int64
+}
+
+// Append implements [Record].
+func (r *CreateTTLRequest) Append(b []byte) []byte {
+	return AppendLong(r.CreateRequest.Append(b), r.TTLMillis)
+}
+
+// Decode implements [Record].
+func (r *CreateTTLRequest) Decode(d *Decoder) {
+	r.CreateRequest.Decode(d)
+	r.TTLMillis = d.Long()
+}
+
+// Create2Response answers create2, createContainer and createTTL: ustring path,
+// Stat.
 type Create2Response struct {
 	Path string
 	Stat Stat
@@ -69,7 +88,8 @@ func (r *PathWatchRequest) Append(b []byte) []byte {
 func (r *PathWatchRequest) Decode(d *Decoder) { r.Path, r.Watch = d.String(), d.Bool() }
 
 // Path is a record of one path: the answer of create, the request and the
-// answer of sync, the request of getACL.
+// answer of sync, the request of getACL, getAllChildrenNumber and getEphemerals
+// (there a prefix).
 type Path struct{ Path string }
 
 // Append implements [Record].
@@ -78,7 +98,7 @@ func (r *Path) Append(b []byte) []byte { return AppendString(b, r.Path) }
 // Decode implements [Record].
 func (r *Path) Decode(d *Decoder) { r.Path = d.String() }
 
-// GetDataResponse answers getData: buffer data, Stat.
+// GetDataResponse answers getData and reconfig: buffer data, Stat.
 type GetDataResponse struct {
 	Data []byte // nil is kept apart from empty
 	Stat Stat
@@ -167,6 +187,26 @@ func (r *GetChildren2Response) Decode(d *Decoder) {
 	r.Children = d.Strings()
 	r.Stat.Decode(d)
 }
+
+// GetEphemeralsResponse answers getEphemerals: vector<ustring> of the paths of
+// the asking session's ephemeral nodes, in no particular order.
+type GetEphemeralsResponse struct{ Ephemerals []string }
+
+// Append implements [Record].
+func (r *GetEphemeralsResponse) Append(b []byte) []byte { return AppendStrings(b, r.Ephemerals) }
+
+// Decode implements [Record].
+func (r *GetEphemeralsResponse) Decode(d *Decoder) { r.Ephemerals = d.Strings() }
+
+// GetAllChildrenNumberResponse answers getAllChildrenNumber: int number of the
+// nodes below one, at any depth.
+type GetAllChildrenNumberResponse struct{ Total int32 }
+
+// Append implements [Record].
+func (r *GetAllChildrenNumberResponse) Append(b []byte) []byte { return AppendInt(b, r.Total) }
+
+// Decode implements [Record].
+func (r *GetAllChildrenNumberResponse) Decode(d *Decoder) { r.Total = d.Int() }
 
 // AuthRequest adds an identity to a connection: int type (0), ustring scheme,
 // buffer auth.

@@ -19,8 +19,10 @@ func TestOpTable(t *testing.T) {
 	constants := []jute.OpCode{
 		jute.OpCreate, jute.OpDelete, jute.OpExists, jute.OpGetData, jute.OpSetData, jute.OpGetACL,
 		jute.OpSetACL, jute.OpGetChildren, jute.OpSync, jute.OpPing, jute.OpGetChildren2, jute.OpCheck,
-		jute.OpMulti, jute.OpCreate2, jute.OpRemoveWatches, jute.OpAuth, jute.OpSetWatches,
-		jute.OpSetWatches2, jute.OpAddWatch, jute.OpCloseSession,
+		jute.OpMulti, jute.OpCreate2, jute.OpReconfig, jute.OpCheckWatches, jute.OpRemoveWatches,
+		jute.OpCreateContainer, jute.OpCreateTTL, jute.OpMultiRead, jute.OpAuth, jute.OpSetWatches, jute.OpSASL,
+		jute.OpGetEphemerals, jute.OpGetAllChildrenNumber, jute.OpSetWatches2, jute.OpAddWatch, jute.OpWhoAmI,
+		jute.OpCloseSession,
 	}
 	names := make(map[string]bool)
 	for _, op := range jute.Ops() {
@@ -49,7 +51,7 @@ func TestOpTable(t *testing.T) {
 			t.Errorf("op %d has no row", code)
 		}
 	}
-	for _, code := range []jute.OpCode{jute.OpNotification, jute.OpError, 10, 999} {
+	for _, code := range []jute.OpCode{jute.OpNotification, jute.OpError, 10, 20, 999} {
 		if _, ok := jute.Lookup(code); ok {
 			t.Errorf("op %d has a row", code)
 		}
@@ -70,8 +72,13 @@ func fill(rng *rand.Rand, v reflect.Value) {
 		for _, field := range v.Fields() {
 			fill(rng, field)
 		}
-		if r, ok := v.Addr().Interface().(*jute.MultiResult); ok {
+		switch r := v.Addr().Interface().(type) {
+		case *jute.MultiResult:
 			fillMultiResult(rng, r)
+		case *jute.MultiReadOp:
+			r.Op = []jute.OpCode{jute.OpGetData, jute.OpGetChildren}[rng.IntN(2)]
+		case *jute.MultiReadResult:
+			fillMultiReadResult(rng, r)
 		}
 	case reflect.Slice:
 		n := rng.IntN(4)
@@ -99,7 +106,9 @@ func fill(rng *rand.Rand, v reflect.Value) {
 }
 
 func fillMultiOp(rng *rand.Rand, op *jute.MultiOp) {
-	op.Op = []jute.OpCode{jute.OpCreate, jute.OpCreate2, jute.OpDelete, jute.OpSetData, jute.OpCheck}[rng.IntN(5)]
+	op.Op = []jute.OpCode{
+		jute.OpCreate, jute.OpCreate2, jute.OpDelete, jute.OpSetData, jute.OpCheck, jute.OpCreateContainer, jute.OpCreateTTL,
+	}[rng.IntN(7)]
 	row, _ := jute.Lookup(op.Op)
 	op.Request = row.NewRequest()
 	fill(rng, reflect.ValueOf(op.Request))
@@ -115,6 +124,19 @@ func fillMultiResult(rng *rand.Rand, r *jute.MultiResult) {
 		r.Path, r.Stat = full.Path, full.Stat
 	case jute.OpSetData:
 		r.Stat = full.Stat
+	case jute.OpError:
+		r.Err = full.Err
+	}
+}
+
+func fillMultiReadResult(rng *rand.Rand, r *jute.MultiReadResult) {
+	full := *r
+	*r = jute.MultiReadResult{Op: []jute.OpCode{jute.OpGetData, jute.OpGetChildren, jute.OpError}[rng.IntN(3)]}
+	switch r.Op {
+	case jute.OpGetData:
+		r.Data, r.Stat = full.Data, full.Stat
+	case jute.OpGetChildren:
+		r.Children = full.Children
 	case jute.OpError:
 		r.Err = full.Err
 	}
@@ -167,6 +189,14 @@ func normalise(r jute.Record) {
 			r.Ops = nil
 		}
 	case *jute.MultiResponse:
+		if len(r.Results) == 0 {
+			r.Results = nil
+		}
+	case *jute.MultiReadRequest:
+		if len(r.Ops) == 0 {
+			r.Ops = nil
+		}
+	case *jute.MultiReadResponse:
 		if len(r.Results) == 0 {
 			r.Results = nil
 		}

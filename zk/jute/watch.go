@@ -21,8 +21,8 @@ func (e *WatcherEvent) Decode(d *Decoder) {
 }
 
 // PathModeRequest is addWatch (mode: WatchPersistent, WatchPersistentRecursive)
-// and removeWatches (mode: WatcherChildren, WatcherData, WatcherAny): ustring
-// path, int mode.
+// and checkWatches and removeWatches (mode: WatcherChildren …): ustring path, int
+// mode.
 type PathModeRequest struct {
 	Path string
 	Mode int32

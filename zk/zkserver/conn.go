@@ -58,7 +58,7 @@ func (s *Server) admit(sv *serve, nc net.Conn) {
 	c := &conn{srv: s, nc: nc, host: hostOf(nc.RemoteAddr()), data: map[string]*watch{}, child: map[string]*watch{}}
 	c.out.init(nc)
 	c.in = newFrameReader(nc, maxHandshake)
-	c.who.Store(&[]tree.Identity{{Scheme: tree.SchemeIP, ID: c.host}})
+	c.who.Store(s.firstIdentities(c.host))
 	s.mu.Lock()
 	full := s.pending >= s.opts.MaxPendingConnections || s.hosts[c.host] >= s.opts.MaxConnectionsPerHost
 	if full || sv.stopping {

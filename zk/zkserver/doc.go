@@ -35,10 +35,9 @@
 // that grows with the wall clock, so that clients of an earlier life are told
 // that their session has expired, instead of being turned away for ever.
 //
-// Not built, and answered like any unknown operation, which ends the connection:
-// containers and nodes with a time to live, multiRead, getEphemerals,
-// getAllChildrenNumber, whoAmI, checkWatches, reconfig, SASL. Quotas are not
-// kept.
+// There is no ensemble: reconfig is refused. SASL answers as in ZooKeeper
+// where no mechanism is configured. The removal of a container, which is
+// ZooKeeper's own operation, is not taken from clients.
 //
 // The number of nodes, of sessions and of watches is bounded by memory alone.
 //

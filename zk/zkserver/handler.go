@@ -24,9 +24,10 @@ type handler struct {
 	// connection goes on. The request is in conn.rd.
 	local func(c *conn, xid int32) bool
 
-	watches bool // of a read: leaves watches always
-	flag    bool // of a read: leaves a watch if its second field says so
-	ordered bool // of a read: goes through the owner, behind all that is there
+	short   string // the operation in monitoring output, see Request.op2String
+	watches bool   // of a read: has to do with watches always
+	flag    bool   // of a read: leaves a watch if its second field says so
+	ordered bool   // of a read: goes through the owner, behind all that is there
 }
 
 // A reading is a read at work.
@@ -42,26 +43,35 @@ const lowestOp = jute.OpCloseSession
 
 // handlers is the table of operations, closeSession first.
 var handlers = [...]handler{
-	jute.OpCloseSession - lowestOp:  closeSessionHandler,
-	jute.OpCreate - lowestOp:        createHandler,
-	jute.OpDelete - lowestOp:        deleteHandler,
-	jute.OpExists - lowestOp:        existsHandler,
-	jute.OpGetData - lowestOp:       getDataHandler,
-	jute.OpSetData - lowestOp:       setDataHandler,
-	jute.OpGetACL - lowestOp:        getACLHandler,
-	jute.OpSetACL - lowestOp:        setACLHandler,
-	jute.OpGetChildren - lowestOp:   getChildrenHandler,
-	jute.OpSync - lowestOp:          syncHandler,
-	jute.OpPing - lowestOp:          pingHandler,
-	jute.OpGetChildren2 - lowestOp:  getChildren2Handler,
-	jute.OpCheck - lowestOp:         checkHandler,
-	jute.OpMulti - lowestOp:         multiHandler,
-	jute.OpCreate2 - lowestOp:       create2Handler,
-	jute.OpRemoveWatches - lowestOp: removeWatchesHandler,
-	jute.OpAuth - lowestOp:          authHandler,
-	jute.OpSetWatches - lowestOp:    setWatchesHandler,
-	jute.OpSetWatches2 - lowestOp:   setWatches2Handler,
-	jute.OpAddWatch - lowestOp:      addWatchHandler,
+	jute.OpCloseSession - lowestOp:         closeSessionHandler,
+	jute.OpCreate - lowestOp:               createHandler,
+	jute.OpDelete - lowestOp:               deleteHandler,
+	jute.OpExists - lowestOp:               existsHandler,
+	jute.OpGetData - lowestOp:              getDataHandler,
+	jute.OpSetData - lowestOp:              setDataHandler,
+	jute.OpGetACL - lowestOp:               getACLHandler,
+	jute.OpSetACL - lowestOp:               setACLHandler,
+	jute.OpGetChildren - lowestOp:          getChildrenHandler,
+	jute.OpSync - lowestOp:                 syncHandler,
+	jute.OpPing - lowestOp:                 pingHandler,
+	jute.OpGetChildren2 - lowestOp:         getChildren2Handler,
+	jute.OpCheck - lowestOp:                checkHandler,
+	jute.OpMulti - lowestOp:                multiHandler,
+	jute.OpCreate2 - lowestOp:              create2Handler,
+	jute.OpReconfig - lowestOp:             reconfigHandler,
+	jute.OpCheckWatches - lowestOp:         checkWatchesHandler,
+	jute.OpRemoveWatches - lowestOp:        removeWatchesHandler,
+	jute.OpCreateContainer - lowestOp:      createContainerHandler,
+	jute.OpCreateTTL - lowestOp:            createTTLHandler,
+	jute.OpMultiRead - lowestOp:            multiReadHandler,
+	jute.OpAuth - lowestOp:                 authHandler,
+	jute.OpSetWatches - lowestOp:           setWatchesHandler,
+	jute.OpSASL - lowestOp:                 saslHandler,
+	jute.OpGetEphemerals - lowestOp:        getEphemeralsHandler,
+	jute.OpGetAllChildrenNumber - lowestOp: getAllChildrenNumberHandler,
+	jute.OpSetWatches2 - lowestOp:          setWatches2Handler,
+	jute.OpAddWatch - lowestOp:             addWatchHandler,
+	jute.OpWhoAmI - lowestOp:               whoAmIHandler,
 }
 
 // handlerOf returns the handler of an operation, or nil.

@@ -5,7 +5,7 @@ package zkserver
 
 import "github.com/rollcall-rpc/rollcall/zk/jute"
 
-var addWatchHandler = handler{read: readAddWatch, watches: true}
+var addWatchHandler = handler{read: readAddWatch, watches: true, short: "ADDW"}
 
 // readAddWatch leaves a watch that stays, on any path at all.
 func readAddWatch(rd *reading, b []byte) ([]byte, jute.ErrCode) {

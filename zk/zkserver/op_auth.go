@@ -14,7 +14,7 @@ import (
 	"github.com/rollcall-rpc/rollcall/zk/zkserver/tree"
 )
 
-var authHandler = handler{local: authenticate}
+var authHandler = handler{local: authenticate, short: "AUTH"}
 
 // authenticate adds identities to the connection: they count for the requests
 // behind it. A failure ends the connection, and leaves the session.

@@ -7,4 +7,4 @@ package zkserver
 // a multi.
 var checkHandler = handler{local: func(c *conn, xid int32) bool {
 	return c.refuse(xid)
-}}
+}, short: "CHEC"}

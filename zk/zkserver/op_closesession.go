@@ -10,4 +10,7 @@ import (
 
 // closeSessionHandler ends the session and removes its ephemeral nodes in one
 // transaction. The connection is closed behind the reply.
-var closeSessionHandler = handler{write: func(*jute.Decoder, *tree.Request) jute.ErrCode { return jute.ErrOk }}
+var closeSessionHandler = handler{
+	write: func(*jute.Decoder, *tree.Request) jute.ErrCode { return jute.ErrOk },
+	short: "CLOS",
+}

@@ -13,6 +13,7 @@ import (
 var createHandler = handler{
 	write: decodeCreate,
 	reply: appendOutcomePath,
+	short: "CREA",
 }
 
 func appendOutcomePath(b []byte, out *tree.Outcome) []byte { return jute.AppendString(b, out.Path) }

@@ -11,6 +11,7 @@ import (
 var create2Handler = handler{
 	write: decodeCreate,
 	reply: appendOutcomePathStat,
+	short: "CREA",
 }
 
 func appendOutcomePathStat(b []byte, out *tree.Outcome) []byte {

@@ -8,7 +8,7 @@ import (
 	"github.com/rollcall-rpc/rollcall/zk/zkserver/tree"
 )
 
-var deleteHandler = handler{write: decodeDelete}
+var deleteHandler = handler{write: decodeDelete, short: "DELE"}
 
 func decodeDelete(d *jute.Decoder, r *tree.Request) jute.ErrCode {
 	path, ok := d.NullString()

@@ -9,7 +9,7 @@ import (
 	"github.com/rollcall-rpc/rollcall/zk/jute"
 )
 
-var existsHandler = handler{read: readExists, flag: true}
+var existsHandler = handler{read: readExists, flag: true, short: "EXIS"}
 
 // readExists leaves its watch on a missing node too.
 func readExists(rd *reading, b []byte) ([]byte, jute.ErrCode) {

@@ -10,7 +10,7 @@ import (
 	"github.com/rollcall-rpc/rollcall/zk/zkserver/tree"
 )
 
-var getACLHandler = handler{read: readACL}
+var getACLHandler = handler{read: readACL, short: "GETA"}
 
 // readACL hides the hashes of passwords from who may not change the list.
 func readACL(rd *reading, b []byte) ([]byte, jute.ErrCode) {

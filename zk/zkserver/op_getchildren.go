@@ -8,7 +8,7 @@ import (
 	"github.com/rollcall-rpc/rollcall/zk/zkserver/tree"
 )
 
-var getChildrenHandler = handler{read: readChildren, flag: true}
+var getChildrenHandler = handler{read: readChildren, flag: true, short: "GETC"}
 
 func readChildren(rd *reading, b []byte) ([]byte, jute.ErrCode) {
 	b, _, err := rd.children(b)
@@ -25,10 +25,15 @@ func (rd *reading) children(b []byte) ([]byte, *tree.Node, jute.ErrCode) {
 	if watch {
 		rd.conn.watchChildren(string(path), oneShot)
 	}
+	return rd.appendChildren(b, n), n, jute.ErrOk
+}
+
+// appendChildren appends the names of a node's children.
+func (rd *reading) appendChildren(b []byte, n *tree.Node) []byte {
 	b = jute.AppendInt(b, int32(n.NumChildren())) //nolint:gosec // counted in an int32
 	rd.view.Children(n, func(name string) bool {
 		b = jute.AppendString(b, name)
 		return true
 	})
-	return b, n, jute.ErrOk
+	return b
 }

@@ -5,7 +5,7 @@ package zkserver
 
 import "github.com/rollcall-rpc/rollcall/zk/jute"
 
-var getChildren2Handler = handler{read: readChildren2, flag: true}
+var getChildren2Handler = handler{read: readChildren2, flag: true, short: "GETC"}
 
 func readChildren2(rd *reading, b []byte) ([]byte, jute.ErrCode) {
 	b, n, err := rd.children(b)

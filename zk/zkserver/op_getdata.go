@@ -5,7 +5,7 @@ package zkserver
 
 import "github.com/rollcall-rpc/rollcall/zk/jute"
 
-var getDataHandler = handler{read: readData, flag: true}
+var getDataHandler = handler{read: readData, flag: true, short: "GETD"}
 
 func readData(rd *reading, b []byte) ([]byte, jute.ErrCode) {
 	n, path, watch, err := rd.nodeAndFlag()

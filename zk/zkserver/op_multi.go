@@ -8,7 +8,7 @@ import (
 	"github.com/rollcall-rpc/rollcall/zk/zkserver/tree"
 )
 
-var multiHandler = handler{write: decodeMulti, reply: appendMultiResults}
+var multiHandler = handler{write: decodeMulti, reply: appendMultiResults, short: "MULT"}
 
 func decodeMulti(d *jute.Decoder, r *tree.Request) jute.ErrCode {
 	for {
@@ -35,8 +35,10 @@ func decodeMulti(d *jute.Decoder, r *tree.Request) jute.ErrCode {
 // multiDecoder returns what decodes an operation that may stand in a multi.
 func multiDecoder(op jute.OpCode) func(*jute.Decoder, *tree.Request) jute.ErrCode {
 	switch op {
-	case jute.OpCreate, jute.OpCreate2:
+	case jute.OpCreate, jute.OpCreate2, jute.OpCreateContainer:
 		return decodeCreate
+	case jute.OpCreateTTL:
+		return decodeCreateTTL
 	case jute.OpDelete, jute.OpCheck:
 		return decodeDelete
 	case jute.OpSetData:
@@ -50,13 +52,15 @@ func multiDecoder(op jute.OpCode) func(*jute.Decoder, *tree.Request) jute.ErrCod
 func appendMultiResults(b []byte, out *tree.Outcome) []byte {
 	for i := range out.Results {
 		res := &out.Results[i]
-		h := jute.MultiHeader{Op: res.Op, Err: res.Err}
-		b = h.Append(b)
-		if res.Op == jute.OpError {
-			b = jute.AppendInt(b, int32(res.Err))
-			continue
+		op := res.Op
+		if op == jute.OpCreateContainer || op == jute.OpCreateTTL {
+			op = jute.OpCreate2 // what answers as create2 does is told as such
 		}
-		switch res.Op {
+		h := jute.MultiHeader{Op: op, Err: res.Err}
+		b = h.Append(b)
+		switch op {
+		case jute.OpError:
+			b = jute.AppendInt(b, int32(res.Err))
 		case jute.OpCreate:
 			b = appendOutcomePath(b, res)
 		case jute.OpCreate2:
@@ -65,6 +69,5 @@ func appendMultiResults(b []byte, out *tree.Outcome) []byte {
 			b = appendOutcomeStat(b, res)
 		}
 	}
-	end := jute.MultiHeader{Op: jute.OpError, Done: true, Err: -1}
-	return end.Append(b)
+	return jute.AppendMultiEnd(b)
 }

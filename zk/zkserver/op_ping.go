@@ -14,4 +14,4 @@ var pingHandler = handler{local: func(c *conn, _ int32) bool {
 		c.out.buf = appendReply(c.out.buf, jute.XidPing, c.srv.version.Load().Zxid(), jute.ErrOk)
 	}
 	return true
-}}
+}, short: "PING"}

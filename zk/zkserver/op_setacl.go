@@ -8,7 +8,7 @@ import (
 	"github.com/rollcall-rpc/rollcall/zk/zkserver/tree"
 )
 
-var setACLHandler = handler{write: decodeSetACL, reply: appendOutcomeStat}
+var setACLHandler = handler{write: decodeSetACL, reply: appendOutcomeStat, short: "SETA"}
 
 func decodeSetACL(d *jute.Decoder, r *tree.Request) jute.ErrCode {
 	r.Path = d.String()

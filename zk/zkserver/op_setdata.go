@@ -8,7 +8,7 @@ import (
 	"github.com/rollcall-rpc/rollcall/zk/zkserver/tree"
 )
 
-var setDataHandler = handler{write: decodeSetData, reply: appendOutcomeStat}
+var setDataHandler = handler{write: decodeSetData, reply: appendOutcomeStat, short: "SETD"}
 
 func decodeSetData(d *jute.Decoder, r *tree.Request) jute.ErrCode {
 	r.Path = d.String()

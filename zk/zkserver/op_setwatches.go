@@ -7,7 +7,7 @@ import (
 	"github.com/rollcall-rpc/rollcall/zk/jute"
 )
 
-var setWatchesHandler = handler{read: readSetWatches, watches: true}
+var setWatchesHandler = handler{read: readSetWatches, watches: true, short: "SETW"}
 
 func readSetWatches(rd *reading, b []byte) ([]byte, jute.ErrCode) {
 	var r jute.SetWatchesRequest
@@ -61,7 +61,7 @@ func (rd *reading) setWatches(b []byte, r *jute.SetWatchesRequest) []byte {
 	return append(b, header[:]...)
 }
 
-var setWatches2Handler = handler{read: readSetWatches2, watches: true}
+var setWatches2Handler = handler{read: readSetWatches2, watches: true, short: "STW2"}
 
 func readSetWatches2(rd *reading, b []byte) ([]byte, jute.ErrCode) {
 	var r jute.SetWatches2Request

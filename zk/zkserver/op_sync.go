@@ -7,7 +7,7 @@ import "github.com/rollcall-rpc/rollcall/zk/jute"
 
 // syncHandler answers with the path, which need not exist, when all that was
 // there before has been answered.
-var syncHandler = handler{read: readSync, ordered: true}
+var syncHandler = handler{read: readSync, ordered: true, short: "SYNC"}
 
 func readSync(rd *reading, b []byte) ([]byte, jute.ErrCode) {
 	path, err := rd.path()

@@ -44,6 +44,23 @@ type Options struct {
 	// that may do everything (DigestAuthenticationProvider.superDigest). Empty:
 	// nobody.
 	SuperDigest string
+	// ExtendedTypes allows nodes with a time to live (extendedTypesEnabled).
+	ExtendedTypes bool
+	// EnforceQuota refuses what goes beyond a hard limit of a quota (enforceQuota).
+	// Without it, and for soft limits, there is a warning in the log only.
+	EnforceQuota bool
+	// SkipACL lets everybody do everything (skipACL). Lists must still be valid.
+	SkipACL bool
+	// ContainerCheckInterval is how often containers without children and nodes
+	// whose time to live is over are looked for and removed
+	// (znode.container.checkIntervalMs). Default 1 min, negative: never.
+	ContainerCheckInterval time.Duration
+	// ContainerMaxPerMinute bounds how many of them are removed
+	// (znode.container.maxPerMinute). Default 10000.
+	ContainerMaxPerMinute int
+	// ContainerMaxNeverUsed is after how long a container is removed that never
+	// had a child (znode.container.maxNeverUsedIntervalMs). Default: never.
+	ContainerMaxNeverUsed time.Duration
 	// FourLetterWords are the commands that a connection may send in place of a
 	// handshake (4lw.commands.whitelist); "*" stands for all that are built.
 	// Default: ruok, srvr, stat, mntr, conf, isro, envi. An empty list that is
@@ -73,6 +90,9 @@ const (
 	defaultHandshake      = 10 * time.Second
 	defaultConnections    = 1000
 	defaultMaxPacketBytes = 1<<20 - 1
+	// As in ContainerManager.
+	defaultContainerCheck      = time.Minute
+	defaultContainersPerMinute = 10000
 	// epochBegin is 2020-01-01T00:00:00Z in seconds since 1970.
 	epochBegin = 1577836800
 	// minPacketBytes leaves room for a handshake with a generous password.
@@ -97,6 +117,12 @@ func (o Options) withDefaults() Options {
 	o.MaxPendingConnections = limit(o.MaxPendingConnections)
 	if o.MaxPacketBytes == 0 {
 		o.MaxPacketBytes = defaultMaxPacketBytes
+	}
+	if o.ContainerCheckInterval == 0 {
+		o.ContainerCheckInterval = defaultContainerCheck
+	}
+	if o.ContainerMaxPerMinute == 0 {
+		o.ContainerMaxPerMinute = defaultContainersPerMinute
 	}
 	if o.Clock == nil {
 		o.Clock = systemClock{}
@@ -140,6 +166,8 @@ func (o Options) validate() error {
 	bad(o.HandshakeTimeout < 0, "HandshakeTimeout %v: want a positive duration", o.HandshakeTimeout)
 	bad(o.MaxPacketBytes < minPacketBytes || o.MaxPacketBytes > math.MaxInt32/2,
 		"MaxPacketBytes %d: want %d to %d", o.MaxPacketBytes, minPacketBytes, math.MaxInt32/2)
+	bad(o.ContainerMaxPerMinute < 0, "ContainerMaxPerMinute %d: want a positive number", o.ContainerMaxPerMinute)
+	bad(o.ContainerMaxNeverUsed < 0, "ContainerMaxNeverUsed %v: want a positive duration, or 0 for never", o.ContainerMaxNeverUsed)
 	bad(o.Epoch < 1 || o.Epoch > math.MaxInt32, "Epoch %d: want 1 to %d", o.Epoch, math.MaxInt32)
 	user, hash, ok := strings.Cut(o.SuperDigest, ":")
 	bad(o.SuperDigest != "" && (!ok || user == "" || hash == ""),

@@ -16,6 +16,7 @@ type owner struct {
 	touched []*conn // were sent something by the batch at work
 	round   uint64  // of the batch at work
 	rd      reading // the read at work; here, for it would be allocated each time
+	quotas  quotaLog
 }
 
 // startOwner starts the owner and gives every session its full timeout. Called
@@ -32,7 +33,9 @@ func (s *Server) startOwner() {
 		defer close(stopped)
 		o.run(stop)
 	}()
+	stopReaper := s.startReaper()
 	s.stopOwner = func() {
+		stopReaper()
 		close(stop)
 		<-stopped
 	}
@@ -78,11 +81,13 @@ func (o *owner) work(items []item) {
 	}
 	s := o.s
 	batch := s.version.Load().Begin()
+	batch.Rules = s.rules()
 	now := s.opts.Clock.Now().UnixMilli()
 	for i := range items {
 		s.apply(batch, &items[i], now)
 	}
 	next := batch.Commit()
+	o.quotas.warn(s, batch.Overruns())
 	s.commit(batch.Txns())
 	o.publish(next, items)
 }

@@ -228,6 +228,15 @@ func (c *conn) watchPersistent(path string) {
 	c.watchChildren(path, persistent)
 }
 
+// hasWatch reports whether there is a watch on a path with one of the modes.
+func (c *conn) hasWatch(path string, data, child watchMode) bool {
+	has := func(w *watch, mode watchMode) bool { return w != nil && w.mode&mode != 0 }
+	t := &c.srv.watches
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return has(c.data[path], data) || has(c.child[path], child)
+}
+
 // unwatch removes modes of the watches on a path and reports whether there was
 // one.
 func (c *conn) unwatch(path string, data, child watchMode) bool {

@@ -15,12 +15,18 @@ func (b *Batch) apply(c *Change) *Node {
 		b.remove(c.Path)
 	case ChangeSetData:
 		n := b.writable(b.get(c.Path))
+		b.bytes += int64(len(c.Data) - len(n.Data))
 		n.Data, n.version, n.mzxid, n.mtime = c.Data, c.Counter, b.zxid, b.now
 		b.event(jute.EventNodeDataChanged, n)
 		return n
 	case ChangeSetACL:
 		n := b.writable(b.get(c.Path))
 		n.ACL, n.aversion = c.ACL, c.Counter
+		return n
+	case ChangeUsage:
+		n := b.writable(b.get(c.Path))
+		b.bytes += int64(len(c.Data) - len(n.Data))
+		n.Data = c.Data
 		return n
 	case ChangeOpenSession:
 		b.sessionTxn().Insert(appendSessionKey(nil, c.Owner), c.Counter)
@@ -38,12 +44,19 @@ func (b *Batch) applyCreate(c *Change) *Node {
 	n := &Node{
 		Path: c.Path, Data: c.Data, ACL: c.ACL, gen: b.gen,
 		czxid: b.zxid, mzxid: b.zxid, pzxid: b.zxid, ctime: b.now, mtime: b.now,
-		ephemeralOwner: c.Owner,
+		owner: c.Owner,
 	}
 	n.key, _ = appendKey(make([]byte, 0, len(c.Path)+2), c.Path)
 	b.nodes.Insert(n.key, n)
-	if c.Owner != 0 {
-		b.ephemeralTxn().Insert(appendEphemeralKey(nil, c.Owner, c.Path), struct{}{})
+	b.bytes += n.size()
+	switch {
+	case isSession(c.Owner):
+		b.ephemerals.insert(appendEphemeralKey(nil, c.Owner, c.Path))
+	case c.Owner != 0:
+		b.mortals.insert([]byte(c.Path))
+	}
+	if quota, ok := quotaOf(c.Path, limitsName); ok {
+		b.quotas.insert([]byte(quota + "/"))
 	}
 	parent := b.writable(b.get(parentOf(c.Path)))
 	parent.children++
@@ -57,9 +70,16 @@ func (b *Batch) applyCreate(c *Change) *Node {
 func (b *Batch) remove(path string) {
 	n := b.get(path)
 	b.nodes.Delete(n.key)
-	if n.ephemeralOwner != 0 {
-		b.scratch = appendEphemeralKey(b.scratch[:0], n.ephemeralOwner, path)
-		b.ephemeralTxn().Delete(b.scratch)
+	b.bytes -= n.size()
+	switch {
+	case isSession(n.owner):
+		b.scratch = appendEphemeralKey(b.scratch[:0], n.owner, path)
+		b.ephemerals.remove(b.scratch)
+	case n.owner != 0:
+		b.mortals.remove([]byte(path))
+	}
+	if quota, ok := quotaOf(path, limitsName); ok {
+		b.quotas.remove([]byte(quota + "/"))
 	}
 	parent := b.writable(b.get(parentOf(path)))
 	parent.children--

@@ -12,15 +12,24 @@ import (
 // A Request is a write that a client asks for, or the end or beginning of a
 // session.
 type Request struct {
-	Op      jute.OpCode // create, create2, delete, setData, setACL, check, multi, closeSession, or OpOpenSession
+	Op      jute.OpCode // a write, check, OpOpenSession or OpReap
 	Session int64       // the session that asks; closeSession and OpOpenSession: the one meant
 	Who     []Identity  // of the connection that asks
 	Path    string
 	Data    []byte // kept
 	ACL     []jute.ACL
 	Flags   int32     // create: the create mode
+	TTL     int64     // createTTL: the time to live in ms
 	Version int32     // what the node must have, or jute.AnyVersion; OpOpenSession: the timeout in ms
 	Ops     []Request // multi: their Session and Who do not count
+}
+
+// Rules are what an operator decides about requests. The zero value is
+// ZooKeeper's default.
+type Rules struct {
+	ExtendedTypes   bool  // nodes with a time to live may be created
+	EnforceQuota    bool  // hard limits of quotas are kept
+	NeverUsedMillis int64 // after how long a container that never had a child has ended; 0: never
 }
 
 // OpOpenSession begins a session. It is never on the wire
@@ -41,28 +50,39 @@ type Outcome struct {
 // A Batch is the next version of a tree in the making. After [Batch.Commit] it
 // must not be used any more.
 type Batch struct {
+	// Rules may be set before the first request.
+	Rules Rules
+
 	base       *Tree
 	nodes      *iradix.Txn[*Node]
-	ephemerals *iradix.Txn[struct{}]
+	ephemerals index
+	mortals    index
+	quotas     index
 	sessions   *iradix.Txn[int32]
 	gen        uint64
 	zxid       int64
+	bytes      int64
 
 	// Of the request at work.
 	now     int64
 	session int64
 	who     []Identity
 
-	events  []Event
-	changes []Change
-	txns    []Txn
-	scratch []byte
-	last    *Tree // the newest snapshot
+	events   []Event
+	changes  []Change
+	txns     []Txn
+	overruns []Overrun
+	scratch  []byte
+	last     *Tree // the newest snapshot
 }
 
 // Begin starts the next version of t.
 func (t *Tree) Begin() *Batch {
-	return &Batch{base: t, nodes: t.nodes.Txn(), zxid: t.zxid, gen: t.gen + 1}
+	return &Batch{
+		base: t, nodes: t.nodes.Txn(), ephemerals: index{base: t.ephemerals},
+		mortals: index{base: t.mortals}, quotas: index{base: t.quotas},
+		zxid: t.zxid, bytes: t.bytes, gen: t.gen + 1,
+	}
 }
 
 // Zxid returns the zxid of the last transaction, that of the tree included.
@@ -95,11 +115,8 @@ func (b *Batch) Snapshot() *Tree {
 
 func (b *Batch) snapshot() *Tree {
 	t := &Tree{
-		nodes: b.nodes.CommitOnly(), ephemerals: b.base.ephemerals, sessions: b.base.sessions,
-		zxid: b.zxid, gen: b.gen,
-	}
-	if b.ephemerals != nil {
-		t.ephemerals = b.ephemerals.CommitOnly()
+		nodes: b.nodes.CommitOnly(), ephemerals: b.ephemerals.commit(), mortals: b.mortals.commit(),
+		quotas: b.quotas.commit(), sessions: b.base.sessions, bytes: b.bytes, zxid: b.zxid, gen: b.gen,
 	}
 	if b.sessions != nil {
 		t.sessions = b.sessions.CommitOnly()
@@ -142,7 +159,9 @@ func (b *Batch) one(r *Request) Outcome {
 		return b.openSession(r)
 	case jute.OpCloseSession:
 		return b.closeSession(r)
-	case jute.OpCreate, jute.OpCreate2:
+	case OpReap:
+		return b.reap(r)
+	case jute.OpCreate, jute.OpCreate2, jute.OpCreateContainer, jute.OpCreateTTL:
 		return b.create(r)
 	case jute.OpDelete:
 		return b.delete(r)
@@ -152,6 +171,8 @@ func (b *Batch) one(r *Request) Outcome {
 		return b.setACL(r)
 	case jute.OpCheck:
 		return b.checkVersion(r)
+	case jute.OpReconfig: // the members of one server cannot be changed
+		return Outcome{Op: r.Op, Err: jute.ErrReconfigDisabled}
 	}
 	return Outcome{Op: r.Op, Err: jute.ErrUnimplemented}
 }
@@ -178,13 +199,6 @@ func (b *Batch) record(c Change) *Change {
 
 func (b *Batch) event(t jute.EventType, n *Node) {
 	b.events = append(b.events, Event{Type: t, Path: n.Path, ACL: n.ACL})
-}
-
-func (b *Batch) ephemeralTxn() *iradix.Txn[struct{}] {
-	if b.ephemerals == nil {
-		b.ephemerals = b.base.ephemerals.Txn()
-	}
-	return b.ephemerals
 }
 
 func (b *Batch) sessionTxn() *iradix.Txn[int32] {

@@ -9,33 +9,40 @@ import (
 	"github.com/rollcall-rpc/rollcall/zk/jute"
 )
 
-// The create modes that need an operation of their own (CreateMode).
-const (
-	flagContainer     int32 = 4 // by a plain create: an ordinary node
-	flagTTL           int32 = 5
-	flagTTLSequential int32 = 6
-)
-
+// create makes a node. The operation decides whether it becomes a container,
+// whatever the flags say.
 func (b *Batch) create(r *Request) Outcome {
 	parent, path, acl, err := b.place(r)
 	if err != 0 {
 		return Outcome{Op: r.Op, Err: err}
 	}
-	var owner int64
-	if r.Flags == jute.FlagEphemeral || r.Flags == jute.FlagEphemeralSequential {
-		owner = b.session
-	}
 	n := b.apply(b.record(Change{
-		Kind: ChangeCreate, Path: path, Data: r.Data, ACL: acl, Owner: owner, Counter: parent.nextCreated(),
+		Kind: ChangeCreate, Path: path, Data: r.Data, ACL: acl, Owner: b.ownerOf(r), Counter: parent.nextCreated(),
 	}))
-	return Outcome{Op: r.Op, Path: path, Stat: n.Stat()}
+	out := Outcome{Op: r.Op, Path: path, Stat: n.Stat()}
+	b.charge(path, 1, int64(len(r.Data)))
+	b.recount(path)
+	return out
+}
+
+// ownerOf returns the owner of the node that a request creates.
+func (b *Batch) ownerOf(r *Request) int64 {
+	switch {
+	case r.Op == jute.OpCreateContainer:
+		return OwnerContainer
+	case r.Op == jute.OpCreateTTL:
+		return OwnerTTL(r.TTL)
+	case r.Flags == jute.FlagEphemeral || r.Flags == jute.FlagEphemeralSequential:
+		return b.session
+	}
+	return 0
 }
 
 // place finds out where and how a node is to be created. It validates in
 // ZooKeeper's order: what is reported when several things are wrong is part of
 // the protocol.
 func (b *Batch) place(r *Request) (parent *Node, path string, acl []jute.ACL, err jute.ErrCode) {
-	if err = checkFlags(r.Flags); err != 0 {
+	if err = b.checkMode(r); err != 0 {
 		return nil, "", nil, err
 	}
 	if err = b.checkAsker(r.Path); err != 0 {
@@ -52,7 +59,8 @@ func (b *Batch) place(r *Request) (parent *Node, path string, acl []jute.ACL, er
 		return nil, "", nil, jute.ErrNoAuth
 	}
 	path = r.Path
-	if r.Flags == jute.FlagPersistentSequential || r.Flags == jute.FlagEphemeralSequential {
+	switch r.Flags {
+	case jute.FlagPersistentSequential, jute.FlagEphemeralSequential, jute.FlagTTLSequential:
 		path = sequential(path, parent.created)
 	}
 	switch {
@@ -60,18 +68,25 @@ func (b *Batch) place(r *Request) (parent *Node, path string, acl []jute.ACL, er
 		err = jute.ErrBadArguments
 	case b.get(path) != nil:
 		err = jute.ErrNodeExists
-	case parent.ephemeralOwner != 0:
+	case isSession(parent.owner):
 		err = jute.ErrNoChildrenForEphemerals
+	default:
+		err = b.overQuota(path, 1, int64(len(r.Data)))
 	}
 	return parent, path, acl, err
 }
 
-func checkFlags(flags int32) jute.ErrCode {
-	switch flags {
-	case flagTTL, flagTTLSequential:
+// checkMode judges the flags and the time to live. In ZooKeeper, createTTL with
+// other flags than its own and no time to live gets through, and brings the
+// server down for good; here the flags must be its own.
+func (b *Batch) checkMode(r *Request) jute.ErrCode {
+	isTTL := r.Flags == jute.FlagTTL || r.Flags == jute.FlagTTLSequential
+	switch {
+	case r.Flags < 0 || r.Flags > jute.FlagTTLSequential:
+		return jute.ErrBadArguments
+	case isTTL && !b.Rules.ExtendedTypes:
 		return jute.ErrUnimplemented
-	}
-	if flags < 0 || flags > flagTTLSequential {
+	case isTTL != (r.Op == jute.OpCreateTTL), isTTL && (r.TTL < 1 || r.TTL > MaxTTL):
 		return jute.ErrBadArguments
 	}
 	return jute.ErrOk

@@ -27,7 +27,13 @@ func (b *Batch) delete(r *Request) Outcome {
 	case n.children > 0:
 		out.Err = jute.ErrNotEmpty
 	default:
-		b.apply(b.record(Change{Kind: ChangeDelete, Path: n.Path}))
+		b.removeOne(n)
 	}
 	return out
+}
+
+// removeOne removes a node that has no children.
+func (b *Batch) removeOne(n *Node) {
+	b.apply(b.record(Change{Kind: ChangeDelete, Path: n.Path}))
+	b.charge(n.Path, -1, -int64(len(n.Data)))
 }

@@ -41,7 +41,9 @@ func failMulti(results []Outcome, failed int, err jute.ErrCode) {
 // A savepoint is the state of a batch to go back to.
 type savepoint struct {
 	nodes           *iradix.Txn[*Node]
-	ephemerals      *iradix.Txn[struct{}]
+	ephemerals      index
+	mortals, quotas index
+	bytes           int64
 	events, changes int
 }
 
@@ -49,16 +51,15 @@ type savepoint struct {
 // change, so that the savepoint keeps them as they are.
 func (b *Batch) save() savepoint {
 	b.step()
-	s := savepoint{nodes: b.nodes.Clone(), events: len(b.events), changes: len(b.changes)}
-	if b.ephemerals != nil {
-		s.ephemerals = b.ephemerals.Clone()
+	return savepoint{
+		nodes: b.nodes.Clone(), ephemerals: b.ephemerals.clone(), mortals: b.mortals.clone(), quotas: b.quotas.clone(),
+		bytes: b.bytes, events: len(b.events), changes: len(b.changes),
 	}
-	return s
 }
 
 // restore goes back to a savepoint.
 func (b *Batch) restore(s savepoint) {
-	b.nodes, b.ephemerals = s.nodes, s.ephemerals
+	b.nodes, b.ephemerals, b.mortals, b.quotas, b.bytes = s.nodes, s.ephemerals, s.mortals, s.quotas, s.bytes
 	b.events, b.changes = b.events[:s.events], b.changes[:s.changes]
 	b.step()
 }

@@ -15,15 +15,15 @@ type Node struct {
 	Data []byte // nil is kept apart from empty
 	ACL  []jute.ACL
 
-	key            []byte
-	gen            uint64 // the step of the batch that made it and may still change it
-	czxid, mzxid   int64
-	pzxid          int64
-	ctime, mtime   int64
-	ephemeralOwner int64
-	version        int32
-	aversion       int32
-	children       int32
+	key          []byte
+	gen          uint64 // the step of the batch that made it and may still change it
+	czxid, mzxid int64
+	pzxid        int64
+	ctime, mtime int64
+	owner        int64 // a session, OwnerContainer, an OwnerTTL, or 0
+	version      int32
+	aversion     int32
+	children     int32
 	// created counts the children that ever were: the number of the next
 	// sequential one. It stops at the greatest int32. What clients see as
 	// cversion is computed from it.
@@ -34,11 +34,15 @@ type Node struct {
 // created and removed, from the creations alone as DataNode.copyStat does it;
 // so it is negative where built-in children were never counted.
 func (n *Node) Stat() jute.Stat {
+	owner := n.owner
+	if !isSession(owner) {
+		owner = 0
+	}
 	return jute.Stat{
 		Czxid: n.czxid, Mzxid: n.mzxid, Pzxid: n.pzxid,
 		Ctime: n.ctime, Mtime: n.mtime,
 		Version: n.version, Cversion: 2*n.created - n.children, Aversion: n.aversion,
-		EphemeralOwner: n.ephemeralOwner,
+		EphemeralOwner: owner,
 		DataLength:     int32(len(n.Data)), //nolint:gosec // bounded by the frame limit
 		NumChildren:    n.children,
 	}
@@ -58,6 +62,9 @@ func (n *Node) Mzxid() int64 { return n.mzxid }
 
 // Pzxid returns the zxid of the last change of the list of children.
 func (n *Node) Pzxid() int64 { return n.pzxid }
+
+// size is the length of path and data.
+func (n *Node) size() int64 { return int64(len(n.Path) + len(n.Data)) }
 
 // nextCreated is the creation counter after one more child.
 func (n *Node) nextCreated() int32 {

@@ -8,14 +8,21 @@ import "github.com/rollcall-rpc/rollcall/zk/jute"
 func (b *Batch) setData(r *Request) Outcome {
 	out := Outcome{Op: r.Op}
 	n, err := b.subject(r, jute.PermWrite)
+	if err == 0 {
+		err = b.overQuota(r.Path, 0, int64(len(r.Data)-len(n.Data)))
+	}
 	switch {
 	case err != 0:
 		out.Err = err
 	case r.Version != jute.AnyVersion && r.Version != n.version:
 		out.Err = jute.ErrBadVersion
 	default:
+		grown := int64(len(r.Data) - len(n.Data))
 		n = b.apply(b.record(Change{Kind: ChangeSetData, Path: n.Path, Data: r.Data, Counter: n.version + 1}))
 		out.Stat = n.Stat()
+		if grown != 0 {
+			b.charge(r.Path, 0, grown)
+		}
 	}
 	return out
 }

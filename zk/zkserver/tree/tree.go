@@ -23,8 +23,11 @@ const (
 // changes.
 type Tree struct {
 	nodes      *iradix.Tree[*Node]
-	ephemerals *iradix.Tree[struct{}] // session id, path
-	sessions   *iradix.Tree[int32]    // session id: timeout in ms
+	ephemerals *set                // session id, path
+	mortals    *set                // paths of containers and nodes with a time to live
+	quotas     *set                // paths of nodes that have a quota, each with a slash behind
+	sessions   *iradix.Tree[int32] // session id: timeout in ms
+	bytes      int64               // of paths and data
 	zxid       int64
 	gen        uint64 // of the last step of a batch
 }
@@ -35,6 +38,8 @@ func New(zxid int64) *Tree {
 	t := &Tree{
 		nodes:      iradix.New[*Node](),
 		ephemerals: iradix.New[struct{}](),
+		mortals:    iradix.New[struct{}](),
+		quotas:     iradix.New[struct{}](),
 		sessions:   iradix.New[int32](),
 		zxid:       zxid,
 	}
@@ -50,6 +55,7 @@ func New(zxid int64) *Tree {
 		n.Data = []byte{}
 		n.key, _ = appendKey(nil, n.Path)
 		txn.Insert(n.key, n)
+		t.bytes += n.size()
 	}
 	t.nodes = txn.Commit()
 	return t
@@ -60,6 +66,9 @@ func (t *Tree) Zxid() int64 { return t.zxid }
 
 // Len returns how many nodes there are, the built-in ones included.
 func (t *Tree) Len() int { return t.nodes.Len() }
+
+// Bytes returns how long all paths and data are together.
+func (t *Tree) Bytes() int64 { return t.bytes }
 
 // keySpace is the room for a key on the stack. Longer keys are allocated.
 const keySpace = 256
@@ -96,6 +105,19 @@ func (t *Tree) Children(n *Node, f func(name string) bool) {
 	t.nodes.Root().WalkPrefix(appendChildPrefix(space[:0], n.Path), func(_ []byte, child *Node) bool {
 		return !f(child.Path[skip:])
 	})
+}
+
+// NumDescendants returns how many nodes are below one, at any depth.
+func (t *Tree) NumDescendants(n *Node) int {
+	if n.Path == Root {
+		return t.Len() - 1
+	}
+	total := int(n.children)
+	t.nodes.Root().WalkPrefix([]byte(n.Path+"/"), func([]byte, *Node) bool {
+		total++
+		return false
+	})
+	return total
 }
 
 // Session returns the timeout of a session in ms, and whether it exists.

@@ -30,6 +30,7 @@ const (
 	ChangeSetACL                             // Path, ACL, Counter: the new aversion
 	ChangeOpenSession                        // Owner, Counter: the timeout in ms
 	ChangeCloseSession                       // Owner, Paths: the ephemeral nodes removed
+	ChangeUsage                              // Path: the stats node of a quota, Data: its new data
 )
 
 // A Change is one step of a transaction.
@@ -39,7 +40,7 @@ type Change struct {
 	Path    string
 	Data    []byte
 	ACL     []jute.ACL
-	Owner   int64 // session id; 0 in a ChangeCreate: not ephemeral
+	Owner   int64 // session id; in a ChangeCreate also OwnerContainer, an OwnerTTL, or 0: persistent
 	Paths   []string
 }
 
@@ -77,7 +78,7 @@ func (b *Batch) check(c *Change) error {
 		}
 	case ChangeDelete:
 		return b.checkLeaf(c.Path)
-	case ChangeSetData, ChangeSetACL:
+	case ChangeSetData, ChangeSetACL, ChangeUsage:
 		if b.get(c.Path) == nil {
 			return fmt.Errorf("set %q: no node", c.Path)
 		}
