@@ -15,6 +15,18 @@ import (
 	"time"
 )
 
+// The defaults of [Options].
+const (
+	DefaultSessionTimeout  = 10 * time.Second
+	DefaultConnectTimeout  = time.Second
+	DefaultBackoffMin      = 50 * time.Millisecond
+	DefaultBackoffMax      = 5 * time.Second
+	DefaultMaxPacketBytes  = 16 << 20
+	DefaultMaxRequestBytes = 1<<20 - 1
+	DefaultMaxQueued       = 10_000
+	DefaultWatchQueue      = 256
+)
+
 // Options change how a [Client] behaves. The zero value of every field is its
 // default.
 type Options struct {
@@ -71,10 +83,10 @@ func (o Options) withDefaults() (Options, error) {
 		field *time.Duration
 		def   time.Duration
 	}{
-		{"SessionTimeout", &o.SessionTimeout, 10 * time.Second},
-		{"ConnectTimeout", &o.ConnectTimeout, time.Second},
-		{"BackoffMin", &o.BackoffMin, 50 * time.Millisecond},
-		{"BackoffMax", &o.BackoffMax, max(o.BackoffMin, 5*time.Second)},
+		{"SessionTimeout", &o.SessionTimeout, DefaultSessionTimeout},
+		{"ConnectTimeout", &o.ConnectTimeout, DefaultConnectTimeout},
+		{"BackoffMin", &o.BackoffMin, DefaultBackoffMin},
+		{"BackoffMax", &o.BackoffMax, max(o.BackoffMin, DefaultBackoffMax)},
 	} {
 		if *d.field == 0 {
 			*d.field = d.def
@@ -91,10 +103,10 @@ func (o Options) withDefaults() (Options, error) {
 		field *int
 		def   int
 	}{
-		{"MaxPacketBytes", &o.MaxPacketBytes, 16 << 20},
-		{"MaxRequestBytes", &o.MaxRequestBytes, 1<<20 - 1},
-		{"MaxQueued", &o.MaxQueued, 10_000},
-		{"WatchQueue", &o.WatchQueue, 256},
+		{"MaxPacketBytes", &o.MaxPacketBytes, DefaultMaxPacketBytes},
+		{"MaxRequestBytes", &o.MaxRequestBytes, DefaultMaxRequestBytes},
+		{"MaxQueued", &o.MaxQueued, DefaultMaxQueued},
+		{"WatchQueue", &o.WatchQueue, DefaultWatchQueue},
 	} {
 		if *d.field == 0 {
 			*d.field = d.def

@@ -13,8 +13,10 @@ import (
 	"github.com/rollcall-rpc/rollcall"
 	"github.com/rollcall-rpc/rollcall/balancer"
 	"github.com/rollcall-rpc/rollcall/discovery"
+	"github.com/rollcall-rpc/rollcall/discovery/zookeeper"
 	"github.com/rollcall-rpc/rollcall/frame"
 	"github.com/rollcall-rpc/rollcall/internal/transport"
+	"github.com/rollcall-rpc/rollcall/zk"
 )
 
 // A standard is the default of one setting. Its value is a time.Duration, a
@@ -33,6 +35,8 @@ type sizeBytes int
 // is written here: each is what its package goes by.
 var standards = []standard{
 	{"target", defaultTarget, "of a command that is given none, unless " + environmentTarget + " names one"},
+	{"session_timeout", zk.DefaultSessionTimeout, "of the ZooKeeper session: how long the list shows a server that died without a word"},
+	{"full_read_interval", zookeeper.DefaultResyncInterval, "the list is read whole and compared, as a safety net"},
 	{"connect_timeout", rollcall.DefaultConnectTimeout, "to dial an instance"},
 	{"backoff_min", balancer.DefaultBackoffMin, "the shortest pause before an instance that failed is tried again, with full jitter"},
 	{"backoff_max", balancer.DefaultBackoffMax, "the longest one"},

@@ -16,6 +16,12 @@ import (
 	"github.com/rollcall-rpc/rollcall/zk"
 )
 
+// The defaults of [Options] that are not those of package zk.
+const (
+	DefaultResyncInterval    = 5 * time.Minute
+	DefaultMinUpdateInterval = 50 * time.Millisecond
+)
+
 // Options of a [Session]. Every zero value is the default.
 //
 // Servers, Auths, SessionTimeout and ConnectTimeout decide which ZooKeeper
@@ -63,19 +69,19 @@ type Options struct {
 // withDefaults returns the options with every default in its place.
 func (o Options) withDefaults() Options {
 	if o.SessionTimeout == 0 {
-		o.SessionTimeout = 10 * time.Second
+		o.SessionTimeout = zk.DefaultSessionTimeout
 	}
 	if o.ConnectTimeout == 0 {
-		o.ConnectTimeout = time.Second
+		o.ConnectTimeout = zk.DefaultConnectTimeout
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.ResyncInterval == 0 {
-		o.ResyncInterval = 5 * time.Minute
+		o.ResyncInterval = DefaultResyncInterval
 	}
 	if o.MinUpdateInterval == 0 {
-		o.MinUpdateInterval = 50 * time.Millisecond
+		o.MinUpdateInterval = DefaultMinUpdateInterval
 	}
 	o.MinUpdateInterval = max(o.MinUpdateInterval, 0)
 	if o.ACL == nil {
