@@ -1,0 +1,89 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package store keeps a sequence of opaque records and snapshots in a directory
+// so that what was appended survives the end of the process and of the power.
+//
+//	st, rec, err := store.Open(store.Options{FS: store.Dir("/var/lib/rollcall")})
+//	…                       // load rec.Snapshot() and rec.Records()
+//	batch.Reset()
+//	batch.Add(zxid, encode) // any number of times
+//	err = st.Append(&batch) // nil: the batch is on the disk
+//
+// It knows nothing of what it keeps except that each batch has a zxid, which
+// grows.
+//
+// # Files
+//
+//	LOCK                      held by the process that has the store open
+//	log.FIRST                 a segment: the batches from sequence number FIRST on
+//	snapshot.LAST             what all batches up to LAST come to
+//	mark                      the last batch that is known to be on the disk
+//	RESTORED                  there if clients may have seen more than there is
+//	NAME.tmp                  a file in the making; has no meaning
+//
+// FIRST and LAST are 16 hexadecimal digits. All numbers are big-endian; every
+// checksum is CRC-32C. Checksums of batches begin with the identity of the
+// store, 8 random bytes, so that data in a batch cannot pass for a batch.
+//
+//	segment   header "RCLOG" 0 0 1, identity 8, FIRST 8, zxid before 8, checksum 4
+//	          then batches
+//	batch     header "RCBT", records 4, length 8, sequence number 8, zxid 8,
+//	          checksum of the payload 4, checksum of the header 4
+//	          then the payload: records, each with its length 4 before it
+//	snapshot  header "RCSNP" 0 0 1, identity 8, LAST 8, zxid 8, checksum 4
+//	          then chunks: length 4, checksum 4, bytes
+//	          then 0 4, chunks 8, bytes 8, checksum of all of them 4, checksum 4
+//	mark      two slots of 64 bytes, 512 bytes apart, written in turn:
+//	          "RCMRK" 0 0 1, identity 8, turn 8, sequence number 8, zxid 8, flags 8,
+//	          zeros 12, checksum 4
+//
+// New segments, snapshots and marks are written under another name, synced, and
+// renamed; the directory is synced after each change. The two newest snapshots
+// are kept, and the segments since the older of them.
+//
+// # What is durable when
+//
+// [Store.Append] writes a batch with one write, syncs the segment, and then
+// writes the mark, without a sync of its own. A batch therefore is only begun
+// when the one before it is on the disk. The mark is synced by [Store.Settle],
+// which should be called about once a second, and whenever a segment or snapshot
+// is begun or the store closed. It never says more than is true.
+//
+// An error of a write, sync, rename or any other change stops the store for
+// good: what the disk holds is not known then, and a second sync may report
+// success for data that the system has dropped (PostgreSQL's "fsyncgate").
+//
+// # What damage is found
+//
+// [Open] reads and checks every byte that is kept, before anything is served.
+// Damage to the log makes it fail with a [*DamageError]: a batch that is not
+// valid, or missing, although
+//
+//   - it stands in a segment that is not the last, or
+//   - a later batch was begun: the header of one follows, or
+//   - the mark says that it was on the disk.
+//
+// An invalid end of the last segment that none of this applies to is a batch
+// that was being written when the process or the power ended. Nobody was told of
+// it, and it is cut off. What was written but not marked is written and synced
+// again before it is used, since a system that failed to write a page may show it
+// nevertheless.
+//
+// A damaged snapshot is reported, and the older one is used if the log is
+// complete from there. A damaged mark is reported and written anew.
+//
+// Two things cannot be told apart, both only after a loss of power (not of the
+// process) and only for the very last batch, if it was written after the last
+// [Store.Settle]: damage to it, and that it never was whole.
+//
+// One loss is tolerated and reported: the file ends within, or just before, the
+// last marked batch, and the store was not closed in order. That is what a disk
+// leaves that reported a sync it had not done. [Recovered] says so, and that the
+// zxid must jump, see [Recovered.Restored].
+//
+// # Concurrency
+//
+// Append, Settle and BeginSnapshot must not be called at the same time as each
+// other. A [SnapshotWriter] may be used from another goroutine meanwhile.
+package store
