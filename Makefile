@@ -7,6 +7,7 @@ SHELL := bash
 
 TOOL := go tool -modfile=tools/go.mod
 FUZZTIME ?= 10s
+NESTED := bench
 
 .PHONY: help
 help: ## Print what can be made
@@ -25,13 +26,18 @@ test: ## Run the tests; those that need ZooKeeper or Python skip where it is mis
 
 .PHONY: race
 race: ## Run the tests as CI does: race detector, shuffled, nothing may skip
-	ROLLCALL_TEST_REQUIRE=all go test -race -shuffle=on ./...
+	ROLLCALL_TEST_REQUIRE=all go test -race -shuffle=on -timeout 10m ./...
+
+.PHONY: nested
+nested: ## Vet and test the nested modules
+	for module in $(NESTED); do (cd $$module && go vet ./... && go mod tidy -diff && go test -race ./...); done
 
 .PHONY: lint
 lint: ## Format, vet, staticcheck, tidy
 	@files=$$($(TOOL) gofumpt -l .); if [ -n "$$files" ]; then echo "not formatted, run make fmt:"; echo "$$files"; exit 1; fi
 	go vet ./...
 	$(TOOL) staticcheck ./...
+	for module in $(NESTED); do (cd $$module && go tool -modfile=../tools/go.mod staticcheck ./...); done
 	go mod tidy -diff
 
 .PHONY: fmt

@@ -29,6 +29,7 @@ var layers = map[string][]string{
 	"balancer":            {"discovery"},
 	"internal/transport":  {"frame"},
 	"internal/memnet":     {},
+	"internal/load":       {},
 	"internal/realtest":   {},
 	"zk":                  {"zk/jute"},
 	"zk/zkserver/tree":    {"zk/jute"},

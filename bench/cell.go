@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/bench/internal/echo"
-	"github.com/rollcall-rpc/rollcall/bench/internal/load"
+	"github.com/rollcall-rpc/rollcall/internal/load"
 )
 
 // A spec is what a client process is told to measure.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/rollcall-rpc/rollcall"
 	"github.com/rollcall-rpc/rollcall/discovery"
+	"github.com/rollcall-rpc/rollcall/internal/load"
 )
 
 const (
@@ -124,7 +125,7 @@ func (b *benchCommand) run(ctx context.Context, target discovery.Target, stdout,
 	if err := connectAll(ctx, clients); err != nil {
 		return fmt.Errorf("bench run: %w", err)
 	}
-	echoes := make([]echoFunc, b.callers.n)
+	echoes := make([]load.Echo, b.callers.n)
 	for i := range echoes {
 		echoes[i] = echoOf(clients[i%len(clients)])
 	}
@@ -133,10 +134,10 @@ func (b *benchCommand) run(ctx context.Context, target discovery.Target, stdout,
 		cpu = func() float64 { s, _ := cpuSeconds(); return s }
 	}
 	var used float64
-	res, err := runLoad(ctx, echoes, loadOptions{
-		sizeBytes: b.size.n, warmup: b.warmup.d, duration: b.duration.d, abort: closeAll,
-		begin: func() { used = cpu() },
-		end:   func() { used = cpu() - used },
+	res, err := load.Run(ctx, echoes, load.Options{
+		SizeBytes: b.size.n, Warmup: b.warmup.d, Duration: b.duration.d, Abort: closeAll,
+		Begin: func() { used = cpu() },
+		End:   func() { used = cpu() - used },
 	})
 	if err != nil {
 		return fmt.Errorf("bench run: interrupted: %w", err)
@@ -144,8 +145,8 @@ func (b *benchCommand) run(ctx context.Context, target discovery.Target, stdout,
 	if err := printBench(stdout, b.output, newBenchResult(&res, b.size.n, used)); err != nil {
 		return err
 	}
-	if res.errors > 0 {
-		fmt.Fprintf(stderr, "rollcall: bench run: %d calls failed, the first: %v\n", res.errors, res.err)
+	if res.Errors > 0 {
+		fmt.Fprintf(stderr, "rollcall: bench run: %d calls failed, the first: %v\n", res.Errors, res.Err)
 		return errReported
 	}
 	return nil
@@ -164,7 +165,7 @@ func connectAll(ctx context.Context, clients []*rollcall.Client) error {
 }
 
 // echoOf returns what one caller calls.
-func echoOf(c *rollcall.Client) echoFunc {
+func echoOf(c *rollcall.Client) load.Echo {
 	request := new([]byte)
 	return func(payload []byte) ([]byte, error) {
 		*request = payload
@@ -192,16 +193,16 @@ type benchResult struct {
 	ClientCPUUS *float64 `json:"client_cpu_us_per_call"`
 }
 
-func newBenchResult(res *loadResult, sizeBytes int, cpuSeconds float64) *benchResult {
+func newBenchResult(res *load.Result, sizeBytes int, cpuSeconds float64) *benchResult {
 	us := func(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
-	perS := float64(res.calls) / res.elapsed.Seconds()
+	perS := float64(res.Calls) / res.Elapsed.Seconds()
 	out := &benchResult{
-		Calls: res.calls, Errors: res.errors,
+		Calls: res.Calls, Errors: res.Errors,
 		CallsPerS: digits(perS, 1), MBPerS: digits(perS*float64(sizeBytes)/1e6, 3),
-		P50US: us(res.latency.quantile(0.5)), P99US: us(res.latency.quantile(0.99)),
-		P999US: us(res.latency.quantile(0.999)), MaxUS: us(res.latency.longest()),
+		P50US: us(res.Latency.Quantile(0.5)), P99US: us(res.Latency.Quantile(0.99)),
+		P999US: us(res.Latency.Quantile(0.999)), MaxUS: us(res.Latency.Max()),
 	}
-	if perCall := cpuSeconds * 1e6 / float64(res.calls); res.calls > 0 && !math.IsNaN(perCall) {
+	if perCall := cpuSeconds * 1e6 / float64(res.Calls); res.Calls > 0 && !math.IsNaN(perCall) {
 		perCall = digits(perCall, 3)
 		out.ClientCPUUS = &perCall
 	}

@@ -13,7 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/rollcall-rpc/rollcall/bench/internal/load"
+	"github.com/rollcall-rpc/rollcall/internal/load"
 )
 
 // coalesced is the least that calls on a shared connection can cost in plain

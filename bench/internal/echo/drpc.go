@@ -15,7 +15,7 @@ import (
 	"storj.io/drpc/drpcmux"
 	"storj.io/drpc/drpcserver"
 
-	"github.com/rollcall-rpc/rollcall/bench/internal/load"
+	"github.com/rollcall-rpc/rollcall/internal/load"
 )
 
 func drpcSystem() System {

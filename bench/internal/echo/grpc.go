@@ -12,7 +12,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
-	"github.com/rollcall-rpc/rollcall/bench/internal/load"
+	"github.com/rollcall-rpc/rollcall/internal/load"
 )
 
 func grpcSystem() System {

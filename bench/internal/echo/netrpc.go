@@ -9,7 +9,7 @@ import (
 	"net"
 	"net/rpc"
 
-	"github.com/rollcall-rpc/rollcall/bench/internal/load"
+	"github.com/rollcall-rpc/rollcall/internal/load"
 )
 
 func netRPC() System {

@@ -10,7 +10,7 @@ import (
 	"io"
 	"net"
 
-	"github.com/rollcall-rpc/rollcall/bench/internal/load"
+	"github.com/rollcall-rpc/rollcall/internal/load"
 )
 
 // pingPong is the least that a call can cost: the caller writes and reads the

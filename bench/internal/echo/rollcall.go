@@ -8,7 +8,7 @@ import (
 	"net"
 
 	"github.com/rollcall-rpc/rollcall"
-	"github.com/rollcall-rpc/rollcall/bench/internal/load"
+	"github.com/rollcall-rpc/rollcall/internal/load"
 )
 
 func rollcallSystem() System {

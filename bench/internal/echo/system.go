@@ -9,7 +9,7 @@ import (
 	"net"
 	"strings"
 
-	"github.com/rollcall-rpc/rollcall/bench/internal/load"
+	"github.com/rollcall-rpc/rollcall/internal/load"
 )
 
 // A System is one way to make calls.
