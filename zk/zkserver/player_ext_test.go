@@ -71,13 +71,17 @@ func (p *player) step(lines []string) []string {
 		n, resp := p.conn(a.list[0]).reattach(p.addr)
 		p.add(name, n)
 		return []string{fmt.Sprintf("same session: %t", resp.SessionID == p.conn(a.list[0]).id)}
+	case "wait": // for an event
+		m := p.conn(name).message()
+		e := m.event(p.t)
+		return []string{fmt.Sprintf("event %v %s", e.Type, p.strip(e.Path))}
 	case "eof":
 		p.conn(name).wantEOF()
 		delete(p.conns, name)
 		return []string{"end of connection"}
 	}
 	op, r := p.request(verb, a)
-	if verb == "multi" {
+	if verb == "multi" || verb == "multiread" {
 		r = p.multi(lines[1:])
 	}
 	return p.exchange(p.conn(name), verb, op, r)
@@ -215,10 +219,49 @@ func (p *player) answer(op jute.OpCode, m *message) []string {
 	case *jute.GetChildren2Response:
 		slices.Sort(r.Children)
 		return []string{fmt.Sprintf("ok %q", r.Children), p.stat(&r.Stat)}
+	case *jute.GetEphemeralsResponse:
+		slices.Sort(r.Ephemerals)
+		for i, path := range r.Ephemerals {
+			r.Ephemerals[i] = p.strip(path)
+		}
+		return []string{fmt.Sprintf("ok %s", r.Ephemerals)}
+	case *jute.GetAllChildrenNumberResponse:
+		return []string{fmt.Sprintf("ok %d", r.Total)}
+	case *jute.WhoAmIResponse:
+		return []string{"ok " + whoText(r.Clients)}
+	case *jute.SASLToken:
+		return []string{"ok " + data(r.Token)}
 	case *jute.MultiResponse:
 		return p.multiAnswer(r)
+	case *jute.MultiReadResponse:
+		return p.multiReadAnswer(r)
 	}
 	return []string{"ok"}
+}
+
+func whoText(list []jute.ClientInfo) string {
+	parts := make([]string, len(list))
+	for i, c := range list {
+		parts[i] = c.Scheme + ":" + strconv.Quote(c.User)
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, " ")
+}
+
+func (p *player) multiReadAnswer(r *jute.MultiReadResponse) []string {
+	out := []string{"ok"}
+	for _, res := range r.Results {
+		switch res.Op {
+		case jute.OpGetData:
+			out = append(out, "get "+data(res.Data)+" "+p.stat(&res.Stat))
+		case jute.OpGetChildren:
+			slices.Sort(res.Children)
+			out = append(out, fmt.Sprintf("children %q", res.Children))
+		default:
+			out = append(out, res.Err.String())
+		}
+	}
+	return out
 }
 
 func (p *player) multiAnswer(r *jute.MultiResponse) []string {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/internal/realtest"
+	"github.com/rollcall-rpc/rollcall/zk/jute"
 	"github.com/rollcall-rpc/rollcall/zk/zkserver"
 )
 
@@ -21,7 +22,7 @@ import (
 // committing it: lines that begin with "<" are where ours is not like 3.8.0.
 var rewrite = flag.Bool("rewrite", false, "record the scenarios' answers from this server and Apache ZooKeeper")
 
-// A scenario is a script in testdata/scenarios, a command per line, each
+// A scenario is a script in a directory of testdata, a command per line, each
 // followed by what is answered:
 //
 //	a create /x data=1
@@ -36,6 +37,8 @@ var rewrite = flag.Bool("rewrite", false, "record the scenarios' answers from th
 // the scenario's own, zxids are replaced by their rank, sessions by the names of
 // their connections. A name that begins with 0raw stands for a scenario on a
 // fresh server, whose paths are as they are.
+//
+// Where the servers differ, testdata/divergences.txt says why.
 type scenario struct {
 	file  string
 	steps []step
@@ -98,34 +101,78 @@ func (sc *scenario) save(t *testing.T) {
 
 func (sc *scenario) name() string { return strings.TrimSuffix(filepath.Base(sc.file), ".txt") }
 
-func scenarioFiles(t *testing.T) []string {
+// A suite is a directory of scenarios for servers with the same settings, ours
+// and Apache ZooKeeper's.
+type suite struct {
+	dir  string
+	opts zkserver.Options
+	java string // properties of the Java process
+}
+
+var suites = []suite{
+	{dir: "scenarios"},
+	{
+		dir: "extended",
+		opts: zkserver.Options{
+			ExtendedTypes: true, EnforceQuota: true, ContainerCheckInterval: 200 * time.Millisecond,
+			SuperDigest: zkserver.Digest([]byte("super:secret")),
+		},
+		java: "-Dzookeeper.extendedTypesEnabled=true -Dzookeeper.enforceQuota=true -Dznode.container.checkIntervalMs=200 " +
+			"-Dzookeeper.DigestAuthenticationProvider.superDigest=" + zkserver.Digest([]byte("super:secret")),
+	},
+	{dir: "skipacl", opts: zkserver.Options{SkipACL: true}, java: "-Dzookeeper.skipACL=yes"},
+}
+
+func (su *suite) files(t *testing.T) []string {
 	t.Helper()
-	files, err := filepath.Glob("testdata/scenarios/*.txt")
+	files, err := filepath.Glob(filepath.Join("testdata", su.dir, "*.txt"))
 	if err != nil || len(files) == 0 {
-		t.Fatalf("no scenarios: %v", err)
+		t.Fatalf("no scenarios in %s: %v", su.dir, err)
 	}
 	return files
 }
 
-func ourAddr(t *testing.T) string {
+func (su *suite) ours(t *testing.T) (addr string) {
 	t.Helper()
-	_, addr := startServer(t, zkserver.Options{TickTime: 500 * time.Millisecond})
+	opts := su.opts
+	opts.TickTime = 500 * time.Millisecond
+	_, addr = startServer(t, opts)
 	return addr
 }
 
-func TestScenarios(t *testing.T) {
-	if *rewrite {
-		rewriteScenarios(t)
-		return
+func (su *suite) apache(t *testing.T) (addr string) {
+	t.Helper()
+	t.Setenv("JAVA_TOOL_OPTIONS", su.java)
+	return realtest.Apache(t).Addr()
+}
+
+// loadScenarios returns all scenarios of all suites.
+func loadScenarios(t *testing.T) []*scenario {
+	t.Helper()
+	var all []*scenario
+	for _, su := range suites {
+		for _, file := range su.files(t) {
+			all = append(all, loadScenario(t, file))
+		}
 	}
-	for _, file := range scenarioFiles(t) {
-		sc := loadScenario(t, file)
-		t.Run(sc.name(), func(t *testing.T) {
-			got := runScenario(t, sc, ourAddr(t))
-			for i, st := range sc.steps {
-				compareStep(t, sc, &st, got[i], st.ours)
-			}
-		})
+	return all
+}
+
+func TestScenarios(t *testing.T) {
+	for _, su := range suites {
+		if *rewrite {
+			rewriteScenarios(t, &su)
+			continue
+		}
+		for _, file := range su.files(t) {
+			sc := loadScenario(t, file)
+			t.Run(su.dir+"/"+sc.name(), func(t *testing.T) {
+				got := runScenario(t, sc, su.ours(t))
+				for i, st := range sc.steps {
+					compareStep(t, sc, &st, got[i], st.ours)
+				}
+			})
+		}
 	}
 }
 
@@ -135,19 +182,87 @@ func TestScenariosApache(t *testing.T) {
 	if *rewrite {
 		t.Skip("recording")
 	}
-	z := realtest.Apache(t)
-	for _, file := range scenarioFiles(t) {
-		sc := loadScenario(t, file)
-		t.Run(sc.name(), func(t *testing.T) {
-			got := runScenario(t, sc, z.Addr())
-			for i, st := range sc.steps {
-				want := st.theirs
-				if want == nil {
-					want = st.ours
+	for _, su := range suites {
+		addr := su.apache(t)
+		for _, file := range su.files(t) {
+			sc := loadScenario(t, file)
+			t.Run(su.dir+"/"+sc.name(), func(t *testing.T) {
+				got := runScenario(t, sc, addr)
+				for i, st := range sc.steps {
+					want := st.theirs
+					if want == nil {
+						want = st.ours
+					}
+					compareStep(t, sc, &st, got[i], want)
 				}
-				compareStep(t, sc, &st, got[i], want)
+			})
+		}
+	}
+}
+
+// Every difference to Apache ZooKeeper is in the list with its reason, and the
+// list has no others.
+func TestDivergences(t *testing.T) {
+	text, err := os.ReadFile("testdata/divergences.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed, reason := map[string]bool{}, false
+	for line := range strings.Lines(string(text)) {
+		switch line = strings.TrimSpace(line); {
+		case line == "":
+			reason = false
+		case strings.HasPrefix(line, "#"):
+			reason = true
+		case !reason:
+			t.Errorf("%q stands there without a reason above it", line)
+		default:
+			listed[line] = false
+		}
+	}
+	for _, sc := range loadScenarios(t) {
+		for _, st := range sc.steps {
+			if st.theirs == nil {
+				continue
 			}
-		})
+			name := sc.name() + ": " + strings.TrimSpace(st.lines[0])
+			if _, ok := listed[name]; !ok {
+				t.Errorf("%s: Apache ZooKeeper answers something else, and testdata/divergences.txt does not say why", name)
+			}
+			listed[name] = true
+		}
+	}
+	for name, found := range listed {
+		if !found {
+			t.Errorf("%s: in testdata/divergences.txt, and no scenario differs there", name)
+		}
+	}
+}
+
+// Every operation is used by a scenario.
+func TestScenariosCoverOperations(t *testing.T) {
+	used := map[jute.OpCode]bool{}
+	p := &player{t: t}
+	for _, sc := range loadScenarios(t) {
+		for _, st := range sc.steps {
+			for i, line := range st.lines {
+				words := splitWords(t, line)
+				if i == 0 {
+					words = words[1:] // the connection's name
+				}
+				switch words[0] {
+				case "drop", "reattach", "eof", "wait":
+					continue
+				}
+				op, _ := p.request(words[0], p.parse(words[1:]))
+				used[op] = true
+			}
+		}
+	}
+	for _, op := range jute.Ops() {
+		if !used[op.Code] {
+			t.Errorf("%s: no scenario", op.Name)
+		}
 	}
 }
 
@@ -159,12 +274,12 @@ func compareStep(t *testing.T, sc *scenario, st *step, got, want []string) {
 	}
 }
 
-func rewriteScenarios(t *testing.T) {
+func rewriteScenarios(t *testing.T, su *suite) {
 	t.Helper()
-	z := realtest.Apache(t)
-	for _, file := range scenarioFiles(t) {
+	addr := su.apache(t)
+	for _, file := range su.files(t) {
 		sc := loadScenario(t, file)
-		ours, theirs := runScenario(t, sc, ourAddr(t)), runScenario(t, sc, z.Addr())
+		ours, theirs := runScenario(t, sc, su.ours(t)), runScenario(t, sc, addr)
 		for i := range sc.steps {
 			sc.steps[i].ours, sc.steps[i].theirs = ours[i], theirs[i]
 		}

@@ -92,6 +92,31 @@ func (a args) number(t *testing.T, key string, def int32) int32 {
 	return int32(n)
 }
 
+func (a args) long(t *testing.T, key string) int64 {
+	t.Helper()
+	s, ok := a.keys[key]
+	if !ok {
+		return 0
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// orNull replaces the path of a request, which begins with it, by null where the
+// argument says so.
+func (p *player) orNull(a args, r jute.Record) jute.Record {
+	if len(a.list) == 0 || a.list[0] != "null" {
+		return r
+	}
+	const null = 4 // bytes of a length
+	path := len(p.path(a.list[0]))
+	b := jute.AppendInt(nil, -1)
+	return raw(append(b, r.Append(nil)[null+path:]...))
+}
+
 func (a args) data() []byte {
 	s := a.keys["data"]
 	if s == "null" {
@@ -135,6 +160,26 @@ func (p *player) request(verb string, a args) (jute.OpCode, jute.Record) {
 	read := &jute.PathWatchRequest{Path: path, Watch: a.keys["watch"] != ""}
 	mode := &jute.PathModeRequest{Path: path, Mode: a.number(p.t, "mode", 0)}
 	switch verb {
+	case "createcontainer":
+		return jute.OpCreateContainer, node
+	case "createttl":
+		return jute.OpCreateTTL, &jute.CreateTTLRequest{CreateRequest: *node, TTLMillis: a.long(p.t, "ttl")}
+	case "checkwatches":
+		return jute.OpCheckWatches, p.orNull(a, mode)
+	case "ephemerals":
+		return jute.OpGetEphemerals, p.orNull(a, &jute.Path{Path: path})
+	case "count":
+		return jute.OpGetAllChildrenNumber, &jute.Path{Path: path}
+	case "whoami":
+		return jute.OpWhoAmI, &jute.Empty{}
+	case "sasl":
+		return jute.OpSASL, &jute.SASLToken{Token: []byte(a.list[0])}
+	case "reconfig":
+		return jute.OpReconfig, &jute.ReconfigRequest{
+			Joining: a.keys["joining"], Leaving: a.keys["leaving"], NewMembers: a.keys["members"], ConfigID: a.long(p.t, "id"),
+		}
+	case "multiread":
+		return jute.OpMultiRead, nil
 	case "create":
 		return jute.OpCreate, node
 	case "create2":
@@ -201,6 +246,7 @@ func (p *player) setWatches(verb string, a args) (jute.OpCode, jute.Record) {
 	}
 }
 
+// multi makes the request of a multi and of a multiRead, which look alike.
 func (p *player) multi(lines []string) jute.Record {
 	p.t.Helper()
 	var r jute.MultiRequest

@@ -81,6 +81,7 @@ func addressIn(address, block string) bool {
 func parseBlock(s string) (netip.Prefix, bool) {
 	if !strings.Contains(s, "/") {
 		ip, err := netip.ParseAddr(s)
+		ip = ip.Unmap()
 		return netip.PrefixFrom(ip, ip.BitLen()), err == nil && ip.Zone() == ""
 	}
 	p, err := netip.ParsePrefix(s)

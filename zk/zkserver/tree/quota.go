@@ -40,11 +40,10 @@ func (b *Batch) Overruns() []Overrun { return b.overruns }
 // quotaOf returns the node whose limits or stats a path holds. The root cannot
 // have a quota, nor can quotas.
 func quotaOf(path, name string) (string, bool) {
-	inner, ok := strings.CutPrefix(path, RootQuota)
-	if !ok {
+	if !strings.HasPrefix(path, quotaPrefix) {
 		return "", false
 	}
-	node, ok := strings.CutSuffix(inner, name)
+	node, ok := strings.CutSuffix(path[len(RootQuota):], name)
 	return node, ok && node != "" && !strings.HasPrefix(node, quotaPrefix)
 }
 
