@@ -39,8 +39,9 @@ func TestGreatestFrame(t *testing.T) {
 			t.Fatalf("got %v and %d bytes", m.Err, len(m.body))
 		}
 	}
+	// One byte more is refused by its length alone, before the body has come.
 	r.Data = append(r.Data, 7)
-	c.send(jute.OpCreate, r)
+	c.write(request(1, jute.OpCreate, r)[:4])
 	c.wantEOF()
 }
 
@@ -61,10 +62,10 @@ func TestBadFrames(t *testing.T) {
 			c.write(tc.bytes)
 			c.wantEOF()
 		})
+		if tc.name == "four-letter word" {
+			continue // as a handshake it is one
+		}
 		t.Run(tc.name+" as a handshake", func(t *testing.T) {
-			if tc.name == "four-letter word" {
-				t.Skip("it is one there")
-			}
 			c := dialRaw(t, addr)
 			c.write(tc.bytes)
 			c.wantEOF()
