@@ -28,18 +28,33 @@ func (c *ClientConn) Call(ctx context.Context, req *Request) (Reply, error) {
 	if err := c.send(ctx, req, cl); err != nil {
 		return Reply{}, err
 	}
-	select {
-	case <-cl.done:
-	case <-ctx.Done():
-		if err := c.abandon(cl, contextError(ctx)); err != nil {
-			c.spare.put(cl)
-			return Reply{}, err
-		}
-		<-cl.done // the reader was faster
+	if err := c.await(ctx, cl); err != nil {
+		c.spare.put(cl)
+		return Reply{}, err
 	}
 	reply, err := cl.reply, cl.err
 	c.spare.put(cl)
 	return reply, err
+}
+
+// await returns nil when the call has its answer, else the error of a call that
+// was given up because ctx has ended.
+func (c *ClientConn) await(ctx context.Context, cl *call) error {
+	ended := ctx.Done()
+	if ended == nil { // a plain receive takes half the time of a select
+		<-cl.done
+		return nil
+	}
+	select {
+	case <-cl.done:
+		return nil
+	case <-ended:
+	}
+	if err := c.abandon(cl, contextError(ctx)); err != nil {
+		return err
+	}
+	<-cl.done // the reader was faster
+	return nil
 }
 
 // send puts req on its way. If it returns an error, cl is free.
