@@ -40,7 +40,8 @@ type conn struct {
 	rd       reading // the request at work; here, for it would be allocated each time
 	readAt   int64   // session time of the last read
 	inline   int64   // requests answered since the last read
-	received int64   // requests since the last read
+	last     reply   // the last of them
+	tally    tally   // since the last read
 
 	// The connection's half of the watch table, see watchTable.
 	data, child map[string]*watch
@@ -49,13 +50,17 @@ type conn struct {
 	told  uint64 // the last round of the watch table that told it something
 	round uint64 // the last batch that sent it something
 
-	recv atomic.Int64 // requests
+	since   int64   // ms since 1970
+	traffic traffic // guarded by out.mu
 }
 
 // admit serves a new connection on goroutines of its own, or closes it if there
 // are too many.
 func (s *Server) admit(sv *serve, nc net.Conn) {
-	c := &conn{srv: s, nc: nc, host: hostOf(nc.RemoteAddr()), data: map[string]*watch{}, child: map[string]*watch{}}
+	c := &conn{
+		srv: s, nc: nc, host: hostOf(nc.RemoteAddr()), since: s.opts.Clock.Now().UnixMilli(),
+		data: map[string]*watch{}, child: map[string]*watch{},
+	}
 	c.out.init(nc)
 	c.in = newFrameReader(nc, maxHandshake)
 	c.who.Store(s.firstIdentities(c.host))
@@ -171,11 +176,8 @@ func (c *conn) requests() {
 	for {
 		ok := c.drain()
 		c.submit()
+		c.count()
 		c.out.flush()
-		c.srv.stats.answered(c.inline, c.srv.sessionNow()-c.readAt)
-		c.srv.stats.received.Add(c.received)
-		c.recv.Add(c.received)
-		c.inline, c.received = 0, 0
 		if !ok || c.closing {
 			return
 		}
@@ -194,6 +196,7 @@ func (c *conn) drain() bool {
 	for {
 		payload, ok, err := c.in.next()
 		if err != nil {
+			c.srv.stats.tooLarge.Add(1)
 			c.srv.opts.Logger.Debug("closing a connection", slog.Any("remote", c.nc.RemoteAddr()), slog.Any("error", err))
 			return false
 		}
@@ -208,11 +211,13 @@ func (c *conn) drain() bool {
 
 // request handles one request, and reports whether the connection goes on.
 func (c *conn) request(payload []byte) bool {
-	c.received++
+	c.tally.received++
+	c.tally.bytesReceived += int64(lengthSize + len(payload))
 	c.rd.d = jute.NewDecoder(payload)
 	var rh jute.RequestHeader
 	rh.Decode(&c.rd.d)
 	h := handlerOf(rh.Op)
+	c.last.handler = h
 	switch {
 	case h == nil:
 		return c.refuse(rh.Xid)
@@ -285,11 +290,12 @@ func (c *conn) readNow(h *handler, xid int32) bool {
 	c.rd.view = c.srv.version.Load()
 	full := false
 	if c.out.open() {
+		before := len(c.out.buf)
 		c.out.buf = appendRead(c.out.buf, h, xid, &c.rd)
+		c.replied(reply{h, xid, c.rd.view.Zxid()}, len(c.out.buf)-before)
 		full = len(c.out.buf) > softOut
 	}
 	c.unlock()
-	c.inline++
 	if full {
 		c.out.awaitRoom()
 	}
@@ -346,10 +352,13 @@ func (c *conn) answer(xid int32, zxid int64, err jute.ErrCode) {
 	c.out.mu.Lock()
 	if c.out.open() {
 		c.out.buf = appendReply(c.out.buf, xid, zxid, err)
+		c.replied(reply{c.last.handler, xid, zxid}, replySize)
 	}
 	c.out.mu.Unlock()
-	c.inline++
 }
+
+// replySize is the length of a reply without a body.
+const replySize = lengthSize + jute.ReplyHeaderSize
 
 // refuse answers what is not an operation, and ends the connection.
 func (c *conn) refuse(xid int32) bool {

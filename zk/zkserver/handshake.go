@@ -4,7 +4,9 @@
 package zkserver
 
 import (
+	"errors"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/zk/jute"
@@ -16,7 +18,7 @@ import (
 const maxHandshake = 1024
 
 // openHandler is for the item that begins a session.
-var openHandler = handler{}
+var openHandler = handler{short: "SESS"}
 
 // handshake reads the first frame and gives the connection a session, or serves
 // a four-letter word. It reports whether requests follow.
@@ -28,6 +30,9 @@ func (c *conn) handshake() bool {
 	if !ok {
 		return false
 	}
+	c.readAt = c.srv.sessionNow()
+	c.tally.received++
+	c.tally.bytesReceived += int64(lengthSize + len(payload))
 	var r jute.ConnectRequest
 	d := jute.NewDecoder(payload)
 	r.Decode(&d)
@@ -52,7 +57,7 @@ func (c *conn) handshake() bool {
 // first reads until the first frame is there.
 func (c *conn) first() (payload []byte, ok bool) {
 	for {
-		if word, ok := c.in.peek(lengthSize); ok && c.srv.isWord(string(word)) {
+		if word, ok := c.in.peek(lengthSize); ok && isWord(string(word)) {
 			c.serveWord(string(word))
 			return nil, false
 		}
@@ -60,7 +65,10 @@ func (c *conn) first() (payload []byte, ok bool) {
 		if ok || err != nil {
 			return payload, ok
 		}
-		if c.in.fill() != nil {
+		if err := c.in.fill(); err != nil {
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				c.srv.stats.silent.Add(1)
+			}
 			return nil, false
 		}
 	}
@@ -70,7 +78,8 @@ func (c *conn) first() (payload []byte, ok bool) {
 // answers.
 func (c *conn) join(r *jute.ConnectRequest) bool {
 	s := c.srv
-	s.stats.received.Add(1)
+	s.stats.connected.Add(1)
+	c.count()
 	timeout := s.negotiate(r.TimeoutMillis)
 	reply := &connectReply{jute.ConnectResponse{HasReadOnly: r.HasReadOnly}}
 	opening := r.SessionID == 0
@@ -113,9 +122,12 @@ func (c *conn) openSession(reply *connectReply) bool {
 func (c *conn) sendConnectReply(r *connectReply) {
 	c.out.mu.Lock()
 	if c.out.open() {
+		before := len(c.out.buf)
 		c.out.buf = appendConnectReply(c.out.buf, r)
+		c.replied(reply{handler: &openHandler, zxid: c.srv.version.Load().Zxid()}, len(c.out.buf)-before)
 	}
 	c.out.mu.Unlock()
+	c.count()
 	c.out.flush()
 }
 

@@ -35,6 +35,7 @@ func authenticate(c *conn, xid int32) bool {
 		}
 	case tree.SchemeIP: // the address is known from the start
 	default:
+		c.srv.stats.unproven.Add(1)
 		c.answer(xid, 0, jute.ErrAuthFailed)
 		return false
 	}

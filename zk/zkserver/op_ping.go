@@ -11,7 +11,9 @@ var pingHandler = handler{local: func(c *conn, _ int32) bool {
 	c.lock()
 	defer c.unlock()
 	if c.out.open() {
-		c.out.buf = appendReply(c.out.buf, jute.XidPing, c.srv.version.Load().Zxid(), jute.ErrOk)
+		zxid := c.srv.version.Load().Zxid()
+		c.out.buf = appendReply(c.out.buf, jute.XidPing, zxid, jute.ErrOk)
+		c.replied(reply{c.last.handler, jute.XidPing, zxid}, replySize)
 	}
 	return true
 }, short: "PING"}

@@ -23,8 +23,8 @@ func answerSASL(c *conn, xid int32) bool {
 	if c.out.open() {
 		start := len(c.out.buf)
 		c.out.buf = endReply(none.Append(beginReply(c.out.buf, xid, 0)), start, jute.ErrOk)
+		c.replied(reply{c.last.handler, xid, 0}, len(c.out.buf)-start)
 	}
 	c.out.mu.Unlock()
-	c.inline++
 	return true
 }

@@ -63,8 +63,8 @@ type Options struct {
 	ContainerMaxNeverUsed time.Duration
 	// FourLetterWords are the commands that a connection may send in place of a
 	// handshake (4lw.commands.whitelist); "*" stands for all that are built.
-	// Default: ruok, srvr, stat, mntr, conf, isro, envi. An empty list that is
-	// not nil: none.
+	// Default: ruok, srvr, stat, mntr, conf, isro, envi, dirs. An empty list that
+	// is not nil: none.
 	FourLetterWords []string
 	// Logger receives what an operator should know. nil: nothing is logged.
 	Logger *slog.Logger
@@ -173,7 +173,7 @@ func (o Options) validate() error {
 	bad(o.SuperDigest != "" && (!ok || user == "" || hash == ""),
 		"SuperDigest %q: want user:base64(sha1(user:password))", o.SuperDigest)
 	for _, w := range o.FourLetterWords {
-		bad(w != "*" && words[w] == nil, "FourLetterWords %q: want * or one of %s", w, strings.Join(defaultWords, ", "))
+		bad(w != "*" && !isWord(w), "FourLetterWords %q: want * or one of %s", w, strings.Join(allWords(), ", "))
 	}
 	return errors.Join(errs...)
 }

@@ -17,6 +17,7 @@ type owner struct {
 	round   uint64  // of the batch at work
 	rd      reading // the read at work; here, for it would be allocated each time
 	quotas  quotaLog
+	tally   tally // of the batch at work
 }
 
 // startOwner starts the owner and gives every session its full timeout. Called
@@ -125,6 +126,7 @@ func (o *owner) publish(next *tree.Tree, items []item) {
 		o.answer(it, now)
 	}
 	s.pub.Unlock()
+	s.stats.add(&o.tally)
 	for _, c := range o.touched {
 		c.out.kick()
 	}
@@ -162,10 +164,12 @@ func (o *owner) answer(it *item, now int64) {
 	if !c.out.open() {
 		return
 	}
+	before, zxid := len(c.out.buf), it.out.Zxid
 	switch {
 	case it.reply != nil:
 		c.out.buf = appendConnectReply(c.out.buf, it.reply)
 	case it.view != nil:
+		zxid = it.view.Zxid()
 		if _, ok := it.view.Session(it.req.Session); !ok {
 			c.out.buf = appendReply(c.out.buf, it.xid, it.view.Zxid(), jute.ErrSessionExpired)
 			break
@@ -175,5 +179,5 @@ func (o *owner) answer(it *item, now int64) {
 	default:
 		c.out.buf = appendWritten(c.out.buf, it.handler, it.xid, &it.out)
 	}
-	o.s.stats.answered(1, now-it.readAt)
+	o.replied(it, reply{it.handler, it.xid, zxid}, len(c.out.buf)-before, now)
 }

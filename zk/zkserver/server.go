@@ -29,6 +29,8 @@ type Server struct {
 	stats   stats
 	stalled atomic.Int64 // ns for which the sessions' time stood still
 
+	traceMask atomic.Int64
+
 	// pub is held in full while a version is published and its events and
 	// replies are queued, and shared by readers on connections that may have
 	// watches: an event and the reply of a read are then queued in the order of
@@ -67,6 +69,7 @@ func New(opts Options) (*Server, error) {
 		hosts:    map[string]int{},
 	}
 	_, _ = rand.Read(s.secret[:]) // never fails
+	s.traceMask.Store(firstTraceMask)
 	s.queue.init()
 	s.watches.init()
 	s.version.Store(tree.New(opts.Epoch << 32))

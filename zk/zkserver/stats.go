@@ -4,37 +4,103 @@
 package zkserver
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// stats counts what the four-letter words tell.
+// stats counts what the four-letter words tell of the whole server.
 type stats struct {
-	received   atomic.Int64 // requests
-	sent       atomic.Int64 // replies
-	latencySum atomic.Int64 // ns
-	latencyMax atomic.Int64 // ns
-	expired    atomic.Int64 // sessions
-	rejected   atomic.Int64 // connections, over a limit
-	ahead      atomic.Int64 // connections of clients that had seen a later zxid
+	expired   atomic.Int64 // sessions
+	rejected  atomic.Int64 // connections, over a limit
+	ahead     atomic.Int64 // connections of clients that had seen a later zxid
+	connected atomic.Int64 // handshakes
+	silent    atomic.Int64 // connections without a handshake in time
+	tooLarge  atomic.Int64 // requests
+	unproven  atomic.Int64 // authentications that failed
+
+	mu    sync.Mutex // guards what follows; nothing else is locked while it is held
+	total tally
 }
 
-// answered notes n replies that took so many ns each.
-func (s *stats) answered(n, ns int64) {
-	if n == 0 {
+// add adds what was counted elsewhere, and begins it anew.
+func (s *stats) add(t *tally) {
+	s.mu.Lock()
+	s.total.merge(t)
+	s.mu.Unlock()
+	*t = tally{}
+}
+
+func (s *stats) get() tally {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.total
+}
+
+// reset forgets packets and latencies, and nothing else.
+func (s *stats) reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.total = tally{}
+}
+
+// A tally counts packets and how long they took. Whoever handles many keeps one
+// of his own and adds it to the stats now and then.
+type tally struct {
+	received, sent int64
+	bytesReceived  int64
+	watchBytes     int64
+	sizes          spread // of replies in bytes
+	reads, writes  spread // latencies in ns
+}
+
+func (t *tally) merge(o *tally) {
+	t.received += o.received
+	t.sent += o.sent
+	t.bytesReceived += o.bytesReceived
+	t.watchBytes += o.watchBytes
+	t.sizes.merge(&o.sizes)
+	t.reads.merge(&o.reads)
+	t.writes.merge(&o.writes)
+}
+
+// latency returns the latencies of reads and writes together.
+func (t *tally) latency() spread {
+	all := t.reads
+	all.merge(&t.writes)
+	return all
+}
+
+// A spread is what is kept of many values.
+type spread struct{ count, sum, least, most, last int64 }
+
+func (s *spread) add(v int64) { s.addTimes(v, 1) }
+
+// addTimes adds n values that are the same.
+func (s *spread) addTimes(v, n int64) {
+	if n > 0 {
+		s.merge(&spread{count: n, sum: n * v, least: v, most: v, last: v})
+	}
+}
+
+func (s *spread) merge(o *spread) {
+	switch {
+	case o.count == 0:
+		return
+	case s.count == 0:
+		*s = *o
 		return
 	}
-	s.sent.Add(n)
-	s.latencySum.Add(n * ns)
-	for old := s.latencyMax.Load(); ns > old && !s.latencyMax.CompareAndSwap(old, ns); {
-		old = s.latencyMax.Load()
-	}
+	s.count += o.count
+	s.sum += o.sum
+	s.least, s.most, s.last = min(s.least, o.least), max(s.most, o.most), o.last
 }
 
-// latency returns the average in ms with its fraction, and the greatest in ms.
-func (s *stats) latency() (avg float64, most int64) {
-	if n := s.sent.Load(); n > 0 {
-		avg = float64(s.latencySum.Load()) / float64(n) / float64(time.Millisecond)
+// millis returns the spread of durations in ns as ZooKeeper tells it: whole ms,
+// and the average with a fraction.
+func (s *spread) millis() (least int64, avg float64, most int64) {
+	if s.count > 0 {
+		avg = float64(s.sum) / float64(s.count) / float64(time.Millisecond)
 	}
-	return avg, s.latencyMax.Load() / int64(time.Millisecond)
+	return s.least / int64(time.Millisecond), avg, s.most / int64(time.Millisecond)
 }

@@ -199,6 +199,9 @@ func (n *notice) tell(c *conn) {
 	c.out.mu.Lock()
 	if c.out.open() {
 		c.out.buf = append(c.out.buf, t.frame...)
+		c.traffic.sent++
+		n.owner.tally.sent++
+		n.owner.tally.watchBytes += int64(len(t.frame))
 	}
 	c.out.mu.Unlock()
 }
