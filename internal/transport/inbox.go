@@ -106,21 +106,21 @@ func (in *inbox) fill(n int) error {
 	return nil
 }
 
-// makeRoom makes the buffer able to hold n bytes from in.r on, and one more
-// than it holds now. It grows when the last read filled it: there is traffic.
+// makeRoom makes the buffer able to hold one byte more than it holds now, and n
+// bytes from in.r on where it is large enough for them. It grows only when the
+// last read filled it, at most to twice its size: n was announced, not sent.
 func (in *inbox) makeRoom(n int) {
 	size, left := len(in.buf), in.w-in.r
 	full := in.w == size
 	if !full && left == 0 {
 		in.r, in.w = 0, 0
 	}
-	if !full && in.r+n <= size {
+	if !full && (in.r == 0 || in.r+n <= size) {
 		return
 	}
 	if full {
-		size = max(size, min(2*size, maxInBuffer))
+		size = max(size, min(2*size, max(n, maxInBuffer)), minInBuffer)
 	}
-	size = max(size, n, minInBuffer)
 	to := in.buf
 	if size > len(to) {
 		to = make([]byte, size)

@@ -102,7 +102,8 @@ type ServerOptions struct {
 	// OnPanic is called with what a handler panicked with, on the handler's
 	// goroutine, after it was logged. nil: nothing more happens.
 	OnPanic func(value any, stack []byte)
-	// Logger receives panics and broken protocol. nil: discarded.
+	// Logger receives panics. A client that broke the protocol is Serve's error.
+	// nil: discarded.
 	Logger *slog.Logger
 }
 

@@ -205,7 +205,6 @@ func (s *ServerConn) lastWord(reason frame.GoAwayReason, cause error) {
 func (s *ServerConn) part(err error) {
 	cause := readCause(err)
 	if errors.Is(cause, ErrProtocol) {
-		s.opts.Logger.Warn("client broke the protocol", "remote", s.conn.RemoteAddr().String(), "error", cause)
 		s.lastWord(frame.GoAwayProtocolError, cause)
 		s.linger()
 	}

@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -301,25 +302,60 @@ func TestCallbacksAndClose(t *testing.T) {
 	})
 }
 
-// Random bytes behind a good preface never hurt the server, and never reach a
-// handler as more requests than there were REQUEST frames.
+// Random bytes behind a good preface never hurt the server, never take more
+// memory than was sent, never reach a handler as more requests than there were
+// bytes for, and leave the next client served.
 func FuzzServerBytes(f *testing.F) {
+	request := frame.AppendRequest(nil, &frame.Request{Method: []byte("M"), Metadata: frame.Metadata{"k": "v"}, Body: []byte("x")})
 	f.Add(frameBytes(frame.TypeRequest, 0, 1, frame.AppendRequest(nil, &frame.Request{Method: []byte("M")})))
+	f.Add(append(frameBytes(frame.TypeRequest, 0, 1, request), frameBytes(frame.TypeRequest, 0, 2, request)...))
 	f.Add(append(frameBytes(frame.TypeRequest, frame.FlagMore, 1, frame.AppendRequest(nil, &frame.Request{})), frameBytes(frame.TypeData, 0, 1, []byte("x"))...))
+	f.Add(append(frameBytes(frame.TypeRequest, frame.FlagMore, 1, request), frameBytes(frame.TypeCancel, 0, 1, nil)...))
 	f.Add(frameBytes(frame.TypeCancel, 0, 1, nil))
+	f.Add(frameBytes(frame.TypePing, 0, 0, make([]byte, frame.PingBytes)))
+	f.Add(frameBytes(frame.TypeGoAway, 0, 0, frame.AppendGoAway(nil, frame.GoAway{Text: "bye"})))
+	f.Add(frame.AppendHeader(nil, frame.Header{Type: frame.TypeRequest, Length: frame.MaxMaxFrame, StreamID: 1}))
+	f.Add(frame.AppendHeader(nil, frame.Header{Type: frame.TypeRequest, Length: 1<<32 - 1, StreamID: 1}))
+	workers := NewWorkers() // of a server whose connections share them
+	f.Cleanup(workers.Close)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		a, conn := memnet.Pipe()
-		s := NewServerConn(conn, ServerOptions{Handler: echo, MaxStreams: 3, MaxMessageBytes: 50})
-		served := make(chan error)
-		go func() { served <- s.Serve(context.Background()) }()
-		go func() {
-			_, _ = a.Write(frame.AppendPreface(nil, frame.Preface{}))
-			_, _ = a.Write(b)
-			_ = a.CloseWrite()
-		}()
-		_, _ = io.Copy(io.Discard, a)
-		<-served
+		var handled atomic.Int64
+		opts := ServerOptions{
+			Workers: workers, MaxStreams: 3, MaxMessageBytes: 50, MaxFrameBytes: frame.MaxMaxFrame,
+			Handler: func(ctx context.Context, req *ServerRequest) (Reply, error) {
+				handled.Add(1)
+				return echo(ctx, req)
+			},
+		}
+		s := exchangeBytes(opts, append(frame.AppendPreface(nil, frame.Preface{}), b...))
+		if got, most := handled.Load(), int64(len(b)/frame.HeaderBytes); got > most {
+			t.Errorf("%d requests were handled, there are bytes for %d", got, most)
+		}
+		if got, most := len(s.in.buf), max(minInBuffer, maxInBuffer, 2*(len(b)+frame.MaxPrefaceBytes)); got > most {
+			t.Errorf("a buffer of %d bytes for %d that were sent, want at most %d", got, len(b), most)
+		}
+		r := memRig(t, ClientOptions{}, opts)
+		if _, err := r.client.Call(t.Context(), &Request{Method: "M", Body: []byte("x")}); err != nil {
+			t.Errorf("the next client is not served: %v", err)
+		}
+		r.close()
 	})
+}
+
+// exchangeBytes sends bytes to a new server's connection and returns it when it
+// has ended.
+func exchangeBytes(opts ServerOptions, b []byte) *ServerConn {
+	a, conn := memnet.Pipe()
+	s := NewServerConn(conn, opts)
+	served := make(chan error)
+	go func() { served <- s.Serve(context.Background()) }()
+	go func() {
+		_, _ = a.Write(b)
+		_ = a.CloseWrite()
+	}()
+	_, _ = io.Copy(io.Discard, a)
+	<-served
+	return s
 }
 
 // Whatever frames a server sends, a call ends, and its error says whether it may
