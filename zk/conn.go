@@ -62,11 +62,17 @@ func (cn *conn) readFrame(limit int) ([]byte, error) {
 	if n < 0 || int(n) > limit {
 		return nil, fmt.Errorf("%w: a frame of %d bytes was announced, %d are accepted", ErrProtocol, n, limit)
 	}
-	frame := make([]byte, n)
-	if _, err := io.ReadFull(cn.r, frame); err != nil {
-		return nil, noEOF(err)
+	// Memory follows what has come: a length is only a promise.
+	frame := make([]byte, min(int(n), readBufferBytes))
+	for have := 0; ; {
+		if _, err := io.ReadFull(cn.r, frame[have:]); err != nil {
+			return nil, noEOF(err)
+		}
+		if have = len(frame); have == int(n) {
+			return frame, nil
+		}
+		frame = append(frame, make([]byte, min(int(n)-have, have))...)
 	}
-	return frame, nil
 }
 
 // noEOF makes the end of input in the middle of something what it is.
@@ -100,7 +106,7 @@ func (c *Client) dial(ctx context.Context, server string, req jute.ConnectReques
 		err = c.authenticate(cn)
 	}
 	if err != nil && ctx.Err() != nil { // which closed the connection
-		err = fmt.Errorf("zk: handshake: %w", ctx.Err())
+		err = fmt.Errorf("zk: no answer to the handshake within %v: %w", c.opts.ConnectTimeout, ctx.Err())
 	}
 	if err != nil {
 		_ = raw.Close()

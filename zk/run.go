@@ -7,7 +7,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/zk/jute"
@@ -27,7 +29,7 @@ type credentials struct {
 func (c *Client) run(ctx context.Context, h *hosts) {
 	defer close(c.done)
 	cred := credentials{timeout: c.opts.SessionTimeout, lostAt: time.Now()}
-	probe := false
+	probe, failed := false, 0
 	for {
 		err := c.attempt(ctx, h, &cred, probe)
 		switch {
@@ -46,12 +48,28 @@ func (c *Client) run(ctx context.Context, h *hosts) {
 		// What refuses the session but grants a new one has proven the old one
 		// useless; what is silent to both is only not serving.
 		probe = !probe && cred.id != 0 && h.unwanted(cred.timeout, now)
-		c.disconnected(err, &cred, now)
+		failed++
+		if c.disconnected(err, &cred, now) {
+			failed = 0
+			c.log.Info("zookeeper connection lost", "err", err)
+		} else {
+			c.logFailed(err, failed, h.list)
+		}
 		select {
 		case <-time.After(h.pause()):
 		case <-ctx.Done():
 		}
 	}
+}
+
+// logFailed tells of an attempt to connect that failed. An operator is told once
+// in a row, when no server has let us in; the attempts go on for ever.
+func (c *Client) logFailed(err error, failed int, servers []string) {
+	level := slog.LevelDebug
+	if failed == len(servers) {
+		level = slog.LevelInfo
+	}
+	c.log.Log(context.Background(), level, "zookeeper does not answer, trying on", "servers", strings.Join(servers, ","), "err", err)
 }
 
 var errExpired = errors.New("zk: the server has ended the session")
@@ -200,15 +218,16 @@ func (c *Client) connected(server string, cred *credentials, fresh bool) {
 	})
 }
 
-// disconnected notes the end of a connection or of an attempt. What was written
-// has failed, and so has what was meant for that connection only.
-func (c *Client) disconnected(err error, cred *credentials, now time.Time) {
+// disconnected notes the end of a connection or of an attempt, and reports
+// whether it was a connection. What was written has failed, and so has what was
+// meant for that connection only.
+func (c *Client) disconnected(err error, cred *credentials, now time.Time) (lost bool) {
 	if cred.id != 0 && now.Sub(cred.lostAt) > cred.timeout {
 		err = fmt.Errorf("zk: no connection for %v, the session has probably expired: %w", now.Sub(cred.lostAt), err)
 	}
-	c.log.Info("zookeeper not connected", "err", err)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	lost = c.session.State == StateConnected
 	c.dropConnection(ErrConnectionLoss)
 	c.updateSession(func(s *Session) {
 		if s.State == StateConnected {
@@ -216,6 +235,7 @@ func (c *Client) disconnected(err error, cred *credentials, now time.Time) {
 		}
 		s.Server, s.LastErr = "", err
 	})
+	return lost
 }
 
 // dropConnection fails the requests that no connection will answer any more.
