@@ -86,7 +86,7 @@ func (l *lister) publishUpdate(u discovery.Update, kind string) {
 // sessionError says why a session is not connected.
 func sessionError(s zk.Session) error {
 	if s.LastErr == nil {
-		return fmt.Errorf("zookeeper: %s", s.State)
+		return fmt.Errorf("zookeeper: %s, no answer yet", s.State)
 	}
 	return fmt.Errorf("zookeeper: %s: %w", s.State, s.LastErr)
 }

@@ -159,6 +159,9 @@ func (r *registration) awaitSession(s zk.Session, wanted bool) (pause time.Durat
 		}
 	}
 	err := sessionError(s)
+	if wanted && lost && s.State == zk.StateConnecting && r.Status().Registered {
+		r.logger.Warn("the registry does not answer: our entry is probably gone, and comes back with it", "err", err)
+	}
 	r.report(func(st *discovery.RegistrationStatus) {
 		if lost || !st.Registered {
 			st.Registered, st.Err = false, err
