@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/balancer"
@@ -228,7 +229,11 @@ func attemptError(ctx context.Context, err error) *Error {
 	case ctx.Err() != nil:
 		return contextError(ctx, executed)
 	case errors.As(err, &limit):
-		return &Error{Code: CodeResourceExhausted, Reason: ReasonMessageTooLarge, Message: err.Error(), Executed: executed, cause: err}
+		reason := ReasonMessageTooLarge
+		if strings.HasPrefix(limit.Field, "metadata") { // all of them, or one key or value
+			reason = ReasonMetadataTooLarge
+		}
+		return &Error{Code: CodeResourceExhausted, Reason: reason, Message: err.Error(), Executed: executed, cause: err}
 	}
 	return &Error{Code: CodeUnavailable, Reason: ReasonConnection, Message: err.Error(), Executed: executed, cause: err}
 }

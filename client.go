@@ -127,7 +127,9 @@ func NewClient(target string, opts ClientOptions) (*Client, error) {
 	})
 	c.snapshot.Store(c.roster.Snapshot())
 	c.wg.Go(func() {
+		told := listLog{logger: c.opts.Logger, target: target}
 		resolver.Watch(c.ctx, func(u discovery.Update) { //nolint:errcheck // it ends with c.ctx
+			told.update(&u)
 			c.update(func(now time.Time) { c.roster.Update(now, u) })
 		})
 	})
@@ -135,8 +137,39 @@ func NewClient(target string, opts ClientOptions) (*Client, error) {
 	return c, nil
 }
 
+// checkNumbers reports the first option whose number means nothing.
+func (o *ClientOptions) checkNumbers() error {
+	for _, f := range []struct {
+		name  string
+		value int
+	}{
+		{"KeepaliveMisses", o.KeepaliveMisses},
+		{"MaxMessageBytes", o.MaxMessageBytes},
+		{"MaxMetadataBytes", o.MaxMetadataBytes},
+	} {
+		if f.value < 0 {
+			return fmt.Errorf("rollcall: ClientOptions.%s %d: give 1 or more, or 0 for the default", f.name, f.value)
+		}
+	}
+	for _, f := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"ConnectTimeout", o.ConnectTimeout},
+		{"SessionTimeout", o.SessionTimeout},
+	} {
+		if f.value < 0 {
+			return fmt.Errorf("rollcall: ClientOptions.%s %v: give a positive duration, or 0 for the default", f.name, f.value)
+		}
+	}
+	return nil
+}
+
 // openResolver checks the options and finds who knows the instances.
 func (c *Client) openResolver() (discovery.Resolver, error) {
+	if err := c.opts.checkNumbers(); err != nil {
+		return nil, err
+	}
 	for _, d := range c.opts.Dialects {
 		if d.Protocol == "" || d.Dial == nil {
 			return nil, fmt.Errorf("rollcall: ClientOptions.Dialects: %q needs Protocol and Dial", d.Protocol)

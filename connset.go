@@ -232,7 +232,12 @@ func (c *connSet) serveRollcall(conn net.Conn, replay *replayConn) {
 		sc.Refuse()
 	}
 	ctx := context.WithValue(c.ctx, peerKey{}, conn.RemoteAddr())
-	if err := sc.Serve(ctx); err != nil && c.ctx.Err() == nil {
+	err := sc.Serve(ctx)
+	switch {
+	case err == nil || c.ctx.Err() != nil:
+	case errors.Is(err, transport.ErrProtocol):
+		c.log.warn("connection closed: the client broke the protocol", "peer", conn.RemoteAddr(), "error", err)
+	default:
 		opts.Logger.Debug("connection ended", "peer", conn.RemoteAddr(), "error", err)
 	}
 }

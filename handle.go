@@ -83,7 +83,7 @@ func (c *callContext) Value(key any) any {
 
 func checkMethodName(name string) error {
 	if name == "" || len(name) > frame.MaxMethod || !utf8.ValidString(name) {
-		return fmt.Errorf("rollcall: method name %q: give 1 to %d bytes of UTF-8", name, frame.MaxMethod)
+		return fmt.Errorf("rollcall: method name %q of %d bytes: give 1 to %d bytes of UTF-8", name[:min(len(name), 64)], len(name), frame.MaxMethod)
 	}
 	return nil
 }

@@ -4,9 +4,13 @@
 package rollcall
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/rollcall-rpc/rollcall/discovery"
 )
 
 // logEvery is the least time between two lines about strangers' connections.
@@ -36,4 +40,43 @@ func (l *rateLimitedLog) warn(msg string, args ...any) {
 	l.last, l.skipped = now, 0
 	l.mu.Unlock()
 	l.logger.Warn(msg, args...)
+}
+
+// A listLog tells when the source of a client's list stops answering, once for
+// each reason, and when it answers again. One goroutine uses it.
+type listLog struct {
+	logger *slog.Logger
+	target string
+	reason string // why the source does not answer; empty: it does
+}
+
+func (l *listLog) update(u *discovery.Update) {
+	reason := ""
+	if u.Err != nil {
+		reason = u.Err.Error()
+	}
+	switch {
+	case reason == l.reason:
+	case reason == "":
+		l.logger.Info("the registry answers", "target", l.target, "instances", len(u.Instances), "skipped", len(u.Skipped))
+	case u.Source == discovery.SourceStale:
+		l.logger.Warn("the registry does not answer: calling from the last list until it does", "target", l.target, "instances", len(u.Instances), "error", u.Err)
+	default:
+		l.logger.Warn("the registry does not answer: waiting for the first list of instances", "target", l.target, "error", u.Err)
+	}
+	l.reason = reason
+}
+
+// notListedAfter is how long a server that is not in the list is no news.
+const notListedAfter = time.Second
+
+// tellNotListed tells once that the server waits for its registry, and why. It
+// returns when the server is listed or ctx ends.
+func tellNotListed(ctx context.Context, logger *slog.Logger, registry string, r discovery.Registration) {
+	soon, cancel := context.WithTimeout(ctx, notListedAfter)
+	defer cancel()
+	if _, err := r.Ready(soon); err == nil || ctx.Err() != nil || errors.Is(err, discovery.ErrDeregistered) {
+		return
+	}
+	logger.Warn("not in the list yet: serving, and waiting for the registry", "registry", registry, "error", r.Status().Err)
 }

@@ -5,7 +5,10 @@ package rollcall
 
 import (
 	"context"
+	"fmt"
 	"time"
+
+	"github.com/rollcall-rpc/rollcall/internal/transport"
 )
 
 // A Method is what both sides of a call agree on. Declare it once, as a package
@@ -52,6 +55,9 @@ func (m Method[Req, Res]) CallWith(ctx context.Context, c *Client, request *Req,
 	if err != nil {
 		return nil, err
 	}
+	if reply.Codec != opts.Codec {
+		return nil, m.badReply(&reply, fmt.Errorf("it is in codec %d, the request was in %d (%s)", reply.Codec, opts.Codec, codec.Name()))
+	}
 	res := new(Res)
 	if raw, ok := any(res).(*[]byte); ok && codec == Raw {
 		*raw = reply.Body // the caller's from now on
@@ -59,11 +65,16 @@ func (m Method[Req, Res]) CallWith(ctx context.Context, c *Client, request *Req,
 	}
 	defer reply.Release()
 	if err := codec.Decode(reply.Body, res); err != nil {
-		e := Errorf(CodeInternal, ReasonBadReply, "%s: reply: %w", m.Name, err)
-		e.Executed = ExecutedYes
-		return nil, e
+		return nil, m.badReply(&reply, fmt.Errorf("it does not decode as %s: %w", codec.Name(), err))
 	}
 	return res, nil
+}
+
+// badReply returns the error of a call whose answer cannot be used.
+func (m Method[Req, Res]) badReply(reply *transport.Reply, err error) error {
+	e := Errorf(CodeInternal, ReasonBadReply, "%s: reply of %d bytes: %w", m.Name, len(reply.Body), err)
+	e.Executed = ExecutedYes
+	return e
 }
 
 func (m Method[Req, Res]) encode(codec Codec, request *Req) ([]byte, error) {

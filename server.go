@@ -15,6 +15,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/rollcall-rpc/rollcall/discovery"
 	"github.com/rollcall-rpc/rollcall/discovery/zookeeper"
@@ -194,6 +195,11 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	conns := newConnSet(s, l, instance.ID)
 	conns.start()
 	entry, err := s.join(instance)
+	waiting, stopWaiting := context.WithCancel(ctx)
+	var waiter sync.WaitGroup
+	if entry.registration != nil {
+		waiter.Go(func() { tellNotListed(waiting, s.opts.Logger, s.opts.Registry, entry.registration) })
+	}
 	if err == nil {
 		select {
 		case <-ctx.Done():
@@ -204,6 +210,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 			err = fmt.Errorf("rollcall: accept: %w", conns.acceptErr)
 		}
 	}
+	stopWaiting()
+	waiter.Wait()
 	conns.close()
 	entry.close()
 	return err
@@ -242,6 +250,25 @@ func (o *ServerOptions) check() []error {
 	}
 	if len(o.ID) > 255 {
 		bad("ID of %d bytes: give at most 255", len(o.ID))
+	}
+	if !utf8.ValidString(o.ID) {
+		bad("ID %q: give UTF-8", o.ID)
+	}
+	for _, f := range []struct {
+		name  string
+		value int
+	}{
+		{"MaxMessageBytes", o.MaxMessageBytes},
+		{"MaxMetadataBytes", o.MaxMetadataBytes},
+		{"MaxStreams", o.MaxStreams},
+		{"MaxPendingConnections", o.MaxPendingConnections},
+	} {
+		if f.value < 0 {
+			bad("%s %d: give 1 or more, or 0 for the default", f.name, f.value)
+		}
+	}
+	if o.SessionTimeout < 0 {
+		bad("SessionTimeout %v: give a positive duration, or 0 for 10 s", o.SessionTimeout)
 	}
 	if o.Weight > discovery.MaxWeight {
 		bad("Weight %d: give at most %d", o.Weight, discovery.MaxWeight)

@@ -27,9 +27,9 @@ type LimitError struct {
 	Limit int    // the largest size allowed, in bytes
 }
 
-// Error names the field, its size and the limit.
+// Error names the field, its size, the limit and the fix.
 func (e *LimitError) Error() string {
-	return fmt.Sprintf("frame: %s of %d bytes exceeds the limit of %d bytes", e.Field, e.Value, e.Limit)
+	return fmt.Sprintf("frame: %s of %d bytes exceeds the limit of %d bytes: send less, or raise the receiver's limit", e.Field, e.Value, e.Limit)
 }
 
 // A VersionError reports a preface of a protocol version that this package
