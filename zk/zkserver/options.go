@@ -10,6 +10,8 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"github.com/rollcall-rpc/rollcall/zk/zkserver/store"
 )
 
 // Options are the settings of a [Server]. Every zero value is the documented
@@ -66,9 +68,24 @@ type Options struct {
 	// Default: ruok, srvr, stat, mntr, conf, isro, envi, dirs. An empty list that
 	// is not nil: none.
 	FourLetterWords []string
+	// DataDir is where the tree and the sessions are kept, so that they survive
+	// the end of the process and of the power (dataDir). It is made if it is not
+	// there. Empty: they are in memory alone.
+	DataDir string
+	// Store are the settings of what keeps them; its FS, if it is not nil, takes
+	// the place of DataDir.
+	Store store.Options
+	// OnFatal is called, once, when the data cannot be kept any more because the
+	// disk is full or fails. By then all connections are closed, and every Serve
+	// is about to return the same error. It runs on a goroutine of the server and
+	// must not call Close.
+	OnFatal func(error)
 	// Logger receives what an operator should know. nil: nothing is logged.
 	Logger *slog.Logger
 }
+
+// durable reports whether anything is kept on a disk.
+func (o Options) durable() bool { return o.DataDir != "" || o.Store.FS != nil }
 
 // A Clock tells the time and waits. Its methods may be called from any goroutine.
 type Clock interface {

@@ -10,12 +10,14 @@ import (
 	"github.com/rollcall-rpc/rollcall/zk/zkserver/tree"
 )
 
-// An owner is the goroutine that changes the tree.
+// An owner is the goroutine that changes the tree. Where there is a disk, its
+// goroutine has an owner of its own, of which it uses what publishes.
 type owner struct {
 	s       *Server
-	touched []*conn // were sent something by the batch at work
-	round   uint64  // of the batch at work
-	rd      reading // the read at work; here, for it would be allocated each time
+	tip     *tree.Tree // the newest version; not published yet if there is a disk
+	touched []*conn    // were sent something by the batch at work
+	round   uint64     // of the batch at work
+	rd      reading    // the read at work; here, for it would be allocated each time
 	quotas  quotaLog
 	tally   tally // of the batch at work
 }
@@ -28,8 +30,11 @@ func (s *Server) startOwner() {
 		sess.touched.Store(now)
 	}
 	s.queue.start()
+	if s.disk != nil {
+		s.disk.start()
+	}
 	stop, stopped := make(chan struct{}), make(chan struct{})
-	o := &owner{s: s}
+	o := &owner{s: s, tip: s.version.Load()}
 	go func() {
 		defer close(stopped)
 		o.run(stop)
@@ -39,31 +44,45 @@ func (s *Server) startOwner() {
 		stopReaper()
 		close(stop)
 		<-stopped
+		if s.disk != nil {
+			s.disk.stop()
+		}
 	}
 }
 
 // run works until stop is closed, and then through what has been pushed.
 func (o *owner) run(stop <-chan struct{}) {
 	clock, tick := o.s.opts.Clock, o.s.opts.TickTime
-	var spare []item
+	r := o.nextRound(&round{})
 	last, next := clock.Now(), clock.After(tick)
 	for {
 		select {
 		case <-o.s.queue.wake:
-			items := o.s.queue.take(spare)
-			o.work(items)
-			clear(items)
-			spare = items
+			r.items = o.s.queue.take(r.items)
 		case <-next:
 			now := clock.Now()
 			o.s.forgive(now.Sub(last))
-			o.work(o.s.overdue())
+			r.items, r.tick = append(r.items[:0], o.s.overdue()...), true
 			last, next = now, clock.After(tick)
 		case <-stop:
-			o.work(o.s.queue.stop())
+			r.items = o.s.queue.stop()
+			o.work(r)
 			return
 		}
+		o.work(r)
+		r = o.nextRound(r)
 	}
+}
+
+// nextRound returns the round to work on after r. Where there is a disk, that is
+// the one that it has done with: until then, requests gather in the queue.
+func (o *owner) nextRound(r *round) *round {
+	if d := o.s.disk; d != nil {
+		return <-d.free
+	}
+	clear(r.items)
+	r.tick = false
+	return r
 }
 
 // forgive stops the sessions' time for as long as the process did: after a
@@ -75,22 +94,38 @@ func (s *Server) forgive(elapsed time.Duration) {
 	}
 }
 
-// work carries out a batch: apply, commit, publish, tell.
-func (o *owner) work(items []item) {
-	if len(items) == 0 {
-		return
-	}
+// work carries out a batch: apply, commit, publish, tell. Where there is a disk,
+// that does the rest, in the order of the batches.
+func (o *owner) work(r *round) {
 	s := o.s
-	batch := s.version.Load().Begin()
-	batch.Rules = s.rules()
-	now := s.opts.Clock.Now().UnixMilli()
-	for i := range items {
-		s.apply(batch, &items[i], now)
+	if len(r.items) > 0 {
+		batch := o.tip.Begin()
+		batch.Rules = s.rules()
+		now := s.opts.Clock.Now().UnixMilli()
+		for i := range r.items {
+			s.apply(batch, &r.items[i], now)
+		}
+		o.tip = batch.Commit()
+		o.quotas.warn(s, batch.Overruns())
+		if s.disk != nil {
+			r.encode(batch.Txns())
+		}
 	}
-	next := batch.Commit()
-	o.quotas.warn(s, batch.Overruns())
-	s.commit(batch.Txns())
-	o.publish(next, items)
+	r.next = o.tip
+	switch {
+	case s.disk != nil:
+		s.disk.rounds <- r
+	case len(r.items) > 0:
+		o.publish(r.next, r.items)
+	}
+}
+
+// encode fills the batch for the log.
+func (r *round) encode(txns []tree.Txn) {
+	for i := range txns {
+		txn := &txns[i]
+		r.log.Add(txn.Zxid, func(b []byte) []byte { return tree.AppendTxn(b, txn) })
+	}
 }
 
 // apply carries out a request on the version in the making, or notes what a read
@@ -101,14 +136,13 @@ func (s *Server) apply(b *tree.Batch, it *item, now int64) {
 		return
 	}
 	it.out = b.Do(&it.req, b.Zxid()+1, now)
-	if it.req.Op == jute.OpCloseSession && it.out.Err == 0 {
-		s.dropSession(it.req.Session)
+	if it.endsSession() {
+		s.markEnding(it.req.Session)
 	}
 }
 
-// commit makes transactions durable before anybody sees their outcome. The tree
-// lives in memory: there is nothing that could be lost later.
-func (s *Server) commit([]tree.Txn) {}
+// endsSession reports whether the item has ended a session.
+func (it *item) endsSession() bool { return it.req.Op == jute.OpCloseSession && it.out.Err == 0 }
 
 // publish makes a version the one that everybody reads, and sends the events and
 // replies of its batch in order.
@@ -116,6 +150,11 @@ func (o *owner) publish(next *tree.Tree, items []item) {
 	s := o.s
 	o.round++
 	now := s.sessionNow()
+	for i := range items {
+		if items[i].endsSession() {
+			s.dropSession(items[i].req.Session)
+		}
+	}
 	s.pub.Lock()
 	s.version.Store(next)
 	for i := range items {

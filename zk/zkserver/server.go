@@ -39,12 +39,15 @@ type Server struct {
 	version atomic.Pointer[tree.Tree]
 	watches watchTable
 	queue   queue
+	disk    *disk         // nil: everything is in memory
+	failed  chan struct{} // closed when fatal is set
 
 	life      sync.Mutex // held while the owner is started and stopped
 	stopOwner func()     // guarded by life
 
 	mu          sync.Mutex // guards what follows
 	closed      bool
+	fatal       error // why nothing is served any more
 	serves      map[*serve]struct{}
 	sessions    map[int64]*session
 	lastSession int64
@@ -53,8 +56,9 @@ type Server struct {
 	pending     int            // connections without a session
 }
 
-// New returns a Server with an empty tree. It starts nothing. The error names
-// every bad option.
+// New returns a Server with an empty tree, or with what its data directory holds,
+// which it keeps locked until [Server.Close]. It starts nothing. The error names
+// every bad option, or is a [*DataError].
 func New(opts Options) (*Server, error) {
 	opts = opts.withDefaults()
 	if err := opts.validate(); err != nil {
@@ -67,12 +71,18 @@ func New(opts Options) (*Server, error) {
 		sessions: map[int64]*session{},
 		conns:    map[*conn]*serve{},
 		hosts:    map[string]int{},
+		failed:   make(chan struct{}),
 	}
 	_, _ = rand.Read(s.secret[:]) // never fails
 	s.traceMask.Store(firstTraceMask)
 	s.queue.init()
 	s.watches.init()
 	s.version.Store(tree.New(opts.Epoch << 32))
+	if opts.durable() {
+		if err := s.openDisk(); err != nil {
+			return nil, err
+		}
+	}
 	return s, nil
 }
 
@@ -98,7 +108,8 @@ func (s *Server) ListenAndServe(ctx context.Context, address string) error {
 // Serve accepts connections from l and serves them until ctx ends, Close is
 // called or l fails. It then closes l and its connections and returns when all
 // their goroutines have ended: nil after ctx has ended, [ErrServerClosed] after
-// Close, else the listener's error.
+// Close, the store's error after the data could not be kept, else the listener's
+// error.
 //
 // Several listeners may be served at the same time. The tree and the sessions
 // stay when Serve returns, and a later Serve goes on with them: time does not
@@ -108,9 +119,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	sv := &serve{listener: l, cancel: cancel, done: make(chan struct{})}
-	if !s.begin(sv) {
+	if err := s.begin(sv); err != nil {
 		_ = l.Close()
-		return ErrServerClosed
+		return err
 	}
 	defer s.end(sv)
 	closed := make(chan struct{})
@@ -128,8 +139,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 	s.cutAll(sv)
 	sv.conns.Wait()
-	if s.isClosed() {
-		return ErrServerClosed
+	if over := s.over(); over != nil {
+		return over
 	}
 	return err
 }
@@ -170,20 +181,20 @@ func isTemporary(err error) bool {
 	return errors.As(err, &ne) && ne.Temporary() && !errors.Is(err, net.ErrClosed)
 }
 
-// begin notes sv and starts the owner with the first one.
-func (s *Server) begin(sv *serve) bool {
+// begin notes sv and starts the owner with the first one, unless serving is over.
+func (s *Server) begin(sv *serve) error {
 	s.life.Lock()
 	defer s.life.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
-		return false
+	if err := s.overLocked(); err != nil {
+		return err
 	}
 	if len(s.serves) == 0 {
 		s.startOwner()
 	}
 	s.serves[sv] = struct{}{}
-	return true
+	return nil
 }
 
 // end forgets sv and stops the owner with the last one.
@@ -200,15 +211,23 @@ func (s *Server) end(sv *serve) {
 	close(sv.done)
 }
 
-func (s *Server) isClosed() bool {
+// over returns why nothing can be served any more, or nil.
+func (s *Server) over() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.closed
+	return s.overLocked()
+}
+
+func (s *Server) overLocked() error {
+	if s.fatal == nil && s.closed {
+		return ErrServerClosed
+	}
+	return s.fatal
 }
 
 // Close ends every Serve, closes all connections, and returns when every
-// goroutine has ended. Sessions are not closed. A closed Server cannot be served
-// again. Close always returns nil.
+// goroutine has ended and the data directory is free. Sessions are not closed. A
+// closed Server cannot be served again. The error is that of the data directory.
 func (s *Server) Close() error {
 	s.mu.Lock()
 	s.closed = true
@@ -220,6 +239,14 @@ func (s *Server) Close() error {
 	s.mu.Unlock()
 	for _, done := range waits {
 		<-done
+	}
+	if s.disk == nil {
+		return nil
+	}
+	s.life.Lock()
+	defer s.life.Unlock()
+	if err := s.disk.store.Close(); err != nil {
+		return fmt.Errorf("zkserver: close: %w", err)
 	}
 	return nil
 }

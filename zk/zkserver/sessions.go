@@ -23,7 +23,14 @@ type session struct {
 	touched atomic.Int64 // session time of the last sign of life
 	timeout atomic.Int64 // negotiated, in ns
 	conn    atomic.Pointer[conn]
-	ending  bool // guarded by Server.mu: its end is on the way to the owner
+	ending  bool          // guarded by Server.mu: its end is on the way
+	ended   chan struct{} // closed when its end is published
+}
+
+func newSessionOf(id int64, timeout time.Duration) *session {
+	sess := &session{id: id, ended: make(chan struct{})}
+	sess.timeout.Store(int64(timeout))
+	return sess
 }
 
 // disconnect closes the session's connection, if it has one.
@@ -51,6 +58,9 @@ func (s *Server) Sessions() []SessionInfo {
 	defer s.mu.Unlock()
 	infos := make([]SessionInfo, 0, len(s.sessions))
 	for id, sess := range s.sessions {
+		if _, begun := t.Session(id); !begun {
+			continue
+		}
 		info := SessionInfo{ID: id, Timeout: time.Duration(sess.timeout.Load()), Ephemerals: len(t.Ephemerals(id))}
 		if c := sess.conn.Load(); c != nil {
 			info.Remote = c.nc.RemoteAddr()
@@ -101,8 +111,7 @@ func (s *Server) negotiate(askedMillis int32) time.Duration {
 // newSession adds a session of connection c.
 func (s *Server) newSession(c *conn, timeout time.Duration) *session {
 	now := s.opts.Clock.Now()
-	sess := &session{}
-	sess.timeout.Store(int64(timeout))
+	sess := newSessionOf(0, timeout)
 	sess.touched.Store(s.sessionNow())
 	sess.conn.Store(c)
 	s.mu.Lock()
@@ -129,6 +138,7 @@ func (s *Server) attach(c *conn, r *jute.ConnectRequest, timeout time.Duration) 
 	sess := s.sessions[r.SessionID]
 	if sess == nil || sess.ending {
 		s.mu.Unlock()
+		s.awaitEnd(sess)
 		return nil
 	}
 	sess.timeout.Store(int64(timeout))
@@ -141,11 +151,35 @@ func (s *Server) attach(c *conn, r *jute.ConnectRequest, timeout time.Duration) 
 	return sess
 }
 
+// awaitEnd waits until the end of a session is published: before that, nobody may
+// be told of it.
+func (s *Server) awaitEnd(sess *session) {
+	if sess == nil {
+		return
+	}
+	select {
+	case <-sess.ended:
+	case <-s.failed:
+	}
+}
+
+// markEnding lets nobody attach to a session any more.
+func (s *Server) markEnding(id int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if sess := s.sessions[id]; sess != nil {
+		sess.ending = true
+	}
+}
+
 // dropSession forgets a session whose end is certain.
 func (s *Server) dropSession(id int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.sessions, id)
+	if sess := s.sessions[id]; sess != nil {
+		delete(s.sessions, id)
+		close(sess.ended)
+	}
 }
 
 // overdue returns requests to end the sessions that have not been heard of for
@@ -157,12 +191,14 @@ func (s *Server) overdue() []item {
 	var items []item
 	for _, sess := range s.sessions {
 		if now-sess.touched.Load() > sess.timeout.Load() {
+			if !sess.ending {
+				s.stats.expired.Add(1)
+			}
 			sess.ending = true
 			items = append(items, expiry(sess))
 		}
 	}
 	slices.SortFunc(items, func(a, b item) int { return cmp.Compare(a.who.id, b.who.id) })
-	s.stats.expired.Add(int64(len(items)))
 	return items
 }
 

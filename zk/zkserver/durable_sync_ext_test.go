@@ -1,0 +1,141 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package zkserver_test
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rollcall-rpc/rollcall/zk/jute"
+	"github.com/rollcall-rpc/rollcall/zk/zkserver"
+	"github.com/rollcall-rpc/rollcall/zk/zkserver/internal/crashfs"
+	"github.com/rollcall-rpc/rollcall/zk/zkserver/store"
+)
+
+// A gatedFS lets syncs of files that exist wait: those of the log.
+type gatedFS struct {
+	store.FS
+	waiting chan struct{} // told of each sync that waits
+
+	mu   sync.Mutex
+	gate chan struct{} // nil: open
+}
+
+type gatedFile struct {
+	store.File
+	fs *gatedFS
+}
+
+func (fs *gatedFS) Edit(name string) (store.File, error) {
+	f, err := fs.FS.Edit(name)
+	return gatedFile{f, fs}, err
+}
+
+func (f gatedFile) Sync() error {
+	f.fs.mu.Lock()
+	gate := f.fs.gate
+	f.fs.mu.Unlock()
+	if gate != nil {
+		f.fs.waiting <- struct{}{}
+		<-gate
+	}
+	return f.File.Sync()
+}
+
+// shut shuts the gate and returns what opens it again.
+func (fs *gatedFS) shut() (reopen func()) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	gate := make(chan struct{})
+	fs.gate = gate
+	return sync.OnceFunc(func() {
+		fs.mu.Lock()
+		defer fs.mu.Unlock()
+		fs.gate = nil
+		close(gate)
+	})
+}
+
+// silent demands that nothing arrives for a moment.
+func (c *rawConn) silent(what string) {
+	c.t.Helper()
+	_ = c.nc.SetReadDeadline(time.Now().Add(30 * time.Millisecond))
+	var b [1]byte
+	n, err := c.nc.Read(b[:])
+	var ne net.Error
+	if n > 0 || !errors.As(err, &ne) || !errors.Is(err, os.ErrDeadlineExceeded) {
+		c.t.Fatalf("%s: got %d bytes, %v; want nothing yet", what, n, err)
+	}
+}
+
+// While a batch is on its way to the disk, nobody learns of it: no reply, no
+// event, no read, and no client that asks for a session that it ends. Pings are
+// answered. Requests gather meanwhile, and go to the disk together.
+func TestNothingIsSeenBeforeTheSync(t *testing.T) {
+	disk := crashfs.New("data")
+	fs := &gatedFS{FS: disk, waiting: make(chan struct{}, 100)}
+	k, err := tryKept(t, zkserver.Options{Store: store.Options{FS: fs}, TickTime: time.Hour, MinSessionTimeout: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	writer, reader, watcher, closing := open(t, k.addr, time.Minute), open(t, k.addr, time.Minute), open(t, k.addr, time.Minute), open(t, k.addr, time.Minute)
+	var others []*rawConn
+	for range 20 {
+		others = append(others, open(t, k.addr, time.Minute))
+	}
+	writer.create("/a", 0)
+	watcher.must(jute.OpAddWatch, &jute.PathModeRequest{Path: "/a", Mode: 1}, nil)
+	syncs := disk.Count(crashfs.OpSync)
+
+	reopen := fs.shut()
+	defer reopen()
+	writer.send(jute.OpCreate, newNode("/a/b", 0))
+	<-fs.waiting
+	closing.send(jute.OpCloseSession, nil)
+	waitFor(t, "the session to be closed in the next version", func() bool { return k.Ending(closing.id) })
+	again := dialRaw(t, k.addr)
+	again.write(connectFrame(jute.ConnectRequest{SessionID: closing.id, Password: closing.password, TimeoutMillis: 10000}))
+	for i, c := range others {
+		c.send(jute.OpCreate, newNode(fmt.Sprintf("/n%d", i), 0))
+	}
+	if reader.exists("/a/b") || reader.stat("/a").NumChildren != 0 {
+		t.Error("a node is seen before it is on the disk")
+	}
+	watcher.write(request(jute.XidPing, jute.OpPing, nil))
+	if m := watcher.message(); m.Xid != jute.XidPing {
+		t.Errorf("got xid %d, want the reply of the ping before any event", m.Xid)
+	}
+	writer.silent("create")
+	closing.silent("close")
+	again.silent("reattaching to a session that is closing")
+
+	reopen()
+	if m := writer.message(); m.Xid != writer.xid || m.Err != 0 {
+		t.Errorf("create: got %+v, want ok", m)
+	}
+	if m := watcher.message(); m.event(t).Path != "/a/b" {
+		t.Errorf("got %+v, want the event of /a/b", m)
+	}
+	if m := closing.message(); m.Err != 0 {
+		t.Errorf("close: got %+v, want ok", m)
+	}
+	var resp jute.ConnectResponse
+	d := jute.NewDecoder(again.frame())
+	if resp.Decode(&d); resp.SessionID != 0 {
+		t.Errorf("reattached to a closed session: %x", resp.SessionID)
+	}
+	for _, c := range others {
+		if m := c.message(); m.Err != 0 {
+			t.Errorf("create: got %+v, want ok", m)
+		}
+	}
+	if got := disk.Count(crashfs.OpSync) - syncs; got > 3 {
+		t.Errorf("%d syncs for 22 requests of which 21 had to wait, want at most 3", got)
+	}
+}
