@@ -113,3 +113,45 @@ func TestFailedCall(t *testing.T) {
 		}
 	}
 }
+
+// TestTargetsThatCannotBeParsed tells which part is wrong, and the fix.
+func TestTargetsThatCannotBeParsed(t *testing.T) {
+	for target, want := range map[string]string{
+		"nowhere":          `scheme "nowhere": write zk://`,
+		"http://h:1/rpc":   `scheme "http"`,
+		"zk://h/rpc":       `host "h": write host:port`,
+		"zk://h:99999/x":   `port "h:99999": a port is a number from 1 to 65535`,
+		"zk://h:1/a//b":    `path "/a//b": a path has no empty name`,
+		"static://h:1/rpc": `path "/rpc": a static target has no path`,
+	} {
+		var stdout, stderr strings.Builder
+		if status := run(t.Context(), []string{"-registry", target}, &stdout, &stderr); status != cli.StatusUsage || !strings.Contains(stderr.String(), want) {
+			t.Errorf("run -registry %s = %d, stderr %q, want %d and %q", target, status, stderr.String(), cli.StatusUsage, want)
+		}
+	}
+}
+
+// TestRegistryThatDoesNotAnswer names it in each failed call's line, and once in
+// the log.
+func TestRegistryThatDoesNotAnswer(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	target := "zk://" + l.Addr().String() + "/rpc"
+	var stdout, stderr strings.Builder
+	status := run(t.Context(), strings.Fields("-registry "+target+" -n 3 -interval 0s -timeout 300ms"), &stdout, &stderr)
+	lines := strings.Split(strings.TrimSuffix(stdout.String(), "\n"), "\n")
+	if status != cli.StatusFailed || len(lines) != 3 {
+		t.Fatalf("run = %d, %q, want 1 and three lines", status, stdout.String())
+	}
+	for _, line := range lines {
+		if !strings.HasPrefix(line, "- error: ") || !strings.Contains(line, target) || !strings.Contains(line, "refused") {
+			t.Errorf("line %q, want the registry and the reason", line)
+		}
+	}
+	if n := strings.Count(stderr.String(), "level=WARN"); n != 1 || !strings.Contains(stderr.String(), target) {
+		t.Errorf("%d warnings, want one that names %s:\n%s", n, target, stderr.String())
+	}
+}

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"net"
 	"strings"
 	"testing"
 
@@ -54,5 +55,19 @@ func TestDrainDelayOfZeroIsNone(t *testing.T) {
 	}
 	if o.drainDelay >= 0 { // 0 is the default of rollcall.ServerOptions
 		t.Errorf("drainDelay = %v, want a negative one", o.drainDelay)
+	}
+}
+
+func TestPortInUse(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	var stdout, stderr strings.Builder
+	status := run(t.Context(), []string{"127.0.0.1", port}, &stdout, &stderr)
+	if status != cli.StatusFailed || stdout.String() != "" || !strings.Contains(stderr.String(), l.Addr().String()) || !strings.Contains(stderr.String(), "in use") {
+		t.Errorf("run = %d, stdout %q, stderr %q, want %d and the port in use", status, stdout.String(), stderr.String(), cli.StatusFailed)
 	}
 }
