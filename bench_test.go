@@ -26,6 +26,17 @@ func BenchmarkInvoke(b *testing.B) {
 			}
 		}
 	})
+	b.Run("alone, buffer reused", func(b *testing.B) {
+		b.ReportAllocs()
+		opts := rollcall.CallOptions{ReplyBuffer: []byte{}}
+		for b.Loop() {
+			reply, err := c.Invoke(context.Background(), "Echo", body, opts)
+			if err != nil {
+				b.Fatal(err)
+			}
+			opts.ReplyBuffer = reply
+		}
+	})
 	b.Run("100 callers", func(b *testing.B) {
 		b.ReportAllocs()
 		b.SetParallelism(50)

@@ -29,6 +29,12 @@ type CallOptions struct {
 	// the name of its entry. Empty: any.
 	Instance string
 
+	// ReplyBuffer is memory for the reply of [Client.Invoke] and of a []byte
+	// method, from its beginning on; a reply that does not fit gets new memory.
+	// Callers that make many calls save the garbage collector work with it. Nil:
+	// every reply gets memory of its own.
+	ReplyBuffer []byte
+
 	// ReplyMetadata receives the reply's metadata where it is not nil.
 	ReplyMetadata *Metadata
 
@@ -46,12 +52,23 @@ const (
 // Invoke calls a method with bytes. The reply belongs to the caller. Every error
 // is an [*Error].
 func (c *Client) Invoke(ctx context.Context, method string, request []byte, opts CallOptions) ([]byte, error) {
-	reply, err := c.call(ctx, method, request, &opts)
-	return reply.Body, err
+	reply, err := c.call(ctx, method, request, opts)
+	return takeBody(&reply, opts.ReplyBuffer), err
+}
+
+// takeBody makes the reply's body the caller's: a copy in buffer where the caller
+// gave one, else the body itself.
+func takeBody(reply *transport.Reply, buffer []byte) []byte {
+	if buffer == nil {
+		return reply.Body
+	}
+	body := append(buffer[:0], reply.Body...)
+	reply.Release()
+	return body
 }
 
 // call makes the attempts of a call until one answers, or none is left.
-func (c *Client) call(ctx context.Context, method string, body []byte, opts *CallOptions) (transport.Reply, error) {
+func (c *Client) call(ctx context.Context, method string, body []byte, opts CallOptions) (transport.Reply, error) {
 	if err := checkMethodName(method); err != nil {
 		return transport.Reply{}, &Error{Code: CodeInvalidArgument, Reason: ReasonBadRequest, Message: err.Error(), Executed: ExecutedNo, cause: err}
 	}
@@ -90,7 +107,7 @@ func (c *Client) call(ctx context.Context, method string, body []byte, opts *Cal
 // attempts is the state of a call over its tries.
 type attempts struct {
 	client *Client
-	opts   *CallOptions
+	opts   CallOptions
 	req    transport.Request
 
 	made   []Attempt

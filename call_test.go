@@ -48,6 +48,26 @@ func TestCallRawBytes(t *testing.T) {
 	}
 }
 
+func TestReplyBuffer(t *testing.T) {
+	s := start(t, "", rollcall.ServerOptions{}, func(s *rollcall.Server) {
+		rollcall.Handle(s, rollcall.Method[[]byte, []byte]{Name: "Echo"}, func(_ context.Context, b *[]byte) (*[]byte, error) { return b, nil })
+	})
+	c := staticClient(t, s.addr)
+	buffer := make([]byte, 3, 8)
+	for _, sent := range []string{"short", "", "longer than the buffer"} {
+		got, err := c.Invoke(within(t), "Echo", []byte(sent), rollcall.CallOptions{ReplyBuffer: buffer})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != sent {
+			t.Errorf("got %q, want %q", got, sent)
+		}
+		if len(sent) <= cap(buffer) && len(sent) > 0 && &got[0] != &buffer[0] {
+			t.Errorf("%q does not lie in the buffer", sent)
+		}
+	}
+}
+
 func TestCallProtobufAndItsJSON(t *testing.T) {
 	upper := rollcall.Method[wrapperspb.StringValue, wrapperspb.StringValue]{Name: "Upper"}
 	s := start(t, "", rollcall.ServerOptions{}, func(s *rollcall.Server) {

@@ -6,6 +6,7 @@ package rollcall
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -105,26 +106,27 @@ func (protoCodec) Decode(b []byte, message any) error {
 	return proto.Unmarshal(b, m)
 }
 
-// codecsFor returns the codecs that a message of type *T is accepted in, the
-// default first: chosen, where the method names one.
-func codecsFor[T any](chosen Codec) []Codec {
-	var list []Codec
-	if chosen != nil {
-		list = append(list, chosen)
-	}
-	var defaults []Codec
-	switch any(new(T)).(type) {
+// defaultCodec returns the codec of a message of type *T where the method names
+// none.
+func defaultCodec[T any]() Codec {
+	switch any((*T)(nil)).(type) {
 	case *[]byte:
-		defaults = []Codec{Raw}
+		return Raw
 	case proto.Message:
-		defaults = []Codec{Proto, JSON}
-	default:
-		defaults = []Codec{JSON}
+		return Proto
 	}
-	for _, c := range defaults {
-		if chosen == nil || c.ID() != chosen.ID() {
-			list = append(list, c)
-		}
+	return JSON
+}
+
+// codecsFor returns the codecs that a message of type *T is accepted in: the
+// chosen one, where the method names one, and what its type goes by anyway.
+func codecsFor[T any](chosen Codec) []Codec {
+	list := []Codec{defaultCodec[T]()}
+	if list[0] == Proto {
+		list = append(list, JSON)
+	}
+	if chosen != nil {
+		list = append([]Codec{chosen}, slices.DeleteFunc(list, func(c Codec) bool { return c.ID() == chosen.ID() })...)
 	}
 	return list
 }

@@ -39,7 +39,10 @@ func (m Method[Req, Res]) Call(ctx context.Context, c *Client, request *Req) (*R
 // CallWith is Call with options. What the method's descriptor says is added to
 // them: Codec always, Idempotent where it is true, Timeout where none is given.
 func (m Method[Req, Res]) CallWith(ctx context.Context, c *Client, request *Req, opts CallOptions) (*Res, error) {
-	codec := codecsFor[Req](m.Codec)[0]
+	codec := m.Codec
+	if codec == nil {
+		codec = defaultCodec[Req]()
+	}
 	opts.Codec = codec.ID()
 	opts.Idempotent = opts.Idempotent || m.Idempotent
 	if opts.Timeout == 0 {
@@ -51,7 +54,7 @@ func (m Method[Req, Res]) CallWith(ctx context.Context, c *Client, request *Req,
 		e.Executed = ExecutedNo
 		return nil, e
 	}
-	reply, err := c.call(ctx, m.Name, body, &opts)
+	reply, err := c.call(ctx, m.Name, body, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +63,7 @@ func (m Method[Req, Res]) CallWith(ctx context.Context, c *Client, request *Req,
 	}
 	res := new(Res)
 	if raw, ok := any(res).(*[]byte); ok && codec == Raw {
-		*raw = reply.Body // the caller's from now on
+		*raw = takeBody(&reply, opts.ReplyBuffer)
 		return res, nil
 	}
 	defer reply.Release()

@@ -166,14 +166,13 @@ func connectAll(ctx context.Context, clients []*rollcall.Client) error {
 
 // echoOf returns what one caller calls.
 func echoOf(c *rollcall.Client) load.Echo {
-	request := new([]byte)
+	opts := rollcall.CallOptions{Idempotent: benchEcho.Idempotent, ReplyBuffer: []byte{}}
 	return func(payload []byte) ([]byte, error) {
-		*request = payload
-		reply, err := benchEcho.Call(context.Background(), c, request)
-		if err != nil {
-			return nil, err
+		reply, err := c.Invoke(context.Background(), benchEcho.Name, payload, opts)
+		if err == nil {
+			opts.ReplyBuffer = reply // for the next one
 		}
-		return *reply, nil
+		return reply, err
 	}
 }
 

@@ -44,14 +44,13 @@ func dialRollcall(ctx context.Context, addr string) (Conn, error) {
 }
 
 func (c rollcallConn) Caller(int) load.Echo {
-	request := new([]byte)
+	opts := rollcall.CallOptions{Idempotent: rollcallEcho.Idempotent, ReplyBuffer: []byte{}}
 	return func(payload []byte) ([]byte, error) {
-		*request = payload
-		reply, err := rollcallEcho.Call(context.Background(), c.client, request)
-		if err != nil {
-			return nil, err
+		reply, err := c.client.Invoke(context.Background(), rollcallEcho.Name, payload, opts)
+		if err == nil {
+			opts.ReplyBuffer = reply // for the next one
 		}
-		return *reply, nil
+		return reply, err
 	}
 }
 
