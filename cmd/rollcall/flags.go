@@ -123,6 +123,20 @@ func (v *metadata) Set(s string) error {
 	return nil
 }
 
+// A directory is the path of one, which need not exist.
+type directory string
+
+func (d *directory) String() string { return string(*d) }
+func (d *directory) Type() string   { return "DIR" }
+
+func (d *directory) Set(s string) error {
+	if s == "" {
+		return errors.New("give the path of a directory")
+	}
+	*d = directory(s)
+	return nil
+}
+
 // An address is HOST:PORT to listen on; an empty host is every address of the
 // machine, port 0 a free one.
 type address string

@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -20,6 +21,7 @@ import (
 // multiples of the tick.
 type registryFlags struct {
 	listen                 address
+	data                   directory
 	memory, verbose        bool
 	tick                   span
 	minSession, maxSession span
@@ -33,16 +35,23 @@ func newRegistry() *cobra.Command {
 		maxSession: span{least: time.Millisecond},
 	}
 	cmd := &cobra.Command{
-		Use:   "registry --memory",
+		Use:   "registry --data DIR",
 		Short: "Run a registry that speaks ZooKeeper's protocol",
 		Long: `Run a registry of one node that speaks ZooKeeper's protocol: Rollcall's servers
 and clients, and any other client of ZooKeeper, connect to it as they do to
-ZooKeeper. Its data is in memory and gone when it ends; servers register again by
-themselves when it is back.
+ZooKeeper.
+
+With --data it keeps nodes, sessions and the numbers of sequential nodes in a
+directory that it makes and locks: what it has answered survives the end of the
+process and of the power. It reads and checks all of it when it starts. If the
+disk is full or fails, it answers nothing more and ends with exit status 1. With
+--memory everything is gone when it ends; servers register again by themselves
+when it is back.
 
 It prints "registry ready on HOST:PORT" once it accepts connections. Logs go to
 stderr.`,
-		Example: `  rollcall registry --memory
+		Example: `  rollcall registry --data /var/lib/rollcall
+  rollcall registry check /var/lib/rollcall
   rollcall registry --memory --listen 127.0.0.1:0 --tick 500ms`,
 		Args: argCount(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -54,18 +63,33 @@ stderr.`,
 		},
 	}
 	cmd.Flags().Var(&flags.listen, "listen", "where to accept connections; port 0: a free one")
-	cmd.Flags().BoolVar(&flags.memory, "memory", false, "keep the data in memory; required, for only that is available")
+	cmd.Flags().Var(&flags.data, "data", "where to keep the data")
+	cmd.Flags().BoolVar(&flags.memory, "memory", false, "keep the data in memory alone")
 	cmd.Flags().Var(&flags.tick, "tick", "unit of session time: sessions are looked over once per tick")
 	cmd.Flags().Var(&flags.minSession, "min-session-timeout", "shortest session a client may ask for (default 2 ticks)")
 	cmd.Flags().Var(&flags.maxSession, "max-session-timeout", "longest session a client may ask for (default 20 ticks)")
 	cmd.Flags().BoolVar(&flags.verbose, "verbose", false, "log details too")
+	if err := cmd.RegisterFlagCompletionFunc("data", completeDirs); err != nil {
+		panic(fmt.Sprintf("rollcall: completion of --data: %v", err)) // it exists and has none
+	}
+	// Unlike other commands that hold some it does something by itself.
+	cmd.SetUsageTemplate((&cobra.Command{}).UsageTemplate())
+	cmd.AddCommand(newRegistryCheck(), newRegistryBackup())
 	return cmd
+}
+
+// completeDirs has the shell complete directories.
+func completeDirs(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return nil, cobra.ShellCompDirectiveFilterDirs
 }
 
 // options checks the flags together.
 func (f *registryFlags) options(stderr io.Writer) (zkserver.Options, error) {
-	if !f.memory {
-		return zkserver.Options{}, usagef("--memory is missing: only --memory is available, add it; the data is gone when the registry ends")
+	switch {
+	case f.data == "" && !f.memory:
+		return zkserver.Options{}, usagef("--data is missing: give --data DIR to keep the data there, or --memory for data that is gone when the registry ends")
+	case f.data != "" && f.memory:
+		return zkserver.Options{}, usagef("--memory together with --data %q: give one of them", f.data)
 	}
 	shortest, longest := f.minSession.d, f.maxSession.d
 	if shortest == 0 {
@@ -82,6 +106,7 @@ func (f *registryFlags) options(stderr io.Writer) (zkserver.Options, error) {
 		level = slog.LevelDebug
 	}
 	return zkserver.Options{
+		DataDir:           string(f.data),
 		TickTime:          f.tick.d,
 		MinSessionTimeout: shortest,
 		MaxSessionTimeout: longest,
@@ -89,19 +114,31 @@ func (f *registryFlags) options(stderr io.Writer) (zkserver.Options, error) {
 	}, nil
 }
 
-// serveRegistry serves until ctx ends.
+// serveRegistry serves until ctx ends or the data cannot be kept any more.
 func serveRegistry(ctx context.Context, listen string, opts zkserver.Options, stdout io.Writer) error {
 	server, err := zkserver.New(opts)
-	if err != nil {
+	var data *zkserver.DataError
+	switch {
+	case errors.As(err, &data):
+		return fmt.Errorf("registry: %w", data.Err)
+	case err != nil:
 		return &usageError{err} // the options are the flags
 	}
-	listener, err := net.Listen("tcp", listen)
-	if err != nil {
-		return fmt.Errorf("registry: %w", err)
+	err = listenAndServe(ctx, server, listen, stdout)
+	if closed := server.Close(); err == nil {
+		err = closed
 	}
-	fmt.Fprintf(stdout, "registry ready on %s\n", listener.Addr())
-	if err := server.Serve(ctx, listener); err != nil {
+	if err != nil {
 		return fmt.Errorf("registry: %w", err)
 	}
 	return nil
+}
+
+func listenAndServe(ctx context.Context, server *zkserver.Server, listen string, stdout io.Writer) error {
+	listener, err := net.Listen("tcp", listen)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "registry ready on %s\n", listener.Addr())
+	return server.Serve(ctx, listener)
 }

@@ -20,25 +20,27 @@ var usageRows = map[string]struct {
 	surplus string   // what is too much behind all that it takes
 	flags   map[string]string
 }{
-	"":            {surplus: "frobnicate"},
-	"bench":       {surplus: "frobnicate"},
-	"bench run":   {[]string{nobody}, "x", map[string]string{"callers": "0", "connections": "many", "duration": "0s", "output": "xml", "size": "-1", "warmup": "-1s"}},
-	"bench serve": {nil, "x", map[string]string{"listen": "8001", "registry": "nowhere"}},
-	"call":        {[]string{nobody, "M", "{}"}, "x", map[string]string{"balance": "fair", "count": "0", "idempotent": "perhaps", "instance": anyText, "interval": "-1s", "metadata": "user", "output": "xml", "timeout": "soon"}},
-	"completion":  {[]string{"bash"}, "x", nil},
-	"demo":        {nil, "x", map[string]string{"pace": "soon"}},
-	"demo-server": {nil, "x", map[string]string{"listen": "8001", "registry": anyText}}, // hidden: the demonstration starts it
-	"ls":          {[]string{nobody}, "x", map[string]string{"output": "xml", "timeout": "0s", "watch": "perhaps"}},
-	"registry":    {[]string{"--memory"}, "x", map[string]string{"listen": ":70000", "max-session-timeout": "0s", "memory": "perhaps", "min-session-timeout": "-1s", "tick": "0", "verbose": "perhaps"}},
-	"version":     {nil, "x", map[string]string{"output": "xml", "verbose": "perhaps"}},
-	"zk":          {surplus: "frobnicate"},
-	"zk create":   {[]string{"/x", "data"}, "x", map[string]string{"auth": "secret", "ephemeral": "perhaps", "output": "xml", "parents": "perhaps", "sequential": "perhaps", "timeout": "0s"}},
-	"zk get":      {[]string{"/x"}, "x", map[string]string{"auth": "digest:ann", "output": "xml", "timeout": "0s"}},
-	"zk ls":       {[]string{"/x"}, "x", map[string]string{"auth": "secret", "long": "perhaps", "output": "xml", "recursive": "perhaps", "timeout": "0s"}},
-	"zk rm":       {[]string{"/x"}, "x", map[string]string{"auth": "secret", "recursive": "perhaps", "timeout": "0s", "version": "-1"}},
-	"zk set":      {[]string{"/x", "data"}, "x", map[string]string{"auth": "secret", "output": "xml", "timeout": "0s", "version": "new"}},
-	"zk stat":     {[]string{"/x"}, "x", map[string]string{"auth": "secret", "output": "xml", "timeout": "0s"}},
-	"zk watch":    {[]string{"/x"}, "x", map[string]string{"auth": "secret", "output": "xml", "timeout": "0s"}},
+	"":                {surplus: "frobnicate"},
+	"bench":           {surplus: "frobnicate"},
+	"bench run":       {[]string{nobody}, "x", map[string]string{"callers": "0", "connections": "many", "duration": "0s", "output": "xml", "size": "-1", "warmup": "-1s"}},
+	"bench serve":     {nil, "x", map[string]string{"listen": "8001", "registry": "nowhere"}},
+	"call":            {[]string{nobody, "M", "{}"}, "x", map[string]string{"balance": "fair", "count": "0", "idempotent": "perhaps", "instance": anyText, "interval": "-1s", "metadata": "user", "output": "xml", "timeout": "soon"}},
+	"completion":      {[]string{"bash"}, "x", nil},
+	"demo":            {nil, "x", map[string]string{"pace": "soon"}},
+	"demo-server":     {nil, "x", map[string]string{"listen": "8001", "registry": anyText}}, // hidden: the demonstration starts it
+	"ls":              {[]string{nobody}, "x", map[string]string{"output": "xml", "timeout": "0s", "watch": "perhaps"}},
+	"registry":        {[]string{"--memory"}, "x", map[string]string{"data": "", "listen": ":70000", "max-session-timeout": "0s", "memory": "perhaps", "min-session-timeout": "-1s", "tick": "0", "verbose": "perhaps"}},
+	"registry backup": {[]string{"--data", "d", "out"}, "x", map[string]string{"data": ""}},
+	"registry check":  {[]string{"d"}, "x", map[string]string{"output": "xml"}},
+	"version":         {nil, "x", map[string]string{"output": "xml", "verbose": "perhaps"}},
+	"zk":              {surplus: "frobnicate"},
+	"zk create":       {[]string{"/x", "data"}, "x", map[string]string{"auth": "secret", "ephemeral": "perhaps", "output": "xml", "parents": "perhaps", "sequential": "perhaps", "timeout": "0s"}},
+	"zk get":          {[]string{"/x"}, "x", map[string]string{"auth": "digest:ann", "output": "xml", "timeout": "0s"}},
+	"zk ls":           {[]string{"/x"}, "x", map[string]string{"auth": "secret", "long": "perhaps", "output": "xml", "recursive": "perhaps", "timeout": "0s"}},
+	"zk rm":           {[]string{"/x"}, "x", map[string]string{"auth": "secret", "recursive": "perhaps", "timeout": "0s", "version": "-1"}},
+	"zk set":          {[]string{"/x", "data"}, "x", map[string]string{"auth": "secret", "output": "xml", "timeout": "0s", "version": "new"}},
+	"zk stat":         {[]string{"/x"}, "x", map[string]string{"auth": "secret", "output": "xml", "timeout": "0s"}},
+	"zk watch":        {[]string{"/x"}, "x", map[string]string{"auth": "secret", "output": "xml", "timeout": "0s"}},
 }
 
 const (
