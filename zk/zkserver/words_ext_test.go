@@ -256,3 +256,27 @@ func TestFourLetterWordsApache(t *testing.T) {
 		}
 	}
 }
+
+// Where there is a disk, tools are told where and how much.
+func TestDataDirIsTold(t *testing.T) {
+	dir := t.TempDir()
+	_, addr := startServer(t, zkserver.Options{DataDir: dir})
+	size := func() (n int) {
+		_, err := fmt.Sscanf(word(t, addr, "dirs"), "datadir_size: %d\n", &n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	before := size()
+	c := open(t, addr, 10*time.Second)
+	node := newNode("/n", 0)
+	node.Data = make([]byte, 1<<19)
+	c.must(jute.OpCreate, node, nil)
+	if got := size(); got < before+1<<19 {
+		t.Errorf("after half a MiB: got %d bytes, want more than %d", got, before+1<<19)
+	}
+	if got := word(t, addr, "conf"); !strings.Contains(got, "dataDir="+dir+"\n") {
+		t.Errorf("conf: got %q, want dataDir=%s", got, dir)
+	}
+}

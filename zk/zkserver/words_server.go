@@ -89,7 +89,23 @@ func writeDirs(c *conn, b *bytes.Buffer) {
 
 // dataDir returns where data is kept and how many bytes it takes: nothing and 0
 // in memory.
-func (s *Server) dataDir() (dir string, size int64) { return "", 0 }
+func (s *Server) dataDir() (dir string, size int64) {
+	dir = s.opts.DataDir
+	if dir == "" {
+		return "", 0
+	}
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		return dir, 0
+	}
+	for _, file := range list {
+		// A file may be gone by now: then it takes nothing.
+		if info, err := file.Info(); err == nil && info.Mode().IsRegular() {
+			size += info.Size()
+		}
+	}
+	return dir, size
+}
 
 func writeEnvi(_ *conn, b *bytes.Buffer) {
 	host, _ := os.Hostname()

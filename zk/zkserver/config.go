@@ -1,0 +1,165 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package zkserver
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A Config is what a configuration file of ZooKeeper (zoo.cfg) says about a
+// server of one node.
+type Config struct {
+	Options Options
+	// Address is where clients connect, host:port (clientPortAddress,
+	// clientPort). Default ":2181".
+	Address string
+}
+
+// A ConfigWarning is a line of a configuration file that has no effect.
+type ConfigWarning struct {
+	Line  int // the first is 1
+	Key   string
+	Value string
+	Why   string
+}
+
+// String returns the warning as a sentence.
+func (w ConfigWarning) String() string {
+	return fmt.Sprintf("line %d: %s=%s: %s", w.Line, w.Key, w.Value, w.Why)
+}
+
+// A ConfigError is a line of a configuration file that cannot be followed.
+type ConfigError struct {
+	Line  int // the first is 1
+	Key   string
+	Value string
+	Fix   string // what would be accepted
+}
+
+// Error names the line, the key, the value and what to do.
+func (e *ConfigError) Error() string {
+	return fmt.Sprintf("zkserver: configuration line %d: %s=%s: %s", e.Line, e.Key, e.Value, e.Fix)
+}
+
+// maxConfigBytes is how long a configuration file may be.
+const maxConfigBytes = 1 << 20
+
+// ParseConfig reads a configuration file of ZooKeeper. What it says is in Config;
+// what it does not say is the default of [Options], which differs from
+// ZooKeeper's in maxClientCnxns. Keys may have ZooKeeper's prefix for system
+// properties, "zookeeper.".
+//
+// Keys that would change nothing here are warned of, each with its reason; what
+// must not be passed over, as a second server.N, secureClientPort or an
+// authentication that everybody must have, is an error. The error joins a
+// [*ConfigError] for each line that cannot be followed. Source: ZooKeeper
+// Administrator's Guide, "Configuration Parameters".
+func ParseConfig(r io.Reader) (Config, []ConfigWarning, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxConfigBytes+1))
+	if err != nil {
+		return Config{}, nil, fmt.Errorf("zkserver: configuration: %w", err)
+	}
+	if len(text) > maxConfigBytes {
+		return Config{}, nil, fmt.Errorf("zkserver: configuration: longer than %d bytes: is it a zoo.cfg?", maxConfigBytes)
+	}
+	p := configParser{port: defaultClientPort}
+	list := parseProperties(string(text))
+	last := map[string]property{} // the one that counts, by key
+	for i := range list {
+		list[i].key = strings.TrimPrefix(list[i].key, "zookeeper.")
+		last[list[i].key] = list[i]
+	}
+	for _, e := range list {
+		p.property = e
+		if again := last[e.key].line; again != e.line {
+			p.warn(fmt.Sprintf("line %d says it again and counts", again))
+			continue
+		}
+		p.apply()
+	}
+	p.finish(last)
+	if len(p.errs) > 0 {
+		slices.SortStableFunc(p.errs, func(a, b *ConfigError) int { return cmp.Compare(a.Line, b.Line) })
+		errs := make([]error, len(p.errs))
+		for i, e := range p.errs {
+			errs[i] = e
+		}
+		return Config{}, p.warnings, errors.Join(errs...)
+	}
+	return p.config, p.warnings, nil
+}
+
+const defaultClientPort = 2181
+
+// A configParser goes through the properties of a file.
+type configParser struct {
+	property // at work
+	config   Config
+	host     string
+	port     int
+	servers  []property // server.N
+	warnings []ConfigWarning
+	errs     []*ConfigError
+}
+
+func (p *configParser) warn(why string) {
+	p.warnings = append(p.warnings, ConfigWarning{p.line, p.key, p.shown(), why})
+}
+
+func (p *configParser) fail(format string, args ...any) {
+	p.errs = append(p.errs, &ConfigError{p.line, p.key, p.shown(), fmt.Sprintf(format, args...)})
+}
+
+// shown returns the value at work, unless it is a secret: warnings and errors end
+// in logs.
+func (p *property) shown() string {
+	key := strings.ToLower(p.key)
+	if strings.Contains(key, "passw") || strings.Contains(key, "digest") {
+		return "***"
+	}
+	return p.value
+}
+
+// apply follows the property at work.
+func (p *configParser) apply() {
+	if key, ok := configKeys[p.key]; ok {
+		key(p)
+		return
+	}
+	for _, g := range configGroups {
+		if strings.HasPrefix(p.key, g.prefix) {
+			g.apply(p)
+			return
+		}
+	}
+	p.warn("not known here: it has no effect")
+}
+
+// finish judges what several lines say together.
+func (p *configParser) finish(last map[string]property) {
+	if len(p.servers) > 1 {
+		for _, s := range p.servers[1:] {
+			p.property = s
+			p.fail("a second member of an ensemble, and this server is always alone: " +
+				"run Apache ZooKeeper for an ensemble, or leave one server.N line")
+		}
+	}
+	o := p.config.Options.withDefaults()
+	if o.MaxSessionTimeout < o.MinSessionTimeout && len(p.errs) == 0 {
+		p.property = last["maxSessionTimeout"]
+		if p.line == 0 {
+			p.property = last["minSessionTimeout"]
+		}
+		p.fail("sessions of %v to %v: let minSessionTimeout (default 2 ticks) be at most maxSessionTimeout (default 20 ticks)",
+			o.MinSessionTimeout, o.MaxSessionTimeout)
+	}
+	p.config.Address = net.JoinHostPort(p.host, strconv.Itoa(p.port))
+}

@@ -1,0 +1,190 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package zkserver
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A configKey follows a property.
+type configKey func(p *configParser)
+
+// configKeys is the table of the keys that are known by their whole names.
+var configKeys = map[string]configKey{
+	"clientPort":        func(p *configParser) { p.port = int(p.number(0, math.MaxUint16)) },
+	"clientPortAddress": func(p *configParser) { p.host = strings.Trim(p.value, "[]") },
+	"dataDir":           func(p *configParser) { p.config.Options.DataDir = p.value },
+	"tickTime":          millis(1, func(o *Options) *time.Duration { return &o.TickTime }),
+	"minSessionTimeout": timeout(func(o *Options) *time.Duration { return &o.MinSessionTimeout }),
+	"maxSessionTimeout": timeout(func(o *Options) *time.Duration { return &o.MaxSessionTimeout }),
+	"maxClientCnxns":    parseMaxClientCnxns,
+	"jute.maxbuffer": func(p *configParser) {
+		p.config.Options.MaxPacketBytes = int(p.number(minPacketBytes, math.MaxInt32/2))
+	},
+	"snapCount": func(p *configParser) {
+		p.config.Options.Store.SnapshotRecords = int(p.number(1, math.MaxInt32))
+	},
+	"4lw.commands.whitelist": parseWhitelist,
+	"extendedTypesEnabled":   flag(func(o *Options) *bool { return &o.ExtendedTypes }),
+	"enforceQuota":           flag(func(o *Options) *bool { return &o.EnforceQuota }),
+	"skipACL":                flag(func(o *Options) *bool { return &o.SkipACL }),
+	"DigestAuthenticationProvider.superDigest": parseSuperDigest,
+	"DigestAuthenticationProvider.digestAlg":   parseDigestAlg,
+	"znode.container.checkIntervalMs":          millis(1, func(o *Options) *time.Duration { return &o.ContainerCheckInterval }),
+	"znode.container.maxNeverUsedIntervalMs":   millis(0, func(o *Options) *time.Duration { return &o.ContainerMaxNeverUsed }),
+	"znode.container.maxPerMinute": func(p *configParser) {
+		p.config.Options.ContainerMaxPerMinute = int(p.number(1, math.MaxInt32))
+	},
+
+	"secureClientPort":             refuse("TLS is not built in: remove the line, and put a TLS proxy in front if clients need it"),
+	"secureClientPortAddress":      refuse("TLS is not built in: remove the line, and put a TLS proxy in front if clients need it"),
+	"client.portUnification":       unless("false", "TLS is not built in: remove the line, and put a TLS proxy in front if clients need it"),
+	"dynamicConfigFile":            refuse("it names the members of an ensemble, and this server is always alone: run Apache ZooKeeper for an ensemble, or remove the line"),
+	"requireClientAuthScheme":      refuse("clients cannot be made to authenticate here: remove the line and guard nodes by their ACL"),
+	"sessionRequireClientSASLAuth": unless("false", "clients cannot be made to authenticate here: remove the line and guard nodes by their ACL"),
+	"enforce.auth.enabled":         unless("false", "clients cannot be made to authenticate here: remove the line and guard nodes by their ACL"),
+
+	"dataLogDir":                    ignore("the log is kept with the rest, in dataDir"),
+	"forceSync":                     ignore("everything is synced before it is answered, always"),
+	"globalOutstandingLimit":        ignore("waiting requests are bounded by the memory they take"),
+	"clientPortListenBacklog":       ignore("the system's default is used"),
+	"preAllocSize":                  ignore("the log is not allocated ahead"),
+	"snapSizeLimitInKb":             ignore("this server decides itself when to write a snapshot"),
+	"fsync.warningthresholdms":      ignore("slow disks are not warned of"),
+	"maxCnxns":                      ignore("connections are bounded by address only: see maxClientCnxns"),
+	"initLimit":                     ignore(forEnsembles),
+	"syncLimit":                     ignore(forEnsembles),
+	"connectToLearnerMasterLimit":   ignore(forEnsembles),
+	"electionAlg":                   ignore(forEnsembles),
+	"electionPortBindRetry":         ignore(forEnsembles),
+	"peerType":                      ignore(forEnsembles),
+	"leaderServes":                  ignore(forEnsembles),
+	"standaloneEnabled":             ignore(forEnsembles),
+	"reconfigEnabled":               ignore(forEnsembles),
+	"localSessionsEnabled":          ignore(forEnsembles),
+	"localSessionsUpgradingEnabled": ignore(forEnsembles),
+	"readonlymode.enabled":          ignore(forEnsembles),
+	"quorumListenOnAllIPs":          ignore(forEnsembles),
+}
+
+const forEnsembles = "it concerns ensembles, and this server is always alone"
+
+// configGroups are the keys that are known by how they begin.
+var configGroups = []struct {
+	prefix string
+	apply  configKey
+}{
+	{"server.", func(p *configParser) {
+		p.servers = append(p.servers, p.property)
+		p.warn(forEnsembles)
+	}},
+	{"group.", ignore(forEnsembles)},
+	{"weight.", ignore(forEnsembles)},
+	{"observer", ignore(forEnsembles)},
+	{"quorum.", ignore(forEnsembles)},
+	{"autopurge.", ignore("what is not needed any more is removed at once")},
+	{"admin.", ignore("there is no admin server: use the four-letter words")},
+	{"metricsProvider.", ignore("there is no metrics provider: use the four-letter word mntr")},
+	{"ssl.", ignore("TLS is not built in")},
+	{"authProvider.", ignore("the schemes are world, auth, digest and ip: entries of others are refused when they are set")},
+}
+
+// ignore warns that a key has no effect.
+func ignore(why string) configKey {
+	return func(p *configParser) { p.warn(why + ": it has no effect") }
+}
+
+// refuse is for keys whose wish must not be passed over.
+func refuse(fix string) configKey {
+	return func(p *configParser) { p.fail("%s", fix) }
+}
+
+// unless refuses every value but one.
+func unless(value, fix string) configKey {
+	return func(p *configParser) {
+		if p.value != value {
+			p.fail("%s", fix)
+		}
+	}
+}
+
+// number reads a whole number, 0x in front of a hexadecimal one.
+func (p *configParser) number(least, most int64) int64 {
+	n, err := strconv.ParseInt(p.value, 0, 64)
+	if err != nil || n < least || n > most {
+		p.fail("want a whole number from %d to %d", least, most)
+		return least
+	}
+	return n
+}
+
+// millis sets a duration.
+func millis(least int64, field func(o *Options) *time.Duration) configKey {
+	return func(p *configParser) {
+		*field(&p.config.Options) = time.Duration(p.number(least, math.MaxInt32)) * time.Millisecond
+	}
+}
+
+// timeout is millis with -1 for the default.
+func timeout(field func(o *Options) *time.Duration) configKey {
+	set := millis(1, field)
+	return func(p *configParser) {
+		if p.value != "-1" {
+			set(p)
+		}
+	}
+}
+
+// flag sets a bool, which in ZooKeeper is true or yes.
+func flag(field func(o *Options) *bool) configKey {
+	return func(p *configParser) {
+		switch strings.ToLower(p.value) {
+		case "true", "yes":
+			*field(&p.config.Options) = true
+		case "false", "no":
+		default:
+			p.fail("want true or false")
+		}
+	}
+}
+
+// parseMaxClientCnxns knows 0 as unlimited.
+func parseMaxClientCnxns(p *configParser) {
+	n := int(p.number(0, math.MaxInt32))
+	if n == 0 {
+		n = -1
+	}
+	p.config.Options.MaxConnectionsPerHost = n
+}
+
+func parseWhitelist(p *configParser) {
+	list := []string{}
+	for w := range strings.SplitSeq(p.value, ",") {
+		switch w = strings.TrimSpace(w); {
+		case w == "":
+		case w == "*" || isWord(w):
+			list = append(list, w)
+		default:
+			p.warn("there is no " + strconv.Quote(w) + " here, only " + strings.Join(allWords(), ", "))
+		}
+	}
+	p.config.Options.FourLetterWords = list
+}
+
+func parseSuperDigest(p *configParser) {
+	user, hash, ok := strings.Cut(p.value, ":")
+	if !ok || user == "" || hash == "" {
+		p.fail("want user:base64(sha1(user:password))")
+	}
+	p.config.Options.SuperDigest = p.value
+}
+
+func parseDigestAlg(p *configParser) {
+	if !strings.EqualFold(p.value, "SHA1") && !strings.EqualFold(p.value, "SHA-1") {
+		p.fail("want SHA1: there is no other")
+	}
+}
