@@ -40,6 +40,10 @@ func check(t *testing.T, fs store.FS) *store.Report {
 	return report
 }
 
+// crashesPerChange is how often the crash at one change is tried; the last time,
+// the process is killed and the power stays on.
+const crashesPerChange = 4
+
 // Whatever change the power fails at, and whatever the disk keeps of what was not
 // synced: what was acknowledged is there, and the store can be appended to.
 func TestCrashAtEveryChange(t *testing.T) {
@@ -49,7 +53,7 @@ func TestCrashAtEveryChange(t *testing.T) {
 		t.Fatal("the history is too short: nothing old was removed")
 	}
 	for n := 1; n <= total; n++ {
-		for seed := range uint64(6) {
+		for seed := range uint64(crashesPerChange) {
 			rng := rand.New(rand.NewPCG(seed, uint64(n)))
 			fs := crashfs.New("data")
 			fs.CrashAt(n)
@@ -64,10 +68,13 @@ func TestCrashAtEveryChange(t *testing.T) {
 				l = &life{next: 1}
 			}
 			left := fs.Crash(rng)
-			if seed == 5 {
+			if seed == crashesPerChange-1 {
 				left = fs.Kill()
 			}
-			after := crashAgain(t, l, left, rng, n)
+			if seed == uint64(n)%crashesPerChange {
+				crashAgain(t, l, left, rng, n)
+			}
+			after := reopen(t, l, left, "crash", n)
 			if err := after.history(12); err != nil {
 				t.Fatalf("change %d: going on: %v", n, err)
 			}
@@ -81,18 +88,18 @@ func TestCrashAtEveryChange(t *testing.T) {
 	}
 }
 
-// crashAgain lets the power fail during recoveries too, until one succeeds.
-func crashAgain(t *testing.T, before *life, fs *crashfs.FS, rng *rand.Rand, n int) *life {
+// crashAgain lets the power fail at every change of a recovery too.
+func crashAgain(t *testing.T, before *life, fs *crashfs.FS, rng *rand.Rand, n int) {
 	t.Helper()
 	for m := 1; m < 40; m++ {
 		left := fs.Clone()
 		left.CrashAt(m)
 		if _, err := begin(left); err == nil {
-			break // there are no more changes
+			return // there are no more changes
 		}
 		reopen(t, before, left.Crash(rng), "crash during recovery", n)
 	}
-	return reopen(t, before, fs, "crash", n)
+	t.Fatalf("change %d: a recovery does not end", n)
 }
 
 // After the first error nothing is acknowledged any more. When the process is

@@ -54,6 +54,7 @@ func (s *Store) beginSnapshot(zxid int64, first bool) (*SnapshotWriter, error) {
 	}
 	w.f = f
 	s.mu.Lock()
+	w.sinceBytes, w.sinceRecords = s.sinceBytes, s.sinceRecords
 	s.sinceBytes, s.sinceRecords = 0, 0
 	s.mu.Unlock()
 	if err := w.put(w.header.encode(snapshotMagic)); err != nil {

@@ -29,6 +29,9 @@ type SnapshotWriter struct {
 	bytes  uint64
 	sum    uint32
 	buf    []byte
+	// How much log there was since the snapshot before.
+	sinceBytes   int64
+	sinceRecords int
 }
 
 var errChunkSize = errors.New("store: a chunk of nothing or of more than 4 GiB")
@@ -79,11 +82,15 @@ func (w *SnapshotWriter) Commit() error {
 	return w.s.commitSnapshot(w)
 }
 
-// Abort gives up the snapshot. What was written of it is removed when the next
-// one is begun.
+// Abort gives up the snapshot; the next one is due as if it had not been begun.
+// What was written of it is removed by the next Open.
 func (w *SnapshotWriter) Abort() {
 	_ = w.f.Close()
-	w.s.endSnapshot()
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	w.s.snapshotting = false
+	w.s.sinceBytes += w.sinceBytes
+	w.s.sinceRecords += w.sinceRecords
 }
 
 // A snapshot is what a file was found to hold.
