@@ -48,6 +48,10 @@ fmt: ## Format the code
 fuzz: ## Run every fuzz target for FUZZTIME (10s)
 	@.ci/fuzz $(FUZZTIME)
 
+.PHONY: long
+long: ## Run every fuzz target for 10 minutes; docs/fuzzing.md keeps the figures
+	@.ci/fuzz 10m
+
 .PHONY: bench
 bench: ## Run the benchmarks of the packages
 	go test -run '^$$' -bench . -benchmem ./...
