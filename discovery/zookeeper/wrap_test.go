@@ -15,6 +15,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/rollcall-rpc/rollcall/discovery"
 	"github.com/rollcall-rpc/rollcall/zk"
@@ -217,7 +218,9 @@ func TestLostCreate(t *testing.T) {
 	registries(t, func(t *testing.T, n neighbour) {
 		for _, id := range []string{"id", ""} {
 			l := &lossy{}
-			s := session(t, n.Addr(), func(o *Options) { o.Dial = l.dial })
+			// The node is found again by its owner: the session must not expire
+			// meanwhile, however busy the machine is.
+			s := session(t, n.Addr(), func(o *Options) { o.Dial, o.SessionTimeout = l.dial, 10*time.Second })
 			c := peer(t, n.Addr())
 			if err := c.EnsurePath(within(t), "/rpc"+id); err != nil {
 				t.Fatal(err)
