@@ -22,6 +22,8 @@ import (
 type registryFlags struct {
 	listen                 address
 	data                   directory
+	config                 string
+	base                   zkserver.Options // of the configuration file
 	memory, verbose        bool
 	tick                   span
 	minSession, maxSession span
@@ -48,14 +50,24 @@ disk is full or fails, it answers nothing more and ends with exit status 1. With
 --memory everything is gone when it ends; servers register again by themselves
 when it is back.
 
+With --config it follows a configuration file of ZooKeeper as far as that concerns
+one server, and warns of the rest.
+
 It prints "registry ready on HOST:PORT" once it accepts connections. Logs go to
 stderr.`,
 		Example: `  rollcall registry --data /var/lib/rollcall
+  rollcall registry --config /etc/zookeeper/zoo.cfg
   rollcall registry check /var/lib/rollcall
   rollcall registry --memory --listen 127.0.0.1:0 --tick 500ms`,
 		Args: argCount(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			opts, err := flags.options(cmd.ErrOrStderr())
+			logger := flags.logger(cmd.ErrOrStderr())
+			if flags.config != "" {
+				if err := flags.readConfig(cmd.Flags(), logger); err != nil {
+					return err
+				}
+			}
+			opts, err := flags.options(logger)
 			if err != nil {
 				return err
 			}
@@ -64,6 +76,7 @@ stderr.`,
 	}
 	cmd.Flags().Var(&flags.listen, "listen", "where to accept connections; port 0: a free one")
 	cmd.Flags().Var(&flags.data, "data", "where to keep the data")
+	cmd.Flags().StringVar(&flags.config, "config", "", "a zoo.cfg to follow; flags have the last word")
 	cmd.Flags().BoolVar(&flags.memory, "memory", false, "keep the data in memory alone")
 	cmd.Flags().Var(&flags.tick, "tick", "unit of session time: sessions are looked over once per tick")
 	cmd.Flags().Var(&flags.minSession, "min-session-timeout", "shortest session a client may ask for (default 2 ticks)")
@@ -84,7 +97,7 @@ func completeDirs(*cobra.Command, []string, string) ([]cobra.Completion, cobra.S
 }
 
 // options checks the flags together.
-func (f *registryFlags) options(stderr io.Writer) (zkserver.Options, error) {
+func (f *registryFlags) options(logger *slog.Logger) (zkserver.Options, error) {
 	switch {
 	case f.data == "" && !f.memory:
 		return zkserver.Options{}, usagef("--data is missing: give --data DIR to keep the data there, or --memory for data that is gone when the registry ends")
@@ -101,17 +114,18 @@ func (f *registryFlags) options(stderr io.Writer) (zkserver.Options, error) {
 	if longest < shortest {
 		return zkserver.Options{}, usagef("--max-session-timeout %v: give at least --min-session-timeout, which is %v", longest, shortest)
 	}
+	opts := f.base
+	opts.DataDir, opts.TickTime, opts.Logger = string(f.data), f.tick.d, logger
+	opts.MinSessionTimeout, opts.MaxSessionTimeout = shortest, longest
+	return opts, nil
+}
+
+func (f *registryFlags) logger(stderr io.Writer) *slog.Logger {
 	level := slog.LevelInfo
 	if f.verbose {
 		level = slog.LevelDebug
 	}
-	return zkserver.Options{
-		DataDir:           string(f.data),
-		TickTime:          f.tick.d,
-		MinSessionTimeout: shortest,
-		MaxSessionTimeout: longest,
-		Logger:            slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})),
-	}, nil
+	return slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
 }
 
 // serveRegistry serves until ctx ends or the data cannot be kept any more.
