@@ -1,0 +1,310 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/rollcall-rpc/rollcall/zk"
+)
+
+// A registryProcess is a registry in a process of its own.
+type registryProcess struct {
+	cmd    *exec.Cmd
+	addr   string
+	stderr bytes.Buffer // to be read when it has ended
+}
+
+// startRegistry starts a registry on a directory and waits until it is ready.
+func startRegistry(t *testing.T, dir, listen string) *registryProcess {
+	t.Helper()
+	executable, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &registryProcess{cmd: exec.Command(executable, "registry", "--data", dir, "--listen", listen)}
+	p.cmd.Env = append(os.Environ(), asCommand+"=1")
+	p.cmd.Stderr = &p.stderr
+	stdout, err := p.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.kill)
+	ready, err := bufio.NewReader(stdout).ReadString('\n')
+	addr, ok := strings.CutPrefix(strings.TrimSpace(ready), "registry ready on ")
+	if !ok {
+		p.kill()
+		t.Fatalf("got %q, %v, want the address it is ready on; stderr:\n%s", ready, err, p.stderr.String())
+	}
+	p.addr = addr
+	return p
+}
+
+// kill ends the process with SIGKILL and waits for its end.
+func (p *registryProcess) kill() {
+	p.cmd.Process.Kill() //nolint:errcheck // it may have ended
+	p.cmd.Wait()         //nolint:errcheck // killed
+}
+
+// acknowledged is what a registry has said yes to.
+type acknowledged struct {
+	mu    sync.Mutex
+	czxid map[string]int64 // 0: of a multi, which does not tell
+	count atomic.Int64
+	much  chan struct{} // closed when there is enough to be worth a crash
+	want  int64
+}
+
+func (a *acknowledged) add(path string, czxid int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.czxid[path] = czxid
+	if a.count.Add(1) == a.want {
+		close(a.much)
+	}
+}
+
+// load creates nodes, alone and in pairs, until the registry is gone.
+func (a *acknowledged) load(ctx context.Context, client *zk.Client, name string) {
+	for i := 0; ; i++ {
+		path, stat, err := client.Create2(ctx, "/s/n", nil, zk.ModePersistentSequential, zk.WorldAnyone())
+		if err != nil {
+			return
+		}
+		a.add(path, stat.Czxid)
+		x, y := fmt.Sprintf("/m/x-%s-%d", name, i), fmt.Sprintf("/m/y-%s-%d", name, i)
+		if _, err := client.Multi(ctx, zk.CreateOp(x, nil, zk.ModePersistent, zk.WorldAnyone()), zk.CreateOp(y, nil, zk.ModePersistent, zk.WorldAnyone())); err != nil {
+			return
+		}
+		a.add(x, 0)
+		a.add(y, 0)
+	}
+}
+
+// holds checks that a registry has what was acknowledged, and nothing by halves.
+func (a *acknowledged) holds(t *testing.T, client *zk.Client) {
+	t.Helper()
+	ctx := t.Context()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var greatest int64
+	for path, czxid := range a.czxid {
+		stat, there, err := client.Exists(ctx, path)
+		if err != nil || !there {
+			t.Fatalf("%s was acknowledged: got %v, %v", path, there, err)
+		}
+		if czxid != 0 && stat.Czxid != czxid {
+			t.Fatalf("%s: czxid 0x%x, want 0x%x", path, stat.Czxid, czxid)
+		}
+		greatest = max(greatest, stat.Czxid)
+	}
+	list, _, err := client.Children(ctx, "/m")
+	if err != nil {
+		t.Fatal(err)
+	}
+	halves := map[string]int{}
+	for _, name := range list {
+		halves[name[1:]]++
+	}
+	for name, n := range halves {
+		if n != 2 {
+			t.Fatalf("half of the multi that made %s is there", name)
+		}
+	}
+	path, stat, err := client.Create2(ctx, "/s/n", nil, zk.ModePersistentSequential, zk.WorldAnyone())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, twice := a.czxid[path]; twice || stat.Czxid <= greatest {
+		t.Fatalf("%s at zxid 0x%x: was there before, or not behind 0x%x", path, stat.Czxid, greatest)
+	}
+	a.czxid[path] = stat.Czxid
+}
+
+// crashRoundsVariable says how often the registry is killed; the test does it a
+// few times.
+const crashRoundsVariable = "ROLLCALL_CRASH_ROUNDS"
+
+func newZKClient(t *testing.T, addr string) *zk.Client {
+	t.Helper()
+	client, err := zk.New([]string{addr}, zk.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() }) //nolint:errcheck // the registry may be gone
+	return client
+}
+
+// A registry that is killed under load from 20 clients has everything that it
+// acknowledged when it is back, time and again.
+func TestRegistryKilledUnderLoad(t *testing.T) {
+	rounds := 5
+	if text := os.Getenv(crashRoundsVariable); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			t.Fatalf("%s %q: %v", crashRoundsVariable, text, err)
+		}
+		rounds = n
+	}
+	dir := filepath.Join(t.TempDir(), "data")
+	registry := startRegistry(t, dir, "127.0.0.1:0")
+	client := newZKClient(t, registry.addr)
+	for _, path := range []string{"/s", "/m"} {
+		if err := client.EnsurePath(t.Context(), path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all := map[string]int64{}
+	for round := range rounds {
+		a := &acknowledged{czxid: all, much: make(chan struct{}), want: int64(300 + 97*(round%7))}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		var clients sync.WaitGroup
+		for i := range 20 {
+			c := newZKClient(t, registry.addr)
+			clients.Go(func() {
+				defer c.Close() //nolint:errcheck // the registry is gone
+				a.load(ctx, c, fmt.Sprintf("%d-%d", round, i))
+			})
+		}
+		select {
+		case <-a.much:
+		case <-ctx.Done():
+			t.Fatalf("only %d acknowledged within a minute", a.count.Load())
+		}
+		registry.kill()
+		cancel()
+		clients.Wait()
+		registry = startRegistry(t, dir, registry.addr)
+		a.holds(t, newZKClient(t, registry.addr))
+		all = a.czxid
+		t.Logf("round %d: %d nodes acknowledged so far", round, len(all))
+	}
+	registry.kill()
+	command(t, "registry", "check", dir).check(t, statusOK, []string{"closed in order", "no"}, nil)
+}
+
+// When the disk is full the registry ends with status 1 and the reason; when there
+// is room again, it has what it acknowledged.
+func TestRegistryDiskFull(t *testing.T) {
+	dir := t.TempDir()
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=2m", "none", dir).CombinedOutput(); err != nil {
+		t.Skipf("a small disk cannot be mounted: %v: %s", err, out)
+	}
+	registry := startRegistry(t, filepath.Join(dir, "data"), "127.0.0.1:0")
+	t.Cleanup(func() {
+		registry.kill()
+		if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil {
+			t.Errorf("umount: %v: %s", err, out)
+		}
+	})
+	client := newZKClient(t, registry.addr)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	acked := 0
+	for ; acked < 100; acked++ {
+		path := fmt.Sprintf("/n%d", acked)
+		if _, err := client.Create(ctx, path, make([]byte, 100<<10), zk.ModePersistent, zk.WorldAnyone()); err != nil {
+			break
+		}
+	}
+	err := registry.cmd.Wait()
+	if code := registry.cmd.ProcessState.ExitCode(); code != statusFailure || !strings.Contains(registry.stderr.String(), "no space left") {
+		t.Fatalf("%d acknowledged, then %v; want exit status %d and the reason; stderr:\n%s", acked, err, statusFailure, registry.stderr.String())
+	}
+	if out, err := exec.Command("mount", "-o", "remount,size=64m", dir).CombinedOutput(); err != nil {
+		t.Fatalf("remount: %v: %s", err, out)
+	}
+	registry = startRegistry(t, filepath.Join(dir, "data"), registry.addr)
+	list, _, err := newZKClient(t, registry.addr).Children(t.Context(), "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range acked {
+		if !slices.Contains(list, fmt.Sprintf("n%d", i)) {
+			t.Errorf("node %d of %d that were acknowledged is not there", i, acked)
+		}
+	}
+	if acked < 10 || len(list) > acked+2 { // and /zookeeper, and one that was not acknowledged
+		t.Errorf("%d acknowledged, %d there", acked, len(list))
+	}
+}
+
+func TestRegistryCheckAndBackup(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there are no locks")
+	}
+	dir, out := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "backup")
+	command(t, "registry", "check", dir).check(t, statusFailure, nil, []string{"registry check: store: " + dir, "no data"})
+	command(t, "registry", "backup", "--data", dir, out).check(t, statusFailure, nil, []string{"registry backup: ", "no data"})
+
+	registry := begin(t, "registry", "--data", dir, "--listen", "127.0.0.1:0")
+	go registry.stderr.WriteTo(discard{})
+	addr := strings.TrimPrefix(line(t, registry.stdout), "registry ready on ")
+	client := newZKClient(t, addr)
+	if err := client.EnsurePath(t.Context(), "/a/b"); err != nil {
+		t.Fatal(err)
+	}
+	command(t, "registry", "--data", dir, "--listen", "127.0.0.1:0").check(t, statusFailure, nil, []string{"rollcall: registry: store: " + dir, "another process has it open"})
+	command(t, "registry", "check", dir).check(t, statusFailure, nil, []string{"another process has it open"})
+	command(t, "registry", "backup", "--data", dir, out).check(t, statusOK, []string{out + ": 6 znodes, 1 sessions"}, nil)
+	command(t, "registry", "backup", "--data", dir, out).check(t, statusFailure, nil, []string{"exists: name a new directory"})
+	if err := client.Close(); err != nil {
+		t.Fatal(err)
+	}
+	registry.stop()
+	if got := registry.status(); got != statusOK {
+		t.Fatalf("exit status %d, want %d", got, statusOK)
+	}
+
+	command(t, "registry", "check", dir).check(t, statusOK, []string{"znodes", "closed in order"}, nil)
+	got := command(t, "registry", "check", out, "-o", "json")
+	got.check(t, statusOK, nil, nil)
+	var doc struct {
+		Znodes   int
+		Restored bool
+	}
+	if err := json.Unmarshal([]byte(got.stdout), &doc); err != nil || doc.Znodes != 6 || !doc.Restored {
+		t.Errorf("got %+v, %v, want 6 znodes, restored", doc, err)
+	}
+	flip(t, out, "snapshot.", 40)
+	command(t, "registry", "check", out).check(t, statusFailure, nil, []string{out + "/snapshot.", "is damaged at offset"})
+	flip(t, dir, "log.", 60)
+	command(t, "registry", "check", dir).check(t, statusFailure, nil, []string{dir + "/log.", "is damaged at offset 36"})
+	command(t, "registry", "--data", dir, "--listen", "127.0.0.1:0").check(t, statusFailure, nil, []string{dir + "/log.", "is damaged at offset 36", "restore a backup"})
+}
+
+// flip changes a byte of the first file with that beginning.
+func flip(t *testing.T, dir, prefix string, offset int) {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(dir, prefix+"*"))
+	if err != nil || len(found) == 0 {
+		t.Fatalf("no %s in %s: %v", prefix, dir, err)
+	}
+	b, err := os.ReadFile(found[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[offset] ^= 1
+	if err := os.WriteFile(found[0], b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
