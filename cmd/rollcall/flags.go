@@ -137,6 +137,20 @@ func (d *directory) Set(s string) error {
 	return nil
 }
 
+// A configFile is the path of one.
+type configFile string
+
+func (f *configFile) String() string { return string(*f) }
+func (f *configFile) Type() string   { return "FILE" }
+
+func (f *configFile) Set(s string) error {
+	if s == "" {
+		return errors.New("give the path of a zoo.cfg")
+	}
+	*f = configFile(s)
+	return nil
+}
+
 // An address is HOST:PORT to listen on; an empty host is every address of the
 // machine, port 0 a free one.
 type address string

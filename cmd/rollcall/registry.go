@@ -22,7 +22,7 @@ import (
 type registryFlags struct {
 	listen                 address
 	data                   directory
-	config                 string
+	config                 configFile
 	base                   zkserver.Options // of the configuration file
 	memory, verbose        bool
 	tick                   span
@@ -76,7 +76,7 @@ stderr.`,
 	}
 	cmd.Flags().Var(&flags.listen, "listen", "where to accept connections; port 0: a free one")
 	cmd.Flags().Var(&flags.data, "data", "where to keep the data")
-	cmd.Flags().StringVar(&flags.config, "config", "", "a zoo.cfg to follow; flags have the last word")
+	cmd.Flags().Var(&flags.config, "config", "a zoo.cfg to follow; flags have the last word")
 	cmd.Flags().BoolVar(&flags.memory, "memory", false, "keep the data in memory alone")
 	cmd.Flags().Var(&flags.tick, "tick", "unit of session time: sessions are looked over once per tick")
 	cmd.Flags().Var(&flags.minSession, "min-session-timeout", "shortest session a client may ask for (default 2 ticks)")

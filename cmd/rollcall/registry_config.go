@@ -16,7 +16,7 @@ import (
 // readConfig takes what the configuration file says, where the command line does
 // not say it itself.
 func (f *registryFlags) readConfig(given *pflag.FlagSet, logger *slog.Logger) error {
-	file, err := os.Open(f.config)
+	file, err := os.Open(string(f.config))
 	if err != nil {
 		return usagef("--config: %w: give a zoo.cfg that can be read", err)
 	}
@@ -26,7 +26,7 @@ func (f *registryFlags) readConfig(given *pflag.FlagSet, logger *slog.Logger) er
 		return &usageError{fmt.Errorf("--config %s: %w", f.config, err)}
 	}
 	for _, w := range warnings {
-		logger.Warn("configuration: "+w.Why, slog.String("file", f.config), slog.Int("line", w.Line),
+		logger.Warn("configuration: "+w.Why, slog.String("file", string(f.config)), slog.Int("line", w.Line),
 			slog.String("key", w.Key), slog.String("value", w.Value))
 	}
 	f.base = cfg.Options

@@ -29,7 +29,7 @@ var usageRows = map[string]struct {
 	"demo":            {nil, "x", map[string]string{"pace": "soon"}},
 	"demo-server":     {nil, "x", map[string]string{"listen": "8001", "registry": anyText}}, // hidden: the demonstration starts it
 	"ls":              {[]string{nobody}, "x", map[string]string{"output": "xml", "timeout": "0s", "watch": "perhaps"}},
-	"registry":        {[]string{"--memory"}, "x", map[string]string{"data": "", "listen": ":70000", "max-session-timeout": "0s", "memory": "perhaps", "min-session-timeout": "-1s", "tick": "0", "verbose": "perhaps"}},
+	"registry":        {[]string{"--memory"}, "x", map[string]string{"config": "", "data": "", "listen": ":70000", "max-session-timeout": "0s", "memory": "perhaps", "min-session-timeout": "-1s", "tick": "0", "verbose": "perhaps"}},
 	"registry backup": {[]string{"--data", "d", "out"}, "x", map[string]string{"data": ""}},
 	"registry check":  {[]string{"d"}, "x", map[string]string{"output": "xml"}},
 	"version":         {nil, "x", map[string]string{"output": "xml", "verbose": "perhaps"}},
