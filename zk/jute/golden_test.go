@@ -105,6 +105,37 @@ var golden = []struct {
 			{Op: jute.OpError}, {Op: jute.OpError, Err: jute.ErrNoNode}, {Op: jute.OpError, Err: jute.ErrRuntimeInconsistency},
 		}}, newRecord[jute.MultiResponse],
 	},
+	{
+		"identities", "00000001 00000002 6970 00000009 3132372e302e302e31",
+		&jute.WhoAmIResponse{Clients: []jute.ClientInfo{{Scheme: "ip", User: "127.0.0.1"}}}, newRecord[jute.WhoAmIResponse],
+	},
+	{"no SASL token", "ffffffff", &jute.SASLToken{}, newRecord[jute.SASLToken]},
+	{
+		"ephemerals", "00000001 00000004 2f636170",
+		&jute.GetEphemeralsResponse{Ephemerals: []string{"/cap"}}, newRecord[jute.GetEphemeralsResponse],
+	},
+	{"all children", "00000002", &jute.GetAllChildrenNumberResponse{Total: 2}, newRecord[jute.GetAllChildrenNumberResponse]},
+	{
+		"multiRead", "00000004 00 ffffffff 00000001 2f 00 ffffffff 01 ffffffff",
+		&jute.MultiReadRequest{Ops: []jute.MultiReadOp{{Op: jute.OpGetData, Request: jute.PathWatchRequest{Path: "/"}}}},
+		newRecord[jute.MultiReadRequest],
+	},
+	{
+		"multiRead answer", "00000004 00 00000000 00000000 0000000000000000 0000000000000000 0000000000000000 0000000000000000" +
+			"00000000 00000000 ffffffff 0000000000000000 00000000 00000000 0000000000000000" +
+			"00000008 00 00000000 00000002 00000006 636f6e666967 00000005 71756f7461" +
+			"ffffffff 00 ffffff9b ffffff9b ffffffff 01 ffffffff",
+		&jute.MultiReadResponse{Results: []jute.MultiReadResult{
+			{Op: jute.OpGetData, Data: []byte{}, Stat: jute.Stat{Aversion: -1}},
+			{Op: jute.OpGetChildren, Children: []string{"config", "quota"}},
+			{Op: jute.OpError, Err: jute.ErrNoNode},
+		}}, newRecord[jute.MultiReadResponse],
+	},
+	{
+		"createTTL", "00000002 2f61 ffffffff 00000000 00000005 000000ffffffffff",
+		&jute.CreateTTLRequest{CreateRequest: jute.CreateRequest{Path: "/a", ACL: []jute.ACL{}, Flags: jute.FlagTTL}, TTLMillis: 1<<40 - 1},
+		newRecord[jute.CreateTTLRequest],
+	},
 	{"empty multi", "ffffffff 01 ffffffff", &jute.MultiRequest{}, newRecord[jute.MultiRequest]},
 	{
 		"multi", "0000000d 00 ffffffff 00000002 2f61 00000007 ffffffff 01 ffffffff",
