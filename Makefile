@@ -7,7 +7,7 @@ SHELL := bash
 
 TOOL := go tool -modfile=tools/go.mod
 FUZZTIME ?= 10s
-NESTED := bench
+NESTED := bench conformance
 
 .PHONY: help
 help: ## Print what can be made
