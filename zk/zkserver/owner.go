@@ -63,7 +63,12 @@ func (o *owner) run(stop <-chan struct{}) {
 			now := clock.Now()
 			o.s.forgive(now.Sub(last))
 			r.items, r.tick = append(r.items[:0], o.s.overdue()...), true
+			o.work(r)
+			r = o.nextRound(r)
+			// Only now: who turns the clock takes the next wait for a sign that what
+			// was due is done.
 			last, next = now, clock.After(tick)
+			continue
 		case <-stop:
 			r.items = o.s.queue.stop()
 			o.work(r)
