@@ -50,7 +50,7 @@ func BenchmarkServer(b *testing.B) {
 			return appendRequest(b, xid, jute.OpGetData, &jute.PathWatchRequest{Path: "/bench"})
 		},
 	} {
-		b.Run(name, func(b *testing.B) { benchmarkServer(b, make) })
+		b.Run(name, func(b *testing.B) { benchmarkServer(b, zkserver.Options{}, benchSessions, benchInFlight, make) })
 	}
 }
 
@@ -63,8 +63,8 @@ func appendRequest(b []byte, xid int32, op jute.OpCode, r jute.Record) []byte {
 	return b
 }
 
-func benchmarkServer(b *testing.B, make func([]byte, int32) []byte) {
-	_, addr := startServer(b, zkserver.Options{})
+func benchmarkServer(b *testing.B, opts zkserver.Options, parallel, depth int, make func([]byte, int32) []byte) {
+	_, addr := startServer(b, opts)
 	c := open(b, addr, 30*time.Second)
 	c.must(jute.OpCreate, &jute.CreateRequest{Path: "/bench", Data: []byte("x"), ACL: jute.WorldAnyone()}, nil)
 	var left atomic.Int64
@@ -72,22 +72,22 @@ func benchmarkServer(b *testing.B, make func([]byte, int32) []byte) {
 	b.ReportAllocs()
 	b.ResetTimer()
 	var sessions sync.WaitGroup
-	for range benchSessions {
+	for range parallel {
 		c := open(b, addr, 30*time.Second)
-		sessions.Go(func() { inFlight(c, &left, make) })
+		sessions.Go(func() { inFlight(c, depth, &left, make) })
 	}
 	sessions.Wait()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "ops/s")
 }
 
 // inFlight keeps requests in flight until none is left to be made.
-func inFlight(c *rawConn, left *atomic.Int64, make func([]byte, int32) []byte) {
+func inFlight(c *rawConn, depth int, left *atomic.Int64, make func([]byte, int32) []byte) {
 	in := bufio.NewReaderSize(c.nc, 64<<10)
 	var out, body []byte
 	var xid int32
 	flying := 0
 	for {
-		for flying < benchInFlight && left.Add(-1) >= 0 {
+		for flying < depth && left.Add(-1) >= 0 {
 			xid++
 			flying++
 			out = make(out, xid)

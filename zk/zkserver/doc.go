@@ -19,7 +19,9 @@
 // Writes go to one owner goroutine, which takes what has gathered, validates and
 // applies it to the next version of the tree, commits the batch, publishes the
 // version, and then sends the watch events and replies in the order of their
-// transactions. A read behind an unanswered write of its own connection travels
+// transactions. With a data directory, to commit is to append the batch to a log
+// and to sync that, on a goroutine of its own: the owner works on the next batch
+// meanwhile, and requests gather for the one behind. A read behind an unanswered write of its own connection travels
 // with it, so that replies keep the order of the requests and a client sees what
 // it wrote. Nobody sees what was not committed.
 //
@@ -31,9 +33,15 @@
 //
 // # Caveats
 //
-// Data lives in memory and is gone with the process. A server begins at a zxid
-// that grows with the wall clock, so that clients of an earlier life are told
-// that their session has expired, instead of being turned away for ever.
+// Without [Options.DataDir] the data is gone with the process. A server without
+// data begins at a zxid that grows with the wall clock, so that clients of an
+// earlier life are told that their session has expired, instead of being turned
+// away for ever. So does one that begins with a backup, or that finds the last
+// batch missing from its log.
+//
+// With it, whatever anybody was told survives the end of the process and of the
+// power; package store says what damage is found. A restored session has its
+// first timeout, all of it ahead. The whole tree is in memory too.
 //
 // There is no ensemble: reconfig is refused. SASL answers as in ZooKeeper
 // where no mechanism is configured. The removal of a container, which is

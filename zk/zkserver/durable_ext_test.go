@@ -5,8 +5,11 @@ package zkserver_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -150,6 +153,19 @@ func TestSessionIDsAfterClockSetBack(t *testing.T) {
 	clock.shift = -24 * time.Hour
 	if after := open(t, start().addr, time.Second); after.id <= before.id {
 		t.Errorf("session id %x follows %x", after.id, before.id)
+	}
+}
+
+// A directory of Apache ZooKeeper's is not taken for an empty one.
+func TestForeignData(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "version-2"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	_, err := zkserver.New(zkserver.Options{DataDir: dir})
+	var data *zkserver.DataError
+	if !errors.As(err, &data) || data.Dir != dir || !strings.Contains(err.Error(), "name another directory") {
+		t.Errorf("got %v, want an error that names another directory", err)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/zk/jute"
@@ -158,8 +160,16 @@ func (s *Server) openDisk() error {
 	return nil
 }
 
+// apacheData is the directory in which ZooKeeper keeps its data.
+const apacheData = "version-2"
+
 // create begins an empty store with a snapshot of the empty tree.
 func (s *Server) create() error {
+	if s.opts.Store.FS == nil {
+		if _, err := os.Stat(filepath.Join(s.opts.DataDir, apacheData)); err == nil {
+			return fmt.Errorf("%s is there: the data of Apache ZooKeeper cannot be read: name another directory", apacheData)
+		}
+	}
 	t := s.version.Load()
 	w, err := s.disk.store.BeginSnapshot(t.Zxid())
 	if err != nil {

@@ -45,7 +45,7 @@ func (b *Batch) Add(zxid int64, encode func([]byte) []byte) {
 	start := len(b.buf)
 	b.buf = encode(append(b.buf, 0, 0, 0, 0))
 	n := len(b.buf) - start - 4
-	if n > math.MaxUint32 {
+	if uint64(n) > math.MaxUint32 { //nolint:gosec // not negative
 		b.err = errRecordSize
 	}
 	binary.BigEndian.PutUint32(b.buf[start:], uint32(n)) //nolint:gosec // checked

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -125,7 +126,7 @@ func (r *batchReader) next() (h batchHeader, payload []byte, what string, short 
 		return h, nil, fmt.Sprintf("a batch has the sequence number %d, want %d", h.seq, r.seq), false, nil
 	case h.zxid <= r.zxid:
 		return h, nil, fmt.Sprintf("a batch has the zxid 0x%x, want more than 0x%x", h.zxid, r.zxid), false, nil
-	case h.length > uint64(left-batchHeaderSize): //nolint:gosec // not negative
+	case h.length > uint64(left-batchHeaderSize) || h.length > math.MaxInt: //nolint:gosec // not negative
 		return h, nil, fmt.Sprintf("the file ends within a batch of %d bytes", h.length), true, nil
 	}
 	n := int(h.length) //nolint:gosec // no more than the file has

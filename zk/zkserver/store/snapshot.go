@@ -38,7 +38,7 @@ var errChunkSize = errors.New("store: a chunk of nothing or of more than 4 GiB")
 
 // Write appends a chunk of 1 byte to 4 GiB, which is not kept.
 func (w *SnapshotWriter) Write(chunk []byte) error {
-	if len(chunk) == 0 || len(chunk) > math.MaxUint32 {
+	if len(chunk) == 0 || uint64(len(chunk)) > math.MaxUint32 {
 		return w.s.stop("write a snapshot", errChunkSize)
 	}
 	b := binary.BigEndian.AppendUint32(w.buf[:0], uint32(len(chunk))) //nolint:gosec // checked
@@ -83,9 +83,13 @@ func (w *SnapshotWriter) Commit() error {
 }
 
 // Abort gives up the snapshot; the next one is due as if it had not been begun.
-// What was written of it is removed by the next Open.
 func (w *SnapshotWriter) Abort() {
 	_ = w.f.Close()
+	if w.s.Err() == nil {
+		if err := w.s.fs.Remove(snapshotName(w.header.seq) + tmpSuffix); err != nil {
+			_ = w.s.stop("give up a snapshot", err)
+		}
+	}
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
 	w.s.snapshotting = false
@@ -154,7 +158,7 @@ func (r *chunkReader) next() (chunk []byte, what string, err error) {
 		what, err := r.trailer(left)
 		return nil, what, err
 	}
-	if n > left-chunkHeaderSize-trailerSize {
+	if n > left-chunkHeaderSize-trailerSize || n > math.MaxInt {
 		return nil, fmt.Sprintf("a chunk of %d bytes does not fit in the file", n), nil
 	}
 	if int64(cap(r.buf)) < n {
