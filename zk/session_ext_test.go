@@ -120,7 +120,11 @@ func testWiped(t *testing.T, s server) {
 		t.Errorf("Exists = %v, %v, want false", there, err)
 	}
 	must[string](t)(c.Create(ctx, "/wiped", nil, zk.ModePersistent, nil))
-	if got, want := next(t, w.Events()), (zk.Event{Type: zk.NodeCreated, Path: "/wiped"}); got != want {
+	got := next(t, w.Events())
+	for got.Type == zk.Rearmed { // so short a session loses its connection on a busy machine
+		got = next(t, w.Events())
+	}
+	if want := (zk.Event{Type: zk.NodeCreated, Path: "/wiped"}); got != want {
 		t.Errorf("event %+v, want %+v", got, want)
 	}
 }
