@@ -4,6 +4,7 @@
 package conformance_test
 
 import (
+	"sync"
 	"testing"
 	"time"
 
@@ -50,10 +51,20 @@ func eachServer(t *testing.T, test func(t *testing.T, s server)) {
 	each(t, []kind{registryKind, apacheKind}, test)
 }
 
+var apacheTurn sync.Mutex // held by the test that restarts Apache ZooKeeper
+
 // eachDurable runs test on every server that has its data again after a restart.
 func eachDurable(t *testing.T, test func(t *testing.T, s server)) {
 	t.Helper()
-	each(t, []kind{registryKind, zktestKind, apacheKind}, test)
+	each(t, []kind{registryKind, zktestKind, apacheKind}, func(t *testing.T, s server) {
+		if _, ok := s.(*realtest.ZooKeeper); ok {
+			// A JVM that starts takes seconds of both a processor and the
+			// sessions: two at a time would let sessions expire on slow machines.
+			apacheTurn.Lock()
+			defer apacheTurn.Unlock()
+		}
+		test(t, s)
+	})
 }
 
 func each(t *testing.T, kinds []kind, test func(t *testing.T, s server)) {
