@@ -13,7 +13,7 @@ import (
 
 func rollcallSystem() System {
 	return System{
-		Name: "rollcall", Measure: "Method[[]byte, []byte].Call, a static target",
+		Name: "rollcall", Measure: "Client.Invoke with a ReplyBuffer, a static target",
 		Serve: serveRollcall, Dial: dialRollcall,
 	}
 }
