@@ -31,30 +31,35 @@ type registryProcess interface {
 	StartEmpty() // with nothing of what was in it
 }
 
-// rollcallRegistry is `rollcall registry --memory`.
+// rollcallRegistry is `rollcall registry`.
 type rollcallRegistry struct {
 	t       testing.TB
 	program string
+	where   []string // --memory, or --data and a directory
 	addr    string
 	process *process
 }
 
-func startRollcallRegistry(t testing.TB) registryProcess {
+func startRollcallRegistry(t testing.TB, where ...string) *rollcallRegistry {
 	t.Helper()
-	r := &rollcallRegistry{t: t, program: filepath.Join(t.TempDir(), "rollcall"), addr: "127.0.0.1:0"}
+	r := &rollcallRegistry{t: t, program: filepath.Join(t.TempDir(), "rollcall"), where: where, addr: "127.0.0.1:0"}
 	if out, err := exec.Command("go", "build", "-o", r.program, "../../cmd/rollcall").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	r.StartEmpty()
+	r.Start()
 	return r
 }
 
 func (r *rollcallRegistry) Addr() string { return r.addr }
 func (r *rollcallRegistry) Kill()        { r.process.kill() }
 
-func (r *rollcallRegistry) StartEmpty() {
+// StartEmpty is for a registry in memory: its end has emptied it.
+func (r *rollcallRegistry) StartEmpty() { r.Start() }
+
+func (r *rollcallRegistry) Start() {
 	r.t.Helper()
-	r.process = startProcess(r.t, r.program, "registry", "--memory", "--listen", r.addr, "--tick", "500ms")
+	args := append([]string{"registry", "--listen", r.addr, "--tick", "500ms"}, r.where...)
+	r.process = startProcess(r.t, r.program, args...)
 	r.addr = r.process.await(r.t, "registry ready on ")
 }
 
@@ -63,7 +68,7 @@ func (r *rollcallRegistry) StartEmpty() {
 // servers join, die and drain, and while the registry is gone and comes back
 // empty. No call fails.
 func TestStory(t *testing.T) {
-	t.Run("embedded", func(t *testing.T) { testStory(t, startRollcallRegistry(t)) })
+	t.Run("embedded", func(t *testing.T) { testStory(t, startRollcallRegistry(t, "--memory")) })
 	t.Run("apache", func(t *testing.T) { testStory(t, realtest.Apache(t)) })
 }
 
@@ -134,7 +139,16 @@ func testStory(t *testing.T, registry registryProcess) {
 // TestStoryRegistryKeepsData restarts a registry that keeps its data: the
 // sessions live on, and so do the entries.
 func TestStoryRegistryKeepsData(t *testing.T) {
-	registry := realtest.Apache(t)
+	t.Run("embedded", func(t *testing.T) { testRegistryKeepsData(t, startRollcallRegistry(t, "--data", t.TempDir())) })
+	t.Run("apache", func(t *testing.T) { testRegistryKeepsData(t, realtest.Apache(t)) })
+}
+
+func testRegistryKeepsData(t *testing.T, registry interface {
+	Addr() string
+	Kill()
+	Start()
+},
+) {
 	server := startStoryServer(t, registry)
 	client := startGoClient(t, registry.Addr(), "-n", "0", "-interval", "5ms")
 	awaitAnswer(t, client, 0, server.addr)
