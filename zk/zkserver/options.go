@@ -38,7 +38,8 @@ type Options struct {
 	MaxPacketBytes int
 	// Epoch is the upper half of the first zxid, 1 to 2^31-1. It must be greater
 	// than the epoch of every earlier life of this address, or clients of that
-	// life are turned away. Default: seconds since the beginning of 2020.
+	// life are turned away. Default: seconds since the beginning of 2020; the
+	// lower half then begins with the fraction of the second.
 	Epoch int64
 	// Clock tells the time. Default: the system's.
 	Clock Clock
@@ -145,7 +146,7 @@ func (o Options) withDefaults() Options {
 		o.Clock = systemClock{}
 	}
 	if o.Epoch == 0 {
-		o.Epoch = max(1, o.Clock.Now().Unix()-epochBegin)
+		o.Epoch = firstZxid(o.Clock.Now()) >> 32
 	}
 	if o.FourLetterWords == nil {
 		o.FourLetterWords = defaultWords
@@ -193,4 +194,12 @@ func (o Options) validate() error {
 		bad(w != "*" && !isWord(w), "FourLetterWords %q: want * or one of %s", w, strings.Join(allWords(), ", "))
 	}
 	return errors.Join(errs...)
+}
+
+// firstZxid is that of an empty server that begins now. Two lives may begin
+// within one second: the lower half tells them apart, and the later one begins
+// beyond what the earlier can have written, for no server writes twice in a
+// nanosecond.
+func firstZxid(now time.Time) int64 {
+	return max(1, now.Unix()-epochBegin)<<32 | 2*int64(now.Nanosecond())
 }

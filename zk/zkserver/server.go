@@ -60,9 +60,14 @@ type Server struct {
 // which it keeps locked until [Server.Close]. It starts nothing. The error names
 // every bad option, or is a [*DataError].
 func New(opts Options) (*Server, error) {
+	first := opts.Epoch << 32
 	opts = opts.withDefaults()
 	if err := opts.validate(); err != nil {
 		return nil, err
+	}
+	if first == 0 {
+		first = firstZxid(opts.Clock.Now())
+		opts.Epoch = first >> 32
 	}
 	s := &Server{
 		opts:     opts,
@@ -77,7 +82,7 @@ func New(opts Options) (*Server, error) {
 	s.traceMask.Store(firstTraceMask)
 	s.queue.init()
 	s.watches.init()
-	s.version.Store(tree.New(opts.Epoch << 32))
+	s.version.Store(tree.New(first))
 	if opts.durable() {
 		if err := s.openDisk(); err != nil {
 			return nil, err
