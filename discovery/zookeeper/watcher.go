@@ -158,7 +158,10 @@ func (w *watcher) tellEvent(ev zk.Event) {
 // watchOnce tells a new list on every change of the children.
 func (w *watcher) watchOnce(ctx context.Context) error {
 	for {
-		session := w.registry.Session()
+		session, err := w.awaitSession(ctx)
+		if err != nil {
+			return err
+		}
 		list, events, err := w.listAndWatch(ctx)
 		if err != nil {
 			return err
@@ -187,6 +190,25 @@ func (w *watcher) listAndWatch(ctx context.Context) (*listing, <-chan zk.Event, 
 		}
 	}
 	return nil, nil, fmt.Errorf("zookeeper: %s comes and goes", w.path)
+}
+
+// awaitSession waits for a connection. A list that was asked for before there
+// was one could not be told from a list made before a reconnection, and would be
+// made twice.
+func (w *watcher) awaitSession(ctx context.Context) (zk.Session, error) {
+	for {
+		changed := w.registry.Changed()
+		switch s := w.registry.Session(); s.State {
+		case zk.StateConnecting, zk.StateExpired:
+		default: // connected, or in a state that no request outlives
+			return s, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return zk.Session{}, ctx.Err()
+		}
+	}
 }
 
 // awaitEvent waits for the event of a one-shot watch. Meanwhile it tells of each
