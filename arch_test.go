@@ -29,6 +29,7 @@ var layers = map[string][]string{
 	"balancer":            {"discovery"},
 	"internal/transport":  {"frame"},
 	"internal/memnet":     {},
+	"internal/execlog":    {},
 	"internal/load":       {},
 	"internal/realtest":   {},
 	"zk":                  {"zk/jute"},
