@@ -42,8 +42,10 @@
 //     entry that left, what its connection has shown still holds.
 //   - draining: it announced that it leaves. It is forgotten when its entry is
 //     gone, and usable again after DrainFor if the entry is still there.
-//   - disabled: weight 0. Unsupported: Options.Supported refused it. Both are
-//     never picked, and forgotten when they leave the list.
+//   - drained by operators: its Override says so, until that is taken back.
+//     Disabled: weight 0. Unsupported: Options.Supported refused it. All three
+//     are never picked, whatever else is left, and forgotten when they leave the
+//     list; calls that were under way end as they would have.
 //
 // An empty list is a list like any other: those who left linger.
 //

@@ -122,7 +122,8 @@ func (f *fuzzer) step() {
 	case 3:
 		if f.log = "weight"; len(f.list) > 0 {
 			f.list = slices.Clone(f.list)
-			f.list[f.rnd.IntN(len(f.list))].Weight = f.rnd.IntN(3)
+			i := f.rnd.IntN(len(f.list))
+			f.list[i] = f.list[i].Overridden(f.override())
 		}
 		f.send(discovery.SourceStale)
 	case 4:
@@ -161,6 +162,18 @@ func (f *fuzzer) step() {
 			f.misuse = fmt.Sprintf("after Tick and Probes the next is due %v ago", f.now.Sub(due))
 		}
 	}
+}
+
+// override returns an order of operators, or none.
+func (f *fuzzer) override() *discovery.Override {
+	o := new(discovery.Override)
+	if f.rnd.IntN(2) == 0 {
+		o.Weight = &discovery.WeightOrder{Value: f.rnd.IntN(3)}
+	}
+	if f.rnd.IntN(3) == 0 {
+		o.Drain = new(discovery.Order)
+	}
+	return o
 }
 
 func (f *fuzzer) send(source discovery.Source) {
@@ -226,7 +239,7 @@ func checkCounts(t *testing.T, s *Snapshot) {
 		n[es.State]++
 	}
 	want.Usable, want.SetAside, want.Lingering = n[StateUsable], n[StateSetAside], n[StateLingering]
-	want.Draining, want.Disabled, want.Unsupported = n[StateDraining], n[StateDisabled], n[StateUnsupported]
+	want.Draining, want.Drained, want.Disabled, want.Unsupported = n[StateDraining], n[StateDrained], n[StateDisabled], n[StateUnsupported]
 	want.Listed = len(s.Endpoints) - want.Lingering
 	if s.Counts != want {
 		t.Errorf("counts: got %+v, want %+v", s.Counts, want)
@@ -243,7 +256,7 @@ func checkPicks(t *testing.T, s *Snapshot) {
 	left := make(map[*Endpoint]State)
 	n := make(map[State]int)
 	for _, es := range s.Endpoints {
-		if es.State != StateDisabled && es.State != StateUnsupported {
+		if es.State != StateDrained && es.State != StateDisabled && es.State != StateUnsupported {
 			left[es.Endpoint] = es.State
 			n[es.State]++
 		}

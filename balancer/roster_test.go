@@ -32,6 +32,8 @@ func TestSameInstanceKnowsEveryField(t *testing.T) {
 			*v = map[string]string{"x": ""}
 		case *time.Time:
 			*v = epoch
+		case **discovery.Override:
+			*v = new(discovery.Override)
 		default:
 			t.Fatalf("field %s: type %v is not known here", typ.Field(i).Name, field.Type())
 		}

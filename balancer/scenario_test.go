@@ -32,7 +32,8 @@ var update = flag.Bool("update", false, "write what the scenarios show now as wh
 //	1s drain a [id=ID]             Draining on a's connection
 //	1s tick                        Tick, then Probes
 //
-// An instance NAME has that ID and the address NAME:1; "id=" takes the ID away.
+// An instance NAME has that ID and the address NAME:1; "id=" takes the ID away,
+// "drain=" lets operators drain it.
 // Every pause lasts as long as its bound. A "|" separates the candidates from
 // those that are picked when the call has failed on them.
 func TestScenarios(t *testing.T) {
@@ -177,6 +178,8 @@ func parseInstance(t *testing.T, arg string) discovery.Instance {
 			in.Host = value
 		case "weight":
 			in.Weight = atoi(t, value)
+		case "drain": // by operators
+			in = in.Overridden(&discovery.Override{Drain: &discovery.Order{By: value}})
 		case "rev":
 			in.Revision = int64(atoi(t, value))
 		case "protocol":

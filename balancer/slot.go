@@ -59,6 +59,8 @@ func (s *slot) state() State {
 		return StateLingering
 	case s.unsupported:
 		return StateUnsupported
+	case s.current.Instance.Drained():
+		return StateDrained
 	case s.current.Instance.Weight <= 0:
 		return StateDisabled
 	case s.draining():
@@ -129,5 +131,6 @@ func sameInstance(a, b *discovery.Instance) bool {
 	return a.Name == b.Name && a.ID == b.ID && a.Host == b.Host && a.Port == b.Port &&
 		a.Weight == b.Weight && a.Zone == b.Zone && a.Version == b.Version &&
 		a.Revision == b.Revision && a.Owner == b.Owner && a.Registered.Equal(b.Registered) &&
+		a.Override.Equal(b.Override) &&
 		slices.Equal(a.Protocols, b.Protocols) && maps.Equal(a.Metadata, b.Metadata)
 }

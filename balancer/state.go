@@ -19,6 +19,7 @@ const (
 	StateSetAside                     // its connection died or its dial failed
 	StateLingering                    // left the list without a word
 	StateDraining                     // announced that it leaves
+	StateDrained                      // drained by operators
 	StateDisabled                     // weight 0
 	StateUnsupported                  // Options.Supported refused it
 )
@@ -34,6 +35,8 @@ func (s State) String() string {
 		return "lingering"
 	case StateDraining:
 		return "draining"
+	case StateDrained:
+		return "drained by operators"
 	case StateDisabled:
 		return "disabled"
 	case StateUnsupported:
@@ -54,10 +57,10 @@ type EndpointState struct {
 }
 
 // Counts are the numbers of instances by state. Listed is the sum of Usable,
-// SetAside, Draining, Disabled and Unsupported; several entries of one instance
+// SetAside, Draining, Drained, Disabled and Unsupported; several entries of one instance
 // count once.
 type Counts struct {
-	Listed, Usable, SetAside, Lingering, Draining, Disabled, Unsupported int
+	Listed, Usable, SetAside, Lingering, Draining, Drained, Disabled, Unsupported int
 
 	Skipped int // entries that could not be read as an instance
 }
@@ -75,6 +78,7 @@ func (c Counts) String() string {
 		{c.Usable, StateUsable},
 		{c.SetAside, StateSetAside},
 		{c.Draining, StateDraining},
+		{c.Drained, StateDrained},
 		{c.Disabled, StateDisabled},
 		{c.Unsupported, StateUnsupported},
 	} {
@@ -106,6 +110,8 @@ func (c *Counts) add(s State) {
 		c.Lingering++
 	case StateDraining:
 		c.Draining++
+	case StateDrained:
+		c.Drained++
 	case StateDisabled:
 		c.Disabled++
 	case StateUnsupported:

@@ -10,6 +10,10 @@
 //	resolver := discovery.NewStatic(target.Hosts)
 //	err = resolver.Watch(ctx, func(u discovery.Update) { … })
 //
+// Operators can overrule what a server says of itself, [Override]: an instance
+// that they drain stays in the list and is not to be picked, and a weight that
+// they give counts instead of its own.
+//
 // # Concurrency
 //
 // A Resolver may be watched by many at once; each watcher is called from one

@@ -36,12 +36,17 @@ type Instance struct {
 	Protocols []string
 
 	// Weight is the server's share of the calls relative to others, 0 to
-	// MaxWeight; 0: listed, never picked.
+	// MaxWeight; 0: listed, never picked. It is the server's own statement
+	// unless Override has another.
 	Weight int
 
 	Zone     string
 	Version  string
 	Metadata map[string]string
+
+	// Override is what operators have ordered for the instance, and is not part
+	// of its entry; nil: nothing.
+	Override *Override
 
 	// Revision orders the entries of one registry by age: ZooKeeper's czxid.
 	// 0 where the source has no such order.
