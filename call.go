@@ -81,16 +81,20 @@ func (c *Client) call(ctx context.Context, method string, body []byte, opts Call
 		Method: method, Codec: opts.Codec, Metadata: opts.Metadata, Body: body,
 	}}
 	for {
-		snap := c.snapshot.Load()
-		e := a.pick(snap)
+		snap, begun := c.snapshot.Load(), time.Now()
+		e := a.pick(snap, begun)
 		if e == nil {
 			if err := a.wait(ctx, snap); err != nil {
 				return transport.Reply{}, err
 			}
 			continue
 		}
-		begun := time.Now()
+		e.Start(begun)
 		reply, phase, err := peerOf(e).call(ctx, e, &a.req)
+		ended := time.Now()
+		if e.Finish(ended, ended.Sub(begun), outcome(ctx, err)) {
+			c.wake()
+		}
 		if err == nil {
 			a.answered(e)
 			if opts.ReplyMetadata != nil {
@@ -98,7 +102,7 @@ func (c *Client) call(ctx context.Context, method string, body []byte, opts Call
 			}
 			return reply, nil
 		}
-		if err := a.failed(ctx, snap, e, phase, time.Since(begun), err); err != nil {
+		if err := a.failed(ctx, snap, e, phase, ended.Sub(begun), err); err != nil {
 			return transport.Reply{}, err
 		}
 	}
@@ -124,9 +128,9 @@ func (a *attempts) answered(e *balancer.Endpoint) {
 }
 
 // pick returns the next instance to try; nil: there is none.
-func (a *attempts) pick(snap *balancer.Snapshot) *balancer.Endpoint {
+func (a *attempts) pick(snap *balancer.Snapshot, now time.Time) *balancer.Endpoint {
 	if a.opts.Instance == "" {
-		return snap.Picker.Pick(balancer.PickInfo{Tried: a.tried})
+		return snap.Picker.Pick(balancer.PickInfo{Tried: a.tried, Now: now})
 	}
 	for _, s := range snap.Endpoints {
 		if s.Endpoint.Instance.Name != a.opts.Instance && s.Endpoint.Instance.Addr() != a.opts.Instance {
@@ -203,6 +207,22 @@ func (a *attempts) failed(ctx context.Context, snap *balancer.Snapshot, e *balan
 		a.again = append(a.again, e)
 	}
 	return nil
+}
+
+// outcome says what an attempt showed of the instance.
+func outcome(ctx context.Context, err error) balancer.Outcome {
+	if err == nil {
+		return balancer.OutcomeAnswered
+	}
+	switch e := attemptError(ctx, err); {
+	case e.Code == CodeUnavailable && e.Executed != ExecutedYes && e.Reason == ReasonConnection:
+		return balancer.OutcomeLost
+	case e.Code == CodeUnavailable, e.Code == CodeInternal, e.Code == CodeDataLoss:
+		return balancer.OutcomeError
+	case e.Executed == ExecutedYes:
+		return balancer.OutcomeAnswered
+	}
+	return balancer.OutcomeAbandoned
 }
 
 // retryable reports whether another instance may be asked after this failure.

@@ -242,6 +242,11 @@ func (c *Client) dialect(in *discovery.Instance) *Dialect {
 // another one now.
 func (c *Client) update(change func(now time.Time)) {
 	c.apply(change)
+	c.wake()
+}
+
+// wake has the keeper look at the roster.
+func (c *Client) wake() {
 	select {
 	case c.kick <- struct{}{}:
 	default:
@@ -315,7 +320,7 @@ func (c *Client) Ready(ctx context.Context) error {
 	var tried []*balancer.Endpoint
 	for {
 		snap, changed := c.current()
-		if e := snap.Picker.Pick(balancer.PickInfo{Tried: tried}); e != nil {
+		if e := snap.Picker.Pick(balancer.PickInfo{Tried: tried, Now: time.Now()}); e != nil {
 			if err := peerOf(e).ready(ctx, e); err == nil {
 				return nil
 			}

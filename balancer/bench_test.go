@@ -57,11 +57,11 @@ func BenchmarkPick(b *testing.B) {
 }
 
 func BenchmarkLoad(b *testing.B) {
-	e := &Endpoint{load: new(load)}
+	e := measured(100)[0]
 	b.ReportAllocs()
 	for b.Loop() {
-		e.Start()
-		e.Finish(time.Millisecond, true)
+		e.Start(epoch)
+		e.Finish(epoch, time.Millisecond, OutcomeAnswered)
 	}
 }
 

@@ -4,7 +4,6 @@
 package balancer
 
 import (
-	"sync/atomic"
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/discovery"
@@ -26,31 +25,22 @@ type Endpoint struct {
 	load *load
 }
 
-// Start counts a call that begins. It may be called from any goroutine.
-func (e *Endpoint) Start() {
+// Start counts an attempt that begins. It may be called from any goroutine.
+func (e *Endpoint) Start(now time.Time) {
 	if e.load != nil {
-		e.load.inFlight.Add(1)
+		e.load.start(e.load.watch.at(now))
 	}
 }
 
-// Finish counts a call that ended, after latency; ok: an answer came that tells
-// how fast the instance is. It may be called from any goroutine, once after
+// Finish counts an attempt that ended, after latency. It reports whether the
+// instances should be looked at: the caller then has Tick called soon, as if it
+// were due, by whoever does so. It may be called from any goroutine, once after
 // each Start.
-func (e *Endpoint) Finish(latency time.Duration, ok bool) {
+func (e *Endpoint) Finish(now time.Time, latency time.Duration, o Outcome) bool {
 	if e.load == nil {
-		return
+		return false
 	}
-	e.load.inFlight.Add(-1)
-	if !ok || latency < 0 {
-		return
-	}
-	// A lost update among concurrent calls does no harm: each is a fair sample.
-	mean := e.load.latency.Load()
-	if mean == 0 {
-		e.load.latency.Store(int64(latency))
-		return
-	}
-	e.load.latency.Store(mean + (int64(latency)-mean)/8)
+	return e.load.finish(e.load.watch.at(now), latency, o)
 }
 
 // InFlight returns how many calls have started and not finished. It may be
@@ -70,12 +60,4 @@ func (e *Endpoint) Latency() time.Duration {
 		return 0
 	}
 	return time.Duration(e.load.latency.Load())
-}
-
-// load is what the calls tell about an instance. It fills a cache line, so that
-// calls to one instance do not slow down those to its neighbour.
-type load struct {
-	inFlight atomic.Int64
-	latency  atomic.Int64
-	_        [48]byte
 }

@@ -16,6 +16,7 @@ const (
 	DefaultBackoffMax = 5 * time.Second
 	DefaultLingerFor  = 10 * time.Minute
 	DefaultDrainFor   = 60 * time.Second
+	DefaultFailures   = 5
 )
 
 // stableAfter is how long an instance must have been without a failure for its

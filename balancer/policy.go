@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"time"
 )
 
 // A Picker picks the instance of a call. Its method may be called from any
@@ -27,6 +28,10 @@ type PickInfo struct {
 	// Hash is the same for calls that should reach the same instance; for
 	// policies that look at it.
 	Hash uint64
+
+	// Now is when the call is made, for policies that look at it. Zero: nothing
+	// has passed since the last call ended.
+	Now time.Time
 }
 
 // tried reports whether the call has already failed on e.

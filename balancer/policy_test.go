@@ -24,6 +24,16 @@ func weighted(weights ...int) []*Endpoint {
 	return list
 }
 
+// measured returns endpoints of these weights with the load of a Roster.
+func measured(weights ...int) []*Endpoint {
+	list := weighted(weights...)
+	shared := &watch{origin: epoch, streak: DefaultFailures}
+	for _, e := range list {
+		e.load = &load{watch: shared}
+	}
+	return list
+}
+
 func seeded(seed uint64) func() float64 { return rand.New(rand.NewPCG(seed, 3)).Float64 }
 
 var policies = []Policy{Random, RoundRobin}
@@ -290,11 +300,11 @@ func TestConcurrentPicks(t *testing.T) {
 						t.Error("pick: got nil")
 						return
 					}
-					e.Start()
+					e.Start(epoch)
 					if again := p.Pick(PickInfo{Tried: []*Endpoint{e}}); again == e {
 						t.Error("pick: got one that was tried")
 					}
-					e.Finish(1, true)
+					e.Finish(epoch, 1, OutcomeAnswered)
 				}
 			})
 		}

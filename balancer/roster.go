@@ -15,6 +15,7 @@ type Roster struct {
 	opts  Options
 	byKey map[key]*slot
 	slots []*slot // the listed ones in the list's order, then the lingering ones
+	watch *watch
 
 	generation uint64 // counts the updates
 	source     discovery.Source
@@ -37,6 +38,7 @@ func NewRoster(opts Options) *Roster {
 	return &Roster{
 		opts:     opts.withDefaults(),
 		byKey:    make(map[key]*slot),
+		watch:    &watch{streak: DefaultFailures},
 		source:   discovery.SourceNone,
 		snapshot: &Snapshot{Picker: noPicker{}, Source: discovery.SourceNone},
 	}

@@ -51,7 +51,7 @@ func TestEndpointSurvivesWhatDoesNotChangeIt(t *testing.T) {
 		return r.Snapshot().Endpoints[0].Endpoint
 	}
 	first := list(100, 1)
-	first.Start()
+	first.Start(epoch)
 	if again := list(100, 1); again != first {
 		t.Error("the same entry: got another endpoint")
 	}

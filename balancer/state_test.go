@@ -3,10 +3,7 @@
 
 package balancer
 
-import (
-	"testing"
-	"time"
-)
+import "testing"
 
 func TestCountsString(t *testing.T) {
 	for _, tt := range []struct {
@@ -27,31 +24,5 @@ func TestCountsString(t *testing.T) {
 	}
 	if got := State(0).String(); got != "unknown" {
 		t.Errorf("the zero state: got %q, want unknown", got)
-	}
-}
-
-func TestLoad(t *testing.T) {
-	e := &Endpoint{load: new(load)}
-	e.Start()
-	e.Start()
-	e.Finish(80*time.Millisecond, true)
-	if got := e.Latency(); got != 80*time.Millisecond {
-		t.Errorf("latency of one call: got %v, want 80ms", got)
-	}
-	e.Finish(160*time.Millisecond, true)
-	if got := e.Latency(); got != 90*time.Millisecond {
-		t.Errorf("latency of 80 ms and 160 ms: got %v, want 90ms", got)
-	}
-	e.Start()
-	e.Finish(time.Hour, false)
-	e.Start()
-	if got := e.Latency(); got != 90*time.Millisecond || e.InFlight() != 1 {
-		t.Errorf("after a failure: got %v and %d in flight, want 90ms and 1", got, e.InFlight())
-	}
-	var alone Endpoint // made by hand, as in the test of a policy
-	alone.Start()
-	alone.Finish(time.Second, true)
-	if alone.InFlight() != 0 || alone.Latency() != 0 {
-		t.Errorf("without a roster: got %d, %v, want nothing", alone.InFlight(), alone.Latency())
 	}
 }

@@ -15,6 +15,9 @@ import (
 // yet (SourceNone) its list says nothing, and everybody stays as they are.
 func (r *Roster) Update(now time.Time, u discovery.Update) {
 	r.Tick(now)
+	if r.watch.origin.IsZero() {
+		r.watch.origin = now
+	}
 	r.source, r.confirmed, r.err = u.Source, u.Confirmed, u.Err
 	r.sourceChanged = true
 	if u.Source == discovery.SourceNone {
@@ -43,7 +46,7 @@ func (r *Roster) list(in *discovery.Instance) *slot {
 	s := r.byKey[keyOf(in)]
 	if s == nil {
 		s = &slot{key: keyOf(in), name: in.Name, revision: in.Revision}
-		e := &Endpoint{slot: s, load: new(load)}
+		e := &Endpoint{slot: s, load: &load{watch: r.watch}}
 		r.byKey[s.key] = s
 		r.enter(s, e, in)
 		e.Owner = r.opts.Attach(e)
