@@ -60,15 +60,21 @@ func (o *Override) Equal(p *Override) bool {
 	if o == nil || p == nil || o == p {
 		return o == p
 	}
-	if o.ServerWeight != p.ServerWeight || !o.Drain.equal(p.Drain) || (o.Weight == nil) != (p.Weight == nil) {
-		return false
-	}
-	return o.Weight == nil || (o.Weight.Value == p.Weight.Value && o.Weight.equal(&p.Weight.Order))
+	return o.ServerWeight == p.ServerWeight && o.Drain.Equal(p.Drain) && o.Weight.Equal(p.Weight)
 }
 
-func (o *Order) equal(p *Order) bool {
+// Equal reports whether two orders say the same; either may be nil.
+func (o *Order) Equal(p *Order) bool {
 	if o == nil || p == nil || o == p {
 		return o == p
 	}
 	return o.By == p.By && o.At.Equal(p.At) && o.Reason == p.Reason
+}
+
+// Equal reports whether two orders say the same; either may be nil.
+func (o *WeightOrder) Equal(p *WeightOrder) bool {
+	if o == nil || p == nil || o == p {
+		return o == p
+	}
+	return o.Value == p.Value && o.Order.Equal(&p.Order)
 }

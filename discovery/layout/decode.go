@@ -21,7 +21,7 @@ import (
 // shares no memory with data.
 func Decode(name string, data []byte) (discovery.Instance, error) {
 	in := discovery.Instance{Name: name}
-	keys, err := object(data)
+	keys, err := object(data, MaxBytes, objectFix)
 	if err != nil {
 		return in, err
 	}
@@ -44,28 +44,30 @@ func Decode(name string, data []byte) (discovery.Instance, error) {
 	return in, nil
 }
 
-// object splits the data into its keys.
-func object(data []byte) (map[string]json.RawMessage, error) {
+// object splits data of at most so many bytes into its keys. fix tells what is
+// expected.
+func object(data []byte, most int, fix string) (map[string]json.RawMessage, error) {
 	switch {
-	case len(data) > MaxBytes:
-		return nil, discovery.NewFieldError("data", strconv.Itoa(len(data))+" bytes",
-			"an instance has at most "+strconv.Itoa(MaxBytes)+" bytes")
+	case len(data) > most:
+		return nil, discovery.NewFieldError("data", strconv.Itoa(len(data))+" bytes", "write at most "+strconv.Itoa(most)+" bytes")
 	case len(data) == 0:
-		return nil, discovery.NewFieldError("data", "", objectFix)
+		return nil, discovery.NewFieldError("data", "", fix)
 	case !utf8.Valid(data):
-		return nil, discovery.NewFieldError("data", string(data[:min(len(data), 100)]), "write UTF-8")
+		return nil, discovery.NewFieldError("data", printable(data), "write UTF-8")
 	}
 	var keys map[string]json.RawMessage
 	if err := json.Unmarshal(data, &keys); err != nil || keys == nil {
-		fix := objectFix
 		var syntax *json.SyntaxError
 		if errors.As(err, &syntax) {
 			fix += "; at byte " + strconv.FormatInt(syntax.Offset, 10) + ": " + syntax.Error()
 		}
-		return nil, discovery.NewFieldError("data", string(data[:min(len(data), 100)]), fix)
+		return nil, discovery.NewFieldError("data", printable(data), fix)
 	}
 	return keys, nil
 }
+
+// printable returns as much of the data as an error shows.
+func printable(data []byte) string { return string(data[:min(len(data), 100)]) }
 
 const objectFix = `write one JSON object, as in {"host":"127.0.0.1","port":8001}`
 
@@ -88,7 +90,7 @@ func (d *decoder) value(key string, p any, fix string) {
 		return
 	}
 	if err := json.Unmarshal(raw, p); err != nil {
-		d.err = discovery.NewFieldError(key, string(raw[:min(len(raw), 100)]), fix)
+		d.err = discovery.NewFieldError(key, printable(raw), fix)
 	}
 }
 
@@ -113,7 +115,7 @@ func (d *decoder) port() int {
 	}
 	n, err := strconv.ParseUint(digits, 10, 16)
 	if err != nil || n == 0 {
-		d.err = discovery.NewFieldError("port", string(raw[:min(len(raw), 100)]), discovery.PortFix)
+		d.err = discovery.NewFieldError("port", printable(raw), discovery.PortFix)
 	}
 	return int(n)
 }
