@@ -11,6 +11,8 @@
 // the package to install. With ROLLCALL_TEST_REQUIRE=all in the environment it
 // fails instead, so that a continuous build cannot skip it without a word.
 //
+// It also says how long crash tests go on, see [CrashRounds].
+//
 // # Concurrency
 //
 // A [ZooKeeper] belongs to the goroutine of its test.

@@ -256,7 +256,7 @@ func TestCrashUnderLoad(t *testing.T) {
 		rng := rand.New(rand.NewPCG(7, uint64(n)))
 		at := 1 + n*7 + rng.IntN(7)
 		fs := crashfs.New("data")
-		fs.CrashAt(at)
+		fs.CrashAt(at, "")
 		k, l := live(t, fs, nil)
 		left := fs.Crash(rng)
 		if k != nil {

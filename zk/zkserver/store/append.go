@@ -30,7 +30,7 @@ func (s *Store) Append(b *Batch) error {
 	case b.count == 0 || b.zxid <= s.zxid:
 		return s.stop("append", fmt.Errorf("%w: a batch of %d records with 0x%x follows 0x%x", errZxid, b.count, b.zxid, s.zxid))
 	}
-	if s.off >= s.opts.SegmentBytes {
+	if s.off > headerSize && s.off >= s.opts.SegmentBytes {
 		if err := s.rotate(); err != nil {
 			return s.stop("begin a segment", err)
 		}

@@ -155,7 +155,7 @@ func copyFile(from, to FS, name string, size int64) error {
 	if err != nil {
 		return err
 	}
-	buf := make([]byte, 1<<20)
+	buf := make([]byte, min(1<<20, size))
 	for at := int64(0); at < size && err == nil; {
 		n := min(int64(len(buf)), size-at)
 		if err = readAt(in, buf[:n], at); err == nil {

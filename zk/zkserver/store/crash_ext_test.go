@@ -56,7 +56,7 @@ func TestCrashAtEveryChange(t *testing.T) {
 		for seed := range uint64(crashesPerChange) {
 			rng := rand.New(rand.NewPCG(seed, uint64(n)))
 			fs := crashfs.New("data")
-			fs.CrashAt(n)
+			fs.CrashAt(n, "")
 			l, err := begin(fs)
 			if err == nil {
 				err = l.history(40)
@@ -93,7 +93,7 @@ func crashAgain(t *testing.T, before *life, fs *crashfs.FS, rng *rand.Rand, n in
 	t.Helper()
 	for m := 1; m < 40; m++ {
 		left := fs.Clone()
-		left.CrashAt(m)
+		left.CrashAt(m, "")
 		if _, err := begin(left); err == nil {
 			return // there are no more changes
 		}

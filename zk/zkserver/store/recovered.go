@@ -37,6 +37,9 @@ func (r *Recovered) Snapshot() iter.Seq2[[]byte, error] {
 // the next. An error ends the sequence.
 func (r *Recovered) Records() iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
+		if r.st.empty {
+			return // a segment may be there already
+		}
 		for i := range r.st.segs {
 			s := &r.st.segs[i]
 			if s.lastSeq <= r.st.base.seq {

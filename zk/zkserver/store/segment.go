@@ -193,7 +193,7 @@ func laterBatch(fs FS, s *segment) (offset int64, seq uint64, err error) {
 	defer f.Close() //nolint:errcheck // only read
 	seed := s.id.seed()
 	const window = 1 << 20
-	buf := make([]byte, window+batchHeaderSize)
+	buf := make([]byte, min(window, s.size-s.end)+batchHeaderSize)
 	for at := s.end; at < s.size; at += window {
 		n := min(int64(len(buf)), s.size-at)
 		if err := readAt(f, buf[:n], at); err != nil {

@@ -167,6 +167,45 @@ func TestMisuse(t *testing.T) {
 	}
 }
 
+// Segments that are full with their first batch, and of which none is begun twice.
+func TestTinySegments(t *testing.T) {
+	fs := crashfs.New("data")
+	l, err := beginOptions(fs, store.Options{FS: fs, SegmentBytes: 1, SnapshotBytes: 1200})
+	if err == nil {
+		err = errors.Join(l.history(40), l.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after := must(t, l.fs); after.next != l.next {
+		t.Errorf("recovered up to %d, want %d", after.next, l.next)
+	}
+}
+
+// A store that was cut short before its first snapshot is empty, although a
+// segment is there: it has no records.
+func TestEmptyWithSegment(t *testing.T) {
+	for n := 1; ; n++ {
+		fs := crashfs.New("data")
+		fs.CrashAt(n, "")
+		if _, err := begin(fs); err == nil {
+			t.Fatal("no crash leaves a segment alone")
+		}
+		fs = fs.Kill()
+		if len(names(t, fs, "log.")) == 0 || len(names(t, fs, "log.0000000000000001.tmp")) > 0 {
+			continue
+		}
+		_, rec, err := store.Open(small(fs))
+		if err != nil || !rec.Empty() {
+			t.Fatalf("got %+v, %v, want it to be empty", rec, err)
+		}
+		for record, err := range rec.Records() {
+			t.Errorf("got %q, %v, want nothing", record, err)
+		}
+		return
+	}
+}
+
 // A snapshot that is given up leaves nothing behind, and the next is due.
 func TestAbortedSnapshot(t *testing.T) {
 	l := must(t, crashfs.New("data"))

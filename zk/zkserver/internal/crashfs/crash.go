@@ -9,7 +9,7 @@ import (
 	"slices"
 )
 
-// sector is what a disk writes as a whole.
+// sector is what a disk writes at once, if not always as a whole.
 const sector = 512
 
 // Crash ends the directory and returns what a disk may hold after the power has
@@ -18,19 +18,17 @@ func (fs *FS) Crash(rng *rand.Rand) *FS {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	fs.crashed = true
-	// How likely each change since the last sync is to be there: sometimes none
-	// and sometimes all are.
-	odds := []float64{0, 0.5, 1}[rng.IntN(3)]
 	names := map[string]*inode{}
 	assign(names, fs.durable)
+	odds := newOdds(rng)
 	for _, n := range fs.pending {
-		if rng.Float64() < odds {
+		if odds.hit() {
 			assign(names, n)
 		}
 	}
 	after := New(fs.name)
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		after.Put(name, names[name].crash(rng, odds))
+		after.Put(name, names[name].crash(rng))
 	}
 	return after
 }
@@ -66,29 +64,65 @@ func (fs *FS) Kill() *FS {
 	return after
 }
 
-// crash returns the contents that are bound to be there with some of the sectors
+// odds say how likely each change since the last sync is to be there: sometimes
+// none and sometimes all are.
+type odds struct {
+	*rand.Rand
+	each float64
+}
+
+func newOdds(rng *rand.Rand) odds {
+	return odds{rng, []float64{0, 0.5, 1}[rng.IntN(3)]}
+}
+
+func (o odds) hit() bool { return o.Float64() < o.each }
+
+// crash returns the contents that are bound to be there with some of what was
 // written since.
-func (f *inode) crash(rng *rand.Rand, odds float64) []byte {
+func (f *inode) crash(rng *rand.Rand) []byte {
+	odds := newOdds(rng)
 	b := slices.Clone(f.durable)
 	for _, c := range f.pending {
 		if c.data == nil {
-			if rng.Float64() < odds {
+			if odds.hit() {
 				b = c.apply(b)
 			}
 			continue
 		}
-		end := c.off + int64(len(c.data))
-		for at := c.off; at < end; {
-			next := min((at/sector+1)*sector, end)
-			if rng.Float64() < odds {
-				b = overwrite(b, at, c.data[at-c.off:next-c.off])
-			}
-			at = next
-		}
 		// The length may be there without the contents.
-		if rng.Float64() < odds/2 {
-			b = resize(b, max(int64(len(b)), end))
+		if end := c.off + int64(len(c.data)); odds.hit() {
+			b = odds.extend(b, end)
 		}
+		b = odds.write(b, c)
+	}
+	return b
+}
+
+// extend lets a file have a length; what it gains are zeros, or what the disk had
+// there before.
+func (o odds) extend(b []byte, size int64) []byte {
+	had := len(b)
+	b = resize(b, max(int64(had), size))
+	if o.IntN(2) == 0 {
+		for i := had; i < len(b); i++ {
+			b[i] = byte(o.Uint32())
+		}
+	}
+	return b
+}
+
+// write writes some of the sectors of a change, and of some only the beginning.
+func (o odds) write(b []byte, c change) []byte {
+	end := c.off + int64(len(c.data))
+	for at := c.off; at < end; {
+		next := min((at/sector+1)*sector, end)
+		if piece := c.data[at-c.off : next-c.off]; o.hit() {
+			if o.each < 1 && o.IntN(4) == 0 {
+				piece = piece[:o.IntN(len(piece))]
+			}
+			b = overwrite(b, at, piece)
+		}
+		at = next
 	}
 	return b
 }

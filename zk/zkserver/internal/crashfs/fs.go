@@ -29,6 +29,11 @@ const (
 	OpSync     = "sync"
 )
 
+// Kinds returns the kinds of changes.
+func Kinds() []string {
+	return []string{OpCreate, OpRename, OpRemove, OpSyncDir, OpWrite, OpTruncate, OpSync}
+}
+
 // An FS is the directory. [New] makes one.
 type FS struct {
 	name string
@@ -70,12 +75,12 @@ func (fs *FS) FailAt(n int, kind string, err error) {
 	fs.fault = fault{in: n, kind: kind, err: err}
 }
 
-// CrashAt lets the n-th change from now be cut short and everything after it
-// fail.
-func (fs *FS) CrashAt(n int) {
+// CrashAt lets the n-th change from now, of a kind or of any if kind is empty, be
+// cut short and everything after it fail.
+func (fs *FS) CrashAt(n int, kind string) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	fs.fault = fault{in: n, err: ErrCrashed, crash: true}
+	fs.fault = fault{in: n, kind: kind, err: ErrCrashed, crash: true}
 }
 
 // Hit reports whether the planned fault has happened.
