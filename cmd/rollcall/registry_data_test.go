@@ -14,10 +14,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,13 +30,14 @@ type registryProcess struct {
 }
 
 // startRegistry starts a registry on a directory and waits until it is ready.
-func startRegistry(t *testing.T, dir, listen string) *registryProcess {
+func startRegistry(t *testing.T, dir, listen string, more ...string) *registryProcess {
 	t.Helper()
 	executable, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &registryProcess{cmd: exec.Command(executable, "registry", "--data", dir, "--listen", listen)}
+	args := append([]string{"registry", "--data", dir, "--listen", listen}, more...)
+	p := &registryProcess{cmd: exec.Command(executable, args...)}
 	p.cmd.Env = append(os.Environ(), asCommand+"=1")
 	p.cmd.Stderr = &p.stderr
 	stdout, err := p.cmd.StdoutPipe()
@@ -66,85 +64,6 @@ func (p *registryProcess) kill() {
 	p.cmd.Wait()         //nolint:errcheck // killed
 }
 
-// acknowledged is what a registry has said yes to.
-type acknowledged struct {
-	mu    sync.Mutex
-	czxid map[string]int64 // 0: of a multi, which does not tell
-	count atomic.Int64
-	much  chan struct{} // closed when there is enough to be worth a crash
-	want  int64
-}
-
-func (a *acknowledged) add(path string, czxid int64) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.czxid[path] = czxid
-	if a.count.Add(1) == a.want {
-		close(a.much)
-	}
-}
-
-// load creates nodes, alone and in pairs, until the registry is gone.
-func (a *acknowledged) load(ctx context.Context, client *zk.Client, name string) {
-	for i := 0; ; i++ {
-		path, stat, err := client.Create2(ctx, "/s/n", nil, zk.ModePersistentSequential, zk.WorldAnyone())
-		if err != nil {
-			return
-		}
-		a.add(path, stat.Czxid)
-		x, y := fmt.Sprintf("/m/x-%s-%d", name, i), fmt.Sprintf("/m/y-%s-%d", name, i)
-		if _, err := client.Multi(ctx, zk.CreateOp(x, nil, zk.ModePersistent, zk.WorldAnyone()), zk.CreateOp(y, nil, zk.ModePersistent, zk.WorldAnyone())); err != nil {
-			return
-		}
-		a.add(x, 0)
-		a.add(y, 0)
-	}
-}
-
-// holds checks that a registry has what was acknowledged, and nothing by halves.
-func (a *acknowledged) holds(t *testing.T, client *zk.Client) {
-	t.Helper()
-	ctx := t.Context()
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	var greatest int64
-	for path, czxid := range a.czxid {
-		stat, there, err := client.Exists(ctx, path)
-		if err != nil || !there {
-			t.Fatalf("%s was acknowledged: got %v, %v", path, there, err)
-		}
-		if czxid != 0 && stat.Czxid != czxid {
-			t.Fatalf("%s: czxid 0x%x, want 0x%x", path, stat.Czxid, czxid)
-		}
-		greatest = max(greatest, stat.Czxid)
-	}
-	list, _, err := client.Children(ctx, "/m")
-	if err != nil {
-		t.Fatal(err)
-	}
-	halves := map[string]int{}
-	for _, name := range list {
-		halves[name[1:]]++
-	}
-	for name, n := range halves {
-		if n != 2 {
-			t.Fatalf("half of the multi that made %s is there", name)
-		}
-	}
-	path, stat, err := client.Create2(ctx, "/s/n", nil, zk.ModePersistentSequential, zk.WorldAnyone())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, twice := a.czxid[path]; twice || stat.Czxid <= greatest {
-		t.Fatalf("%s at zxid 0x%x: was there before, or not behind 0x%x", path, stat.Czxid, greatest)
-	}
-	a.czxid[path] = stat.Czxid
-}
-
-// crashRoundsVariable says how often the registry is killed; the test does it a
-// few times.
-const crashRoundsVariable = "ROLLCALL_CRASH_ROUNDS"
-
 func newZKClient(t *testing.T, addr string) *zk.Client {
 	t.Helper()
 	client, err := zk.New([]string{addr}, zk.Options{})
@@ -153,54 +72,6 @@ func newZKClient(t *testing.T, addr string) *zk.Client {
 	}
 	t.Cleanup(func() { client.Close() }) //nolint:errcheck // the registry may be gone
 	return client
-}
-
-// A registry that is killed under load from 20 clients has everything that it
-// acknowledged when it is back, time and again.
-func TestRegistryKilledUnderLoad(t *testing.T) {
-	rounds := 5
-	if text := os.Getenv(crashRoundsVariable); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil {
-			t.Fatalf("%s %q: %v", crashRoundsVariable, text, err)
-		}
-		rounds = n
-	}
-	dir := filepath.Join(t.TempDir(), "data")
-	registry := startRegistry(t, dir, "127.0.0.1:0")
-	client := newZKClient(t, registry.addr)
-	for _, path := range []string{"/s", "/m"} {
-		if err := client.EnsurePath(t.Context(), path); err != nil {
-			t.Fatal(err)
-		}
-	}
-	all := map[string]int64{}
-	for round := range rounds {
-		a := &acknowledged{czxid: all, much: make(chan struct{}), want: int64(300 + 97*(round%7))}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		var clients sync.WaitGroup
-		for i := range 20 {
-			c := newZKClient(t, registry.addr)
-			clients.Go(func() {
-				defer c.Close() //nolint:errcheck // the registry is gone
-				a.load(ctx, c, fmt.Sprintf("%d-%d", round, i))
-			})
-		}
-		select {
-		case <-a.much:
-		case <-ctx.Done():
-			t.Fatalf("only %d acknowledged within a minute", a.count.Load())
-		}
-		registry.kill()
-		cancel()
-		clients.Wait()
-		registry = startRegistry(t, dir, registry.addr)
-		a.holds(t, newZKClient(t, registry.addr))
-		all = a.czxid
-		t.Logf("round %d: %d nodes acknowledged so far", round, len(all))
-	}
-	registry.kill()
-	command(t, "registry", "check", dir).check(t, statusOK, []string{"closed in order", "no"}, nil)
 }
 
 // When the disk is full the registry ends with status 1 and the reason; when there
