@@ -38,14 +38,17 @@ type ZooKeeper struct {
 	t    testing.TB
 	dir  string
 	port int
+	java []string      // properties, -Dkey=value
+	conf string        // further lines of its zoo.cfg
 	cmd  *exec.Cmd     // nil while stopped
 	done chan struct{} // closed when cmd has ended
 	out  bytes.Buffer  // what cmd printed; read after done only
 }
 
 // Apache starts an Apache ZooKeeper server on a free port of the loopback
-// interface, waits until it serves, and stops it when the test ends.
-func Apache(t testing.TB) *ZooKeeper {
+// interface, waits until it serves, and stops it when the test ends. A setting is
+// a property of its Java process, "-Dkey=value", or a line of its zoo.cfg.
+func Apache(t testing.TB, settings ...string) *ZooKeeper {
 	t.Helper()
 	_, err := exec.LookPath("java")
 	Require(t, "java", err == nil, "install the Debian package default-jre-headless")
@@ -54,6 +57,13 @@ func Apache(t testing.TB) *ZooKeeper {
 		Require(t, jar, err == nil, "install the Debian packages zookeeper and libslf4j-java")
 	}
 	z := &ZooKeeper{t: t, dir: t.TempDir()}
+	for _, s := range settings {
+		if strings.HasPrefix(s, "-D") {
+			z.java = append(z.java, s)
+		} else {
+			z.conf += s + "\n"
+		}
+	}
 	t.Cleanup(z.Kill)
 	for range portTries {
 		z.port = freePort(t)
@@ -114,14 +124,15 @@ func (z *ZooKeeper) start() error {
 	}
 	config := filepath.Join(z.dir, "zoo.cfg")
 	text := fmt.Sprintf("tickTime=500\ndataDir=%s\nclientPort=%d\nclientPortAddress=127.0.0.1\n"+
-		"admin.enableServer=false\n4lw.commands.whitelist=*\nmaxClientCnxns=0\n", z.data(), z.port)
+		"admin.enableServer=false\n4lw.commands.whitelist=*\nmaxClientCnxns=0\n%s", z.data(), z.port, z.conf)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return err
 	}
 	z.out.Reset()
 	// The test's context ends before its cleanup, which is to end the server.
-	cmd := exec.CommandContext(context.WithoutCancel(z.t.Context()), "java", "-Xmx256m", "-XX:+UseSerialGC",
-		"-XX:TieredStopAtLevel=1", "-cp", serverJar+":"+loggerJar, mainClass, config)
+	args := append([]string{"-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"}, z.java...)
+	args = append(args, "-cp", serverJar+":"+loggerJar, mainClass, config)
+	cmd := exec.CommandContext(context.WithoutCancel(z.t.Context()), "java", args...)
 	cmd.Stdout, cmd.Stderr = &z.out, &z.out
 	dieWithUs(cmd)
 	if err := cmd.Start(); err != nil {
