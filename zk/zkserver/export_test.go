@@ -3,7 +3,14 @@
 
 package zkserver
 
-import "net"
+import (
+	"net"
+
+	"github.com/rollcall-rpc/rollcall/zk/jute"
+)
+
+// HasHandler reports whether an operation is handled.
+func HasHandler(op jute.OpCode) bool { return handlerOf(op) != nil }
 
 // Watches returns how many watches there are on nodes and lists of children.
 func (s *Server) Watches() int {

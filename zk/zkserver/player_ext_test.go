@@ -4,7 +4,9 @@
 package zkserver_test
 
 import (
+	"errors"
 	"fmt"
+	"net"
 	"regexp"
 	"slices"
 	"strconv"
@@ -19,16 +21,27 @@ import (
 type player struct {
 	t     *testing.T
 	addr  string
-	base  string // the node that the scenario's paths are below
-	conns map[string]*rawConn
-	names map[int64]string // of connections by session
-	zxid  int64            // the last seen
+	base  string               // the node that the scenario's paths are below
+	conns map[string]*rawConn  // open ones
+	known map[string]*rawConn  // all that there were, by name
+	names map[int64]string     // of connections by session
+	sent  map[string]time.Time // when a connection sent something last
+	zxid  int64                // the last seen
+	// counted is the last zxid when zxids were counted.
+	counted int64
 }
+
+// sessionTimeout is what connections ask for if they say nothing else: the
+// longest that Apache ZooKeeper grants here, for a machine may be slow.
+const sessionTimeout = 10 * time.Second
 
 // runScenario plays a scenario and returns what each step was answered.
 func runScenario(t *testing.T, sc *scenario, addr string) [][]string {
 	t.Helper()
-	p := &player{t: t, addr: addr, base: "/" + sc.name(), conns: map[string]*rawConn{}, names: map[int64]string{}}
+	p := &player{
+		t: t, addr: addr, base: "/" + sc.name(), conns: map[string]*rawConn{}, known: map[string]*rawConn{},
+		names: map[int64]string{}, sent: map[string]time.Time{},
+	}
 	if !strings.HasPrefix(sc.name(), "0raw") {
 		p.conn("base").create(p.base, 0)
 	}
@@ -36,9 +49,7 @@ func runScenario(t *testing.T, sc *scenario, addr string) [][]string {
 	for i, st := range sc.steps {
 		all[i] = p.step(st.lines)
 	}
-	for _, c := range p.conns {
-		_ = c.nc.Close()
-	}
+	p.end()
 	rankZxids(all)
 	return all
 }
@@ -46,15 +57,17 @@ func runScenario(t *testing.T, sc *scenario, addr string) [][]string {
 func (p *player) conn(name string) *rawConn {
 	c := p.conns[name]
 	if c == nil {
-		c = open(p.t, p.addr, 5*time.Second)
+		c = open(p.t, p.addr, sessionTimeout)
 		p.add(name, c)
 	}
 	return c
 }
 
 func (p *player) add(name string, c *rawConn) {
-	p.conns[name] = c
-	p.names[c.id] = name
+	p.conns[name], p.known[name] = c, c
+	if c.id != 0 {
+		p.names[c.id] = name
+	}
 }
 
 func (p *player) step(lines []string) []string {
@@ -62,67 +75,139 @@ func (p *player) step(lines []string) []string {
 	words := splitWords(p.t, lines[0])
 	name, verb := words[0], words[1]
 	a := p.parse(words[2:])
-	switch verb {
-	case "drop":
-		_ = p.conn(name).nc.Close()
-		delete(p.conns, name)
-		return nil
-	case "reattach": // of the session of the named connection, which becomes this one
-		n, resp := p.conn(a.list[0]).reattach(p.addr)
-		p.add(name, n)
-		return []string{fmt.Sprintf("same session: %t", resp.SessionID == p.conn(a.list[0]).id)}
-	case "wait": // for an event
-		m := p.conn(name).message()
-		e := m.event(p.t)
-		return []string{fmt.Sprintf("event %v %s", e.Type, p.strip(e.Path))}
-	case "eof":
-		p.conn(name).wantEOF()
-		delete(p.conns, name)
+	if p.conns[name] == nil && p.known[name] != nil && !reopens[verb] {
 		return []string{"end of connection"}
 	}
-	op, r := p.request(verb, a)
-	if verb == "multi" || verb == "multiread" {
-		r = p.multi(lines[1:])
+	if step := connSteps[verb]; step != nil {
+		return step(p, name, a, lines[1:])
 	}
-	return p.exchange(p.conn(name), verb, op, r)
+	c := p.conn(name)
+	req, frame := p.ask(c, verb, a, lines[1:])
+	p.write(name, frame)
+	return p.replies(name, []asked{req})
 }
 
-// exchange sends a request and tells what came back: events, then the reply.
-func (p *player) exchange(c *rawConn, verb string, op jute.OpCode, r jute.Record) []string {
+// An asked is a request whose reply is waited for.
+type asked struct {
+	verb   string
+	op     jute.OpCode
+	xid    int32  // of the reply
+	header string // "1": the header is told, too; "zxid": with the rank of its zxid; "events": those of events, too
+}
+
+// ask makes the frame of a command. Whatever the command is, "xid=N" gives its
+// xid, "cut=N" leaves out the last bytes, "tail=" adds some, and "header=" asks
+// for headers.
+func (p *player) ask(c *rawConn, verb string, a args, lines []string) (asked, []byte) {
 	p.t.Helper()
-	xid := c.xid + 1
-	switch verb {
-	case "events":
-		xid = jute.XidPing
-	default:
-		c.xid++
+	op, r := p.request(verb, a)
+	if op == jute.OpMulti || op == jute.OpMultiRead {
+		r = p.multi(lines)
 	}
-	c.write(request(xid, op, r))
-	var out []string
-	for {
-		m := c.message()
+	body := p.orNull(a, r).Append(nil)
+	body = append(body[:len(body)-int(a.number(p.t, "cut", 0))], a.keys["tail"]...)
+	xid := a.number(p.t, "xid", jute.XidPing)
+	if a.keys["xid"] == "" && op != jute.OpPing {
+		c.xid++
+		xid = c.xid
+	}
+	req := asked{verb: verb, op: op, xid: xid, header: a.keys["header"]}
+	if op == jute.OpPing {
+		req.xid = jute.XidPing
+	}
+	return req, request(xid, op, raw(body))
+}
+
+func (p *player) write(name string, b []byte) {
+	p.t.Helper()
+	p.sent[name] = time.Now()
+	_, _ = p.conns[name].nc.Write(b) // what has happened is seen by who reads
+}
+
+// next reads a frame, and returns nil at the end of the connection.
+func (p *player) next(name string) []byte {
+	p.t.Helper()
+	b, err := p.conns[name].next()
+	if err == nil {
+		return b
+	}
+	var ne net.Error
+	if errors.As(err, &ne) && ne.Timeout() {
+		p.t.Fatalf("%s: nothing came for %v", name, frameWait)
+	}
+	_ = p.conns[name].nc.Close()
+	delete(p.conns, name)
+	return nil
+}
+
+// replies tells what comes back until the last request is answered: events and
+// replies, in their order.
+func (p *player) replies(name string, reqs []asked) (out []string) {
+	p.t.Helper()
+	for len(reqs) > 0 {
+		b := p.next(name)
+		if b == nil {
+			return append(out, "end of connection")
+		}
+		m := parseMessage(p.t, b)
 		if m.Xid == jute.XidNotification {
-			e := m.event(p.t)
-			out = append(out, fmt.Sprintf("event %v %s", e.Type, p.strip(e.Path)))
+			out = append(out, p.event(&m, reqs[0].header))
 			continue
 		}
-		if m.Xid != xid {
-			p.t.Fatalf("%s: got xid %d, want %d", verb, m.Xid, xid)
+		for len(reqs) > 0 && m.Xid != reqs[0].xid { // the reply of a later request
+			out, reqs = append(out, "no answer"), reqs[1:]
 		}
-		if m.Zxid > 0 {
-			if m.Zxid < p.zxid {
-				p.t.Errorf("%s: zxid 0x%x after 0x%x", verb, m.Zxid, p.zxid)
-			}
-			p.zxid = m.Zxid
+		if len(reqs) == 0 {
+			p.t.Fatalf("got a reply with xid %d that nobody asked for", m.Xid)
 		}
-		if verb == "events" {
-			return append(out, "end of events")
-		}
-		if m.Err != 0 {
-			return append(out, m.Err.String())
-		}
-		return append(out, p.answer(op, &m)...)
+		out, reqs = append(out, p.reply(&reqs[0], &m)...), reqs[1:]
 	}
+	return out
+}
+
+// event tells a notification, with its header if it is asked for.
+func (p *player) event(m *message, header string) string {
+	p.t.Helper()
+	e := m.event(p.t)
+	out := fmt.Sprintf("event %v %s", e.Type, p.strip(e.Path))
+	if header == "events" {
+		out += fmt.Sprintf(" xid=%d zxid=%s err=%d state=%d", m.Xid, zxidText(m.Zxid, header), m.Err, e.State)
+	}
+	return out
+}
+
+// zxidText tells a zxid by rank, or only whether there is one: the last zxid of a
+// server is not the scenario's own.
+func zxidText(zxid int64, header string) string {
+	switch {
+	case zxid <= 0:
+		return strconv.FormatInt(zxid, 10)
+	case header == "1":
+		return "some"
+	}
+	return fmt.Sprintf("{z:%d}", zxid)
+}
+
+func (p *player) reply(req *asked, m *message) (out []string) {
+	p.t.Helper()
+	if m.Zxid > 0 {
+		if m.Zxid < p.zxid {
+			p.t.Errorf("%s: zxid 0x%x after 0x%x", req.verb, m.Zxid, p.zxid)
+		}
+		p.zxid = m.Zxid
+	}
+	if req.header != "" {
+		out = append(out, fmt.Sprintf("xid=%d zxid=%s", m.Xid, zxidText(m.Zxid, req.header)))
+	}
+	switch {
+	case req.verb == "events":
+		return append(out, "end of events")
+	case m.Err != 0 && len(m.body) > 0:
+		return append(out, fmt.Sprintf("%v and %d bytes", m.Err, len(m.body)))
+	case m.Err != 0:
+		return append(out, m.Err.String())
+	}
+	return append(out, p.answer(req.op, m)...)
 }
 
 var zxidMark = regexp.MustCompile(`\{z:(-?\d+)\}`)
@@ -182,8 +267,14 @@ func data(b []byte) string {
 	if b == nil {
 		return "null"
 	}
+	if s := string(b); len(s) > maxShown && strings.Trim(s, s[:1]) == "" {
+		return fmt.Sprintf("%d times %q", len(s), s[:1])
+	}
 	return strconv.Quote(string(b))
 }
+
+// maxShown is how many bytes of data that are all the same are told in full.
+const maxShown = 200
 
 func aclText(list []jute.ACL) string {
 	parts := make([]string, len(list))
@@ -229,6 +320,8 @@ func (p *player) answer(op jute.OpCode, m *message) []string {
 		return []string{fmt.Sprintf("ok %d", r.Total)}
 	case *jute.WhoAmIResponse:
 		return []string{"ok " + whoText(r.Clients)}
+	case *jute.ErrorResponse:
+		return []string{fmt.Sprintf("ok %d", int32(r.Err))}
 	case *jute.SASLToken:
 		return []string{"ok " + data(r.Token)}
 	case *jute.MultiResponse:

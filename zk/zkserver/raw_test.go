@@ -120,11 +120,16 @@ type message struct {
 
 func (c *rawConn) message() message {
 	c.t.Helper()
-	d := jute.NewDecoder(c.frame())
+	return parseMessage(c.t, c.frame())
+}
+
+func parseMessage(t testing.TB, b []byte) message {
+	t.Helper()
+	d := jute.NewDecoder(b)
 	var m message
 	m.ReplyHeader.Decode(&d)
 	if d.Err() != nil {
-		c.t.Fatal(d.Err())
+		t.Fatal(d.Err())
 	}
 	m.body = d.Rest()
 	return m

@@ -50,6 +50,15 @@ type step struct {
 	ours, theirs []string
 }
 
+// command returns the command and its operations in one line.
+func (st *step) command() string {
+	lines := make([]string, len(st.lines))
+	for i, line := range st.lines {
+		lines[i] = strings.TrimSpace(line)
+	}
+	return strings.Join(lines, "; ")
+}
+
 func loadScenario(t *testing.T, file string) *scenario {
 	t.Helper()
 	text, err := os.ReadFile(file)
@@ -104,9 +113,9 @@ func (sc *scenario) name() string { return strings.TrimSuffix(filepath.Base(sc.f
 // A suite is a directory of scenarios for servers with the same settings, ours
 // and Apache ZooKeeper's.
 type suite struct {
-	dir  string
-	opts zkserver.Options
-	java string // properties of the Java process
+	dir            string
+	opts           zkserver.Options
+	apacheSettings []string // what makes Apache ZooKeeper's the same
 }
 
 var suites = []suite{
@@ -115,12 +124,19 @@ var suites = []suite{
 		dir: "extended",
 		opts: zkserver.Options{
 			ExtendedTypes: true, EnforceQuota: true, ContainerCheckInterval: 200 * time.Millisecond,
-			SuperDigest: zkserver.Digest([]byte("super:secret")),
+			SuperDigest: zkserver.Digest([]byte("super:secret")), HandshakeTimeout: time.Second,
 		},
-		java: "-Dzookeeper.extendedTypesEnabled=true -Dzookeeper.enforceQuota=true -Dznode.container.checkIntervalMs=200 " +
+		apacheSettings: []string{
+			"extendedTypesEnabled=true", "enforceQuota=true", "-Dznode.container.checkIntervalMs=200",
 			"-Dzookeeper.DigestAuthenticationProvider.superDigest=" + zkserver.Digest([]byte("super:secret")),
+			"-Dzookeeper.nio.sessionlessCnxnTimeout=1000",
+		},
 	},
-	{dir: "skipacl", opts: zkserver.Options{SkipACL: true}, java: "-Dzookeeper.skipACL=yes"},
+	{
+		dir:            "skipacl",
+		opts:           zkserver.Options{SkipACL: true, MaxConnectionsPerHost: 6},
+		apacheSettings: []string{"-Dzookeeper.skipACL=yes", "maxClientCnxns=6"},
+	},
 }
 
 func (su *suite) files(t *testing.T) []string {
@@ -142,8 +158,7 @@ func (su *suite) ours(t *testing.T) (addr string) {
 
 func (su *suite) apache(t *testing.T) (addr string) {
 	t.Helper()
-	t.Setenv("JAVA_TOOL_OPTIONS", su.java)
-	return realtest.Apache(t).Addr()
+	return realtest.Apache(t, su.apacheSettings...).Addr()
 }
 
 // loadScenarios returns all scenarios of all suites.
@@ -225,7 +240,7 @@ func TestDivergences(t *testing.T) {
 			if st.theirs == nil {
 				continue
 			}
-			name := sc.name() + ": " + strings.TrimSpace(st.lines[0])
+			name := sc.name() + ": " + st.command()
 			if _, ok := listed[name]; !ok {
 				t.Errorf("%s: Apache ZooKeeper answers something else, and testdata/divergences.txt does not say why", name)
 			}
@@ -239,10 +254,10 @@ func TestDivergences(t *testing.T) {
 	}
 }
 
-// Every operation is used by a scenario.
-func TestScenariosCoverOperations(t *testing.T) {
+// Every operation has a handler, a codec and a scenario.
+func TestEveryOperation(t *testing.T) {
 	used := map[jute.OpCode]bool{}
-	p := &player{t: t}
+	p := &player{t: t, known: map[string]*rawConn{}}
 	for _, sc := range loadScenarios(t) {
 		for _, st := range sc.steps {
 			for i, line := range st.lines {
@@ -250,12 +265,10 @@ func TestScenariosCoverOperations(t *testing.T) {
 				if i == 0 {
 					words = words[1:] // the connection's name
 				}
-				switch words[0] {
-				case "drop", "reattach", "eof", "wait":
-					continue
+				if connSteps[words[0]] == nil && words[0] != "op" {
+					op, _ := p.request(words[0], p.parse(words[1:]))
+					used[op] = true
 				}
-				op, _ := p.request(words[0], p.parse(words[1:]))
-				used[op] = true
 			}
 		}
 	}
@@ -263,13 +276,19 @@ func TestScenariosCoverOperations(t *testing.T) {
 		if !used[op.Code] {
 			t.Errorf("%s: no scenario", op.Name)
 		}
+		if !zkserver.HasHandler(op.Code) {
+			t.Errorf("%s: no handler", op.Name)
+		}
+		if op.NewRequest == nil || op.NewResponse == nil {
+			t.Errorf("%s: no codec", op.Name)
+		}
 	}
 }
 
 func compareStep(t *testing.T, sc *scenario, st *step, got, want []string) {
 	t.Helper()
 	if !slices.Equal(got, want) {
-		t.Errorf("%s: %s\ngot:\n  %s\nwant:\n  %s", sc.file, strings.Join(st.lines, "; "),
+		t.Errorf("%s: %s\ngot:\n  %s\nwant:\n  %s", sc.file, st.command(),
 			strings.Join(got, "\n  "), strings.Join(want, "\n  "))
 	}
 }

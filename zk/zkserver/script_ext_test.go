@@ -4,6 +4,7 @@
 package zkserver_test
 
 import (
+	"bytes"
 	"math"
 	"strconv"
 	"strings"
@@ -111,10 +112,10 @@ func (p *player) orNull(a args, r jute.Record) jute.Record {
 	if len(a.list) == 0 || a.list[0] != "null" {
 		return r
 	}
-	const null = 4 // bytes of a length
+	const size = 4 // of a length
 	path := len(p.path(a.list[0]))
 	b := jute.AppendInt(nil, -1)
-	return raw(append(b, r.Append(nil)[null+path:]...))
+	return raw(append(b, r.Append(nil)[size+path:]...))
 }
 
 func (a args) data() []byte {
@@ -126,7 +127,7 @@ func (a args) data() []byte {
 }
 
 // acl reads "31/world/anyone,1/ip/127.0.0.1". Default: everything for everybody;
-// "none" is the empty list.
+// "none" is the empty list, "null" none at all.
 func (a args) acl(t *testing.T) []jute.ACL {
 	t.Helper()
 	s, ok := a.keys["acl"]
@@ -135,6 +136,8 @@ func (a args) acl(t *testing.T) []jute.ACL {
 		return jute.WorldAnyone()
 	case s == "none":
 		return []jute.ACL{}
+	case s == "null":
+		return nil
 	}
 	var list []jute.ACL
 	for e := range strings.SplitSeq(s, ",") {
@@ -159,15 +162,24 @@ func (p *player) request(verb string, a args) (jute.OpCode, jute.Record) {
 	version := a.number(p.t, "v", -1)
 	read := &jute.PathWatchRequest{Path: path, Watch: a.keys["watch"] != ""}
 	mode := &jute.PathModeRequest{Path: path, Mode: a.number(p.t, "mode", 0)}
+	if frame := a.number(p.t, "frame", 0); frame > 0 { // so long it is to be, with its header
+		node.Data = bytes.Repeat([]byte("d"), int(frame)-jute.RequestHeaderSize-len(node.Append(nil)))
+	}
 	switch verb {
+	case "op": // any operation, with any body
+		code, err := strconv.ParseInt(a.list[0], 10, 32)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		return jute.OpCode(code), raw(a.keys["body"])
 	case "createcontainer":
 		return jute.OpCreateContainer, node
 	case "createttl":
 		return jute.OpCreateTTL, &jute.CreateTTLRequest{CreateRequest: *node, TTLMillis: a.long(p.t, "ttl")}
 	case "checkwatches":
-		return jute.OpCheckWatches, p.orNull(a, mode)
+		return jute.OpCheckWatches, mode
 	case "ephemerals":
-		return jute.OpGetEphemerals, p.orNull(a, &jute.Path{Path: path})
+		return jute.OpGetEphemerals, &jute.Path{Path: path}
 	case "count":
 		return jute.OpGetAllChildrenNumber, &jute.Path{Path: path}
 	case "whoami":
@@ -214,7 +226,7 @@ func (p *player) request(verb string, a args) (jute.OpCode, jute.Record) {
 		return jute.OpAuth, &jute.AuthRequest{Scheme: a.list[0], Auth: []byte(a.list[1])}
 	case "close":
 		return jute.OpCloseSession, &jute.Empty{}
-	case "events":
+	case "events", "ping":
 		return jute.OpPing, &jute.Empty{}
 	case "multi":
 		return jute.OpMulti, nil
@@ -252,8 +264,9 @@ func (p *player) multi(lines []string) jute.Record {
 	var r jute.MultiRequest
 	for _, line := range lines {
 		words := splitWords(p.t, line)
-		op, req := p.request(words[0], p.parse(words[1:]))
-		r.Ops = append(r.Ops, jute.MultiOp{Op: op, Request: req})
+		a := p.parse(words[1:])
+		op, req := p.request(words[0], a)
+		r.Ops = append(r.Ops, jute.MultiOp{Op: op, Request: p.orNull(a, req)})
 	}
 	return &r
 }

@@ -128,8 +128,8 @@ func validEntry(a *jute.ACL) bool {
 		_, ok := parseBlock(a.ID)
 		return ok
 	case SchemeDigest:
-		user, hash, ok := strings.Cut(a.ID, ":")
-		return ok && user != "" && hash != "" && !strings.Contains(hash, ":")
+		// Colons at the end do not count, for Java's split leaves them out.
+		return strings.Count(strings.TrimRight(a.ID, ":"), ":") == 1
 	}
 	return false
 }
