@@ -160,13 +160,13 @@ const (
 // hangUp sends what waits and closes the connection.
 func (c *conn) hangUp() {
 	_ = c.nc.SetWriteDeadline(time.Now().Add(lingerTime))
-	c.out.flush()
-	c.out.await(func() bool { return len(c.out.buf) == 0 && !c.out.writing })
+	c.out.awaitSent()
 	if tc, ok := c.nc.(interface{ CloseWrite() error }); ok && tc.CloseWrite() == nil {
 		_ = c.nc.SetReadDeadline(time.Now().Add(lingerTime))
 		_, _ = io.CopyN(io.Discard, c.nc, lingerBytes)
 	}
 	c.out.kill()
+	_ = c.nc.Close() // of one that was muted
 }
 
 // requests reads and answers requests until the connection ends.
@@ -218,6 +218,15 @@ func (c *conn) request(payload []byte) bool {
 	rh.Decode(&c.rd.d)
 	h := handlerOf(rh.Op)
 	c.last.handler = h
+	if hook := c.srv.hook.Load(); hook != nil {
+		return c.ask(*hook, h, rh, payload)
+	}
+	return c.dispatch(h, rh, len(payload))
+}
+
+// dispatch carries out the request in c.rd, or passes it to the owner, and reports
+// whether the connection goes on.
+func (c *conn) dispatch(h *handler, rh jute.RequestHeader, size int) bool {
 	switch {
 	case h == nil:
 		return c.refuse(rh.Xid)
@@ -227,7 +236,7 @@ func (c *conn) request(payload []byte) bool {
 		c.read(h, rh.Xid)
 		return true
 	}
-	c.write(h, rh, len(payload))
+	c.write(h, rh, size)
 	return true
 }
 

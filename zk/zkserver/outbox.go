@@ -31,9 +31,10 @@ type outbox struct {
 	changed sync.Cond  // something below has become less, or dead
 	buf     []byte     // waits to be sent
 	spare   []byte
-	writing bool // somebody is writing; he takes what is added meanwhile
-	dead    bool // nothing is sent any more
-	pending int  // requests with the owner, whose replies are still to come
+	writing bool          // somebody is writing; he takes what is added meanwhile
+	dead    bool          // nothing is sent any more
+	ended   chan struct{} // closed with dead; nil: nobody wants to know
+	pending int           // requests with the owner, whose replies are still to come
 }
 
 func (o *outbox) init(nc net.Conn) {
@@ -57,17 +58,48 @@ func (o *outbox) die() {
 	if o.dead {
 		return
 	}
+	o.giveUp()
+	_ = o.nc.Close()
+}
+
+// giveUp sends nothing any more. Called with mu held.
+func (o *outbox) giveUp() {
 	o.dead = true
 	o.buf = nil
-	_ = o.nc.Close()
+	if o.ended != nil {
+		close(o.ended)
+	}
 	o.changed.Broadcast()
 	o.kickLocked()
+}
+
+// awaitable returns a channel that is closed when the outbox is dead.
+func (o *outbox) awaitable() <-chan struct{} {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.ended == nil {
+		o.ended = make(chan struct{})
+		if o.dead {
+			close(o.ended)
+		}
+	}
+	return o.ended
 }
 
 func (o *outbox) kill() {
 	o.mu.Lock()
 	o.die()
 	o.mu.Unlock()
+}
+
+// mute gives up what waits and what is still to come, and leaves the connection
+// open to be closed by its reader.
+func (o *outbox) mute() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.dead {
+		o.giveUp()
+	}
 }
 
 // flush writes what waits, unless somebody is writing already. It blocks while
@@ -140,6 +172,12 @@ func (o *outbox) await(cond func() bool) {
 func (o *outbox) awaitRoom() {
 	o.flush()
 	o.await(func() bool { return len(o.buf) <= softOut })
+}
+
+// awaitSent waits until nothing waits to be sent.
+func (o *outbox) awaitSent() {
+	o.flush()
+	o.await(func() bool { return len(o.buf) == 0 && !o.writing })
 }
 
 // awaitIdle waits until the owner has answered everything, even if nobody will

@@ -89,8 +89,10 @@ func (c *rawConn) frame() []byte {
 	return b
 }
 
-func (c *rawConn) next() ([]byte, error) {
-	if err := c.nc.SetReadDeadline(time.Now().Add(frameWait)); err != nil {
+func (c *rawConn) next() ([]byte, error) { return c.nextWithin(frameWait) }
+
+func (c *rawConn) nextWithin(d time.Duration) ([]byte, error) {
+	if err := c.nc.SetReadDeadline(time.Now().Add(d)); err != nil {
 		return nil, err
 	}
 	var size [4]byte

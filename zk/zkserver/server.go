@@ -30,6 +30,7 @@ type Server struct {
 	stalled atomic.Int64 // ns for which the sessions' time stood still
 
 	traceMask atomic.Int64
+	hook      atomic.Pointer[Hook] // nil: none
 
 	// pub is held in full while a version is published and its events and
 	// replies are queued, and shared by readers on connections that may have

@@ -1,0 +1,173 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package zkserver_test
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/rollcall-rpc/rollcall/zk/jute"
+	"github.com/rollcall-rpc/rollcall/zk/zkserver"
+)
+
+// hooked starts a server that does v to the create of /fault.
+func hooked(t *testing.T, v zkserver.Verdict) (s *zkserver.Server, c, other *rawConn, done chan struct{}) {
+	t.Helper()
+	done = make(chan struct{}, 10)
+	v.Done = func() { done <- struct{}{} }
+	s, addr := startServer(t, zkserver.Options{})
+	s.SetHook(func(r *zkserver.Request) zkserver.Verdict {
+		if r.Op == jute.OpCreate && r.Paths[0] == "/fault" {
+			return v
+		}
+		return zkserver.Verdict{}
+	})
+	return s, open(t, addr, 10*time.Second), open(t, addr, 10*time.Second), done
+}
+
+// Whatever becomes of a request, what was asked before it in the same burst is
+// done and answered first, and other connections are served.
+func TestFaults(t *testing.T) {
+	for _, tt := range []struct {
+		name           string
+		verdict        zkserver.Verdict
+		answer         jute.ErrCode // of the request, with which the connection goes on
+		applied, alive bool         // the request, the session
+	}{
+		{"fail", zkserver.Verdict{Fault: zkserver.FaultFail, Err: jute.ErrNoAuth}, jute.ErrNoAuth, false, true},
+		{"drop", zkserver.Verdict{Fault: zkserver.FaultDrop}, 0, false, true},
+		{"cut", zkserver.Verdict{Fault: zkserver.FaultCut}, 0, false, true},
+		{"cut after", zkserver.Verdict{Fault: zkserver.FaultCutAfter}, 0, true, true},
+		{"expire", zkserver.Verdict{Fault: zkserver.FaultExpire}, 0, false, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, c, other, done := hooked(t, tt.verdict)
+			burst := request(1, jute.OpCreate, newNode("/before", 0))
+			burst = append(burst, request(2, jute.OpExists, &jute.PathWatchRequest{Path: "/before"})...)
+			burst = append(burst, request(3, jute.OpCreate, newNode("/fault", 0))...)
+			burst = append(burst, request(4, jute.OpCreate, newNode("/behind", 0))...)
+			burst = append(burst, request(jute.XidPing, jute.OpPing, nil)...)
+			c.write(burst)
+			for xid := range int32(2) {
+				if m := c.message(); m.Xid != xid+1 || m.Err != 0 {
+					t.Errorf("got xid %d and %v, want %d and ok", m.Xid, m.Err, xid+1)
+				}
+			}
+			<-done
+			if got := other.exists("/fault"); got != tt.applied {
+				t.Errorf("/fault exists: got %t, want %t", got, tt.applied)
+			}
+			if got := len(s.Sessions()) == 2; got != tt.alive {
+				t.Errorf("the session lives: got %t, want %t", got, tt.alive)
+			}
+			switch {
+			case tt.answer != 0:
+				if m := c.message(); m.Xid != 3 || m.Err != tt.answer || len(m.body) > 0 {
+					t.Errorf("got xid %d, %v and %d bytes, want 3, %v and none", m.Xid, m.Err, len(m.body), tt.answer)
+				}
+				pings := 0
+				for range 2 { // a ping may come ahead
+					if m := c.message(); m.Xid == jute.XidPing {
+						pings++
+					}
+				}
+				if pings != 1 || !other.exists("/behind") {
+					t.Errorf("got %d pings, want 1 and /behind there", pings)
+				}
+				return
+			case tt.verdict.Fault == zkserver.FaultDrop:
+				if _, err := c.nextWithin(50 * time.Millisecond); !isTimeout(err) {
+					t.Errorf("got %v, want silence", err)
+				}
+				s.CutConnection(c.id)
+			}
+			c.wantEOF()
+			if other.exists("/behind") {
+				t.Error("what stood behind was carried out")
+			}
+		})
+	}
+}
+
+// A request that a hook holds back holds back those behind it, in their order,
+// and nobody else; the end of its connection ends the wait.
+func TestHookHoldsBack(t *testing.T) {
+	held, release := make(chan *zkserver.Request, 10), make(chan struct{})
+	s, addr := startServer(t, zkserver.Options{})
+	s.SetHook(func(r *zkserver.Request) zkserver.Verdict {
+		if r.Op == jute.OpCreate && r.Paths[0] == "/held" {
+			held <- r
+			select {
+			case <-release:
+			case <-r.Ended:
+			}
+		}
+		return zkserver.Verdict{}
+	})
+	c, lost, other := open(t, addr, 10*time.Second), open(t, addr, 10*time.Second), open(t, addr, 10*time.Second)
+	lost.send(jute.OpCreate, newNode("/held", 0))
+	<-held
+	s.CutConnection(lost.id)
+	lost.wantEOF()
+	c.write(append(request(1, jute.OpCreate, newNode("/held", 0)), request(2, jute.OpCreate, newNode("/held/behind", 0))...))
+	r := <-held
+	if got, want := []any{r.Session, r.Xid, r.Op}, []any{c.id, int32(1), jute.OpCreate}; !reflect.DeepEqual(got, want) {
+		t.Errorf("session, xid and op: got %v, want %v", got, want)
+	}
+	if other.exists("/held") {
+		t.Error("/held is there, of a request that is held back or of a connection that ended")
+	}
+	close(release)
+	for xid := range int32(2) {
+		if m := c.message(); m.Xid != xid+1 || m.Err != 0 {
+			t.Errorf("got xid %d and %v, want %d and ok", m.Xid, m.Err, xid+1)
+		}
+	}
+}
+
+// A hook sees every operation, and the nodes that it names.
+func TestHookSees(t *testing.T) {
+	seen := map[jute.OpCode]*zkserver.Request{}
+	s, addr := startServer(t, zkserver.Options{})
+	s.SetHook(func(r *zkserver.Request) zkserver.Verdict {
+		seen[r.Op] = r
+		return zkserver.Verdict{Fault: zkserver.FaultFail, Err: jute.ErrNoAuth}
+	})
+	c := open(t, addr, 10*time.Second)
+	for _, op := range jute.Ops() {
+		c.fails(jute.ErrNoAuth, op.Code, op.NewRequest())
+		if r := seen[op.Code]; r == nil || reflect.TypeOf(r.Body) != reflect.TypeOf(op.NewRequest()) {
+			t.Errorf("%s: got %+v, want its request", op.Name, r)
+		}
+	}
+	for _, tt := range []struct {
+		op   jute.OpCode
+		req  jute.Record
+		want []string
+	}{
+		{jute.OpCreate, newNode("/a", 0), []string{"/a"}},
+		{jute.OpCreateTTL, &jute.CreateTTLRequest{CreateRequest: *newNode("/a", 0)}, []string{"/a"}},
+		{jute.OpDelete, &jute.PathVersionRequest{Path: "/a"}, []string{"/a"}},
+		{jute.OpGetChildren2, &jute.PathWatchRequest{Path: "/a"}, []string{"/a"}},
+		{jute.OpAddWatch, &jute.PathModeRequest{Path: "/a"}, []string{"/a"}},
+		{jute.OpSetData, &jute.SetDataRequest{Path: "/a"}, []string{"/a"}},
+		{jute.OpSetACL, &jute.SetACLRequest{Path: "/a"}, []string{"/a"}},
+		{jute.OpSync, &jute.Path{Path: "/a"}, []string{"/a"}},
+		{jute.OpMulti, &jute.MultiRequest{Ops: []jute.MultiOp{
+			{Op: jute.OpCheck, Request: &jute.PathVersionRequest{Path: "/a"}}, {Op: jute.OpCreate, Request: newNode("/b", 0)},
+		}}, []string{"/a", "/b"}},
+		{jute.OpMultiRead, &jute.MultiReadRequest{Ops: []jute.MultiReadOp{
+			{Op: jute.OpGetData, Request: jute.PathWatchRequest{Path: "/a"}},
+		}}, []string{"/a"}},
+		{jute.OpWhoAmI, &jute.Empty{}, nil},
+		{jute.OpGetData, raw{1}, nil},
+		{999, &jute.Empty{}, nil},
+	} {
+		c.fails(jute.ErrNoAuth, tt.op, tt.req)
+		if got := seen[tt.op].Paths; !reflect.DeepEqual(got, tt.want) {
+			t.Errorf("%v %+v: got paths %q, want %q", tt.op, tt.req, got, tt.want)
+		}
+	}
+}
