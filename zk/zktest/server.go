@@ -26,8 +26,13 @@ type Options struct {
 	// SuperDigest is the identity that may do everything, see
 	// [zkserver.Options].
 	SuperDigest string
-	// Clock tells the server the time. Default: the system's.
-	Clock zkserver.Clock
+	// ExtendedTypes allows nodes with a time to live.
+	ExtendedTypes bool
+	// ContainerCheckInterval is how often ended containers and nodes with a time to
+	// live are removed. Default 1 min, negative: never.
+	ContainerCheckInterval time.Duration
+	// Clock is what the server lives by. Default: the system's.
+	Clock *Clock
 	// Logger receives what the server logs. nil: nothing is logged.
 	Logger *slog.Logger
 }
@@ -37,16 +42,18 @@ const defaultTick = 100 * time.Millisecond
 
 // A Server is a ZooKeeper server that belongs to a test.
 type Server struct {
-	t    testing.TB
-	opts Options
-	addr string
-	gate gate
+	t     testing.TB
+	opts  Options
+	addr  string
+	gate  gate
+	clock *serverClock // nil: the system's
 
-	mu     sync.Mutex // guards what follows, held while stopping and starting
-	server *zkserver.Server
-	epoch  int64
-	bound  bool   // addr has its port
-	stop   func() // nil while stopped
+	mu         sync.Mutex // guards what follows, held while stopping and starting
+	server     *zkserver.Server
+	epoch      int64
+	bound      bool         // addr has its port
+	stop       func()       // nil while stopped
+	injections []*Injection // in the order in which they are asked
 }
 
 // Start starts a server with the default options. It fails the test if that is
@@ -64,6 +71,9 @@ func StartOptions(t testing.TB, opts Options) *Server {
 	}
 	s := &Server{t: t, opts: opts, addr: "127.0.0.1:0"}
 	s.gate.init()
+	if opts.Clock != nil {
+		s.clock = &serverClock{Clock: opts.Clock}
+	}
 	if err := s.renew(); err != nil {
 		t.Fatal(err)
 	}
@@ -155,19 +165,25 @@ func (s *Server) current() *zkserver.Server {
 // renew replaces the server by an empty one of a later epoch.
 func (s *Server) renew() error {
 	epoch := max(s.epoch+1, time.Now().Unix()-epochBegin)
-	server, err := zkserver.New(zkserver.Options{
-		TickTime:          s.opts.TickTime,
-		MinSessionTimeout: s.opts.MinSessionTimeout,
-		MaxSessionTimeout: s.opts.MaxSessionTimeout,
-		SuperDigest:       s.opts.SuperDigest,
-		Clock:             s.opts.Clock,
-		Epoch:             epoch,
-		Logger:            s.opts.Logger,
-	})
+	opts := zkserver.Options{
+		TickTime:               s.opts.TickTime,
+		MinSessionTimeout:      s.opts.MinSessionTimeout,
+		MaxSessionTimeout:      s.opts.MaxSessionTimeout,
+		SuperDigest:            s.opts.SuperDigest,
+		ExtendedTypes:          s.opts.ExtendedTypes,
+		ContainerCheckInterval: s.opts.ContainerCheckInterval,
+		Epoch:                  epoch,
+		Logger:                 s.opts.Logger,
+	}
+	if s.clock != nil {
+		opts.Clock = s.clock
+	}
+	server, err := zkserver.New(opts)
 	if err != nil {
 		return err
 	}
 	s.server, s.epoch = server, epoch
+	s.setHook()
 	return nil
 }
 
@@ -186,6 +202,9 @@ func (s *Server) listen() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	server := s.server
+	if s.clock != nil {
+		s.clock.start(s.waits())
+	}
 	go func() { done <- server.Serve(ctx, s.gate.wrap(l)) }()
 	s.stop = func() {
 		cancel()
@@ -201,5 +220,25 @@ func (s *Server) halt() {
 	if s.stop != nil {
 		s.stop()
 		s.stop = nil
+		if s.clock != nil {
+			s.clock.stop()
+		}
 	}
+}
+
+// waits is how many waits the server always has: for the next tick, and for the
+// next look at containers.
+func (s *Server) waits() int {
+	if s.opts.ContainerCheckInterval < 0 {
+		return 1
+	}
+	return 2
+}
+
+// after waits by the server's clock.
+func (s *Server) after(d time.Duration) <-chan time.Time {
+	if s.clock != nil {
+		return s.clock.Clock.after(d, nil)
+	}
+	return time.After(d)
 }
