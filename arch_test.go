@@ -55,7 +55,7 @@ var layers = map[string][]string{
 var libraryModules = []string{"google.golang.org/protobuf", "golang.org/x"}
 
 // beyondLibrary are the packages that may import further modules.
-var beyondLibrary = []string{"cmd/rollcall", "zk/zkserver", "zk/zkserver/tree", "zk/zktest"}
+var beyondLibrary = []string{"cmd/rollcall"}
 
 // nested are the directories with a go.mod of their own.
 var nested = []string{"tools", "bench", "conformance"}

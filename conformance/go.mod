@@ -10,8 +10,3 @@ require (
 	github.com/rollcall-rpc/rollcall v0.0.0-00010101000000-000000000000
 	golang.org/x/sync v0.24.0
 )
-
-require (
-	github.com/hashicorp/go-immutable-radix/v2 v2.1.0 // indirect
-	github.com/hashicorp/golang-lru/v2 v2.0.0 // indirect
-)

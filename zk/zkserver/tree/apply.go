@@ -29,34 +29,34 @@ func (b *Batch) apply(c *Change) *Node {
 		n.Data = c.Data
 		return n
 	case ChangeOpenSession:
-		b.sessionTxn().Insert(appendSessionKey(nil, c.Owner), c.Counter)
+		b.sessions.put(b.gen, lease{c.Owner, c.Counter}, ofSession(c.Owner))
 	case ChangeCloseSession:
 		for _, path := range c.Paths {
 			b.remove(path)
 		}
-		var space [8]byte
-		b.sessionTxn().Delete(appendSessionKey(space[:0], c.Owner))
+		if b.hasSession(c.Owner) {
+			b.sessions.remove(b.gen, ofSession(c.Owner))
+		}
 	}
 	return nil
 }
 
 func (b *Batch) applyCreate(c *Change) *Node {
-	n := &Node{
-		Path: c.Path, Data: c.Data, ACL: c.ACL, gen: b.gen,
-		czxid: b.zxid, mzxid: b.zxid, pzxid: b.zxid, ctime: b.now, mtime: b.now,
-		owner: c.Owner,
-	}
-	n.key, _ = appendKey(make([]byte, 0, len(c.Path)+2), c.Path)
-	b.nodes.Insert(n.key, n)
+	at, _ := placeOf(c.Path)
+	n := newNode(at)
+	n.Data, n.ACL, n.gen, n.owner = c.Data, c.ACL, b.gen, c.Owner
+	n.czxid, n.mzxid, n.pzxid, n.ctime, n.mtime = b.zxid, b.zxid, b.zxid, b.now, b.now
+	b.nodes.put(b.gen, n, at.compare)
 	b.bytes += n.size()
 	switch {
 	case isSession(c.Owner):
-		b.ephemerals.insert(appendEphemeralKey(nil, c.Owner, c.Path))
+		e := ephemeral{c.Owner, c.Path}
+		b.ephemerals.put(b.gen, e, e.compare)
 	case c.Owner != 0:
-		b.mortals.insert([]byte(c.Path))
+		b.mortals.put(b.gen, c.Path, atPath(c.Path))
 	}
 	if quota, ok := quotaOf(c.Path, limitsName); ok {
-		b.quotas.insert([]byte(quota + "/"))
+		b.quotas.put(b.gen, quota, atPath(quota))
 	}
 	parent := b.writable(b.get(parentOf(c.Path)))
 	parent.children++
@@ -69,17 +69,16 @@ func (b *Batch) applyCreate(c *Change) *Node {
 
 func (b *Batch) remove(path string) {
 	n := b.get(path)
-	b.nodes.Delete(n.key)
+	b.nodes.remove(b.gen, n.place().compare)
 	b.bytes -= n.size()
 	switch {
 	case isSession(n.owner):
-		b.scratch = appendEphemeralKey(b.scratch[:0], n.owner, path)
-		b.ephemerals.remove(b.scratch)
+		b.ephemerals.remove(b.gen, ephemeral{n.owner, path}.compare)
 	case n.owner != 0:
-		b.mortals.remove([]byte(path))
+		b.mortals.remove(b.gen, atPath(path))
 	}
 	if quota, ok := quotaOf(path, limitsName); ok {
-		b.quotas.remove([]byte(quota + "/"))
+		b.quotas.remove(b.gen, atPath(quota))
 	}
 	parent := b.writable(b.get(parentOf(path)))
 	parent.children--
@@ -96,6 +95,6 @@ func (b *Batch) writable(n *Node) *Node {
 	}
 	c := *n
 	c.gen = b.gen
-	b.nodes.Insert(c.key, &c)
+	b.nodes.put(b.gen, &c, c.place().compare)
 	return &c
 }

@@ -3,11 +3,7 @@
 
 package tree
 
-import (
-	iradix "github.com/hashicorp/go-immutable-radix/v2"
-
-	"github.com/rollcall-rpc/rollcall/zk/jute"
-)
+import "github.com/rollcall-rpc/rollcall/zk/jute"
 
 // A Request is a write that a client asks for, or the end or beginning of a
 // session.
@@ -53,15 +49,10 @@ type Batch struct {
 	// Rules may be set before the first request.
 	Rules Rules
 
-	base       *Tree
-	nodes      *iradix.Txn[*Node]
-	ephemerals index
-	mortals    index
-	quotas     index
-	sessions   *iradix.Txn[int32]
-	gen        uint64
-	zxid       int64
-	bytes      int64
+	base *Tree
+	state
+	gen  uint64
+	zxid int64
 
 	// Of the request at work.
 	now     int64
@@ -72,17 +63,12 @@ type Batch struct {
 	changes  []Change
 	txns     []Txn
 	overruns []Overrun
-	scratch  []byte
 	last     *Tree // the newest snapshot
 }
 
 // Begin starts the next version of t.
 func (t *Tree) Begin() *Batch {
-	return &Batch{
-		base: t, nodes: t.nodes.Txn(), ephemerals: index{base: t.ephemerals},
-		mortals: index{base: t.mortals}, quotas: index{base: t.quotas},
-		zxid: t.zxid, bytes: t.bytes, gen: t.gen + 1,
-	}
+	return &Batch{base: t, state: t.state, zxid: t.zxid, gen: t.gen + 1}
 }
 
 // Zxid returns the zxid of the last transaction, that of the tree included.
@@ -100,7 +86,7 @@ func (b *Batch) Commit() *Tree {
 	case b.last != nil && b.zxid == b.last.zxid:
 		return b.last
 	}
-	return b.snapshot()
+	return &Tree{state: b.state, zxid: b.zxid, gen: b.gen}
 }
 
 // Snapshot returns the version as it is now; the batch can go on.
@@ -109,17 +95,6 @@ func (b *Batch) Snapshot() *Tree {
 	if t != b.base && t != b.last {
 		b.last = t
 		b.step()
-	}
-	return t
-}
-
-func (b *Batch) snapshot() *Tree {
-	t := &Tree{
-		nodes: b.nodes.CommitOnly(), ephemerals: b.ephemerals.commit(), mortals: b.mortals.commit(),
-		quotas: b.quotas.commit(), sessions: b.base.sessions, bytes: b.bytes, zxid: b.zxid, gen: b.gen,
-	}
-	if b.sessions != nil {
-		t.sessions = b.sessions.CommitOnly()
 	}
 	return t
 }
@@ -177,21 +152,6 @@ func (b *Batch) one(r *Request) Outcome {
 	return Outcome{Op: r.Op, Err: jute.ErrUnimplemented}
 }
 
-// hasSession reports whether the asking session is alive.
-func (b *Batch) hasSession() bool {
-	var space [8]byte
-	key := appendSessionKey(space[:0], b.session)
-	var ok bool
-	if b.sessions != nil {
-		_, ok = b.sessions.Get(key)
-	} else {
-		_, ok = b.base.sessions.Get(key)
-	}
-	return ok
-}
-
-func (b *Batch) get(path string) *Node { return find(b.nodes.Root(), path) }
-
 func (b *Batch) record(c Change) *Change {
 	b.changes = append(b.changes, c)
 	return &b.changes[len(b.changes)-1]
@@ -199,11 +159,4 @@ func (b *Batch) record(c Change) *Change {
 
 func (b *Batch) event(t jute.EventType, n *Node) {
 	b.events = append(b.events, Event{Type: t, Path: n.Path, ACL: n.ACL})
-}
-
-func (b *Batch) sessionTxn() *iradix.Txn[int32] {
-	if b.sessions == nil {
-		b.sessions = b.base.sessions.Txn()
-	}
-	return b.sessions
 }

@@ -96,7 +96,7 @@ func (b *Batch) checkMode(r *Request) jute.ErrCode {
 // that can be taken apart.
 func (b *Batch) checkAsker(path string) jute.ErrCode {
 	switch {
-	case !b.hasSession():
+	case !b.hasSession(b.session):
 		return jute.ErrSessionExpired
 	case !plausiblePath(path):
 		return jute.ErrBadArguments

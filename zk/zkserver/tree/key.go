@@ -3,38 +3,53 @@
 
 package tree
 
-import "encoding/binary"
+import (
+	"cmp"
+	"strings"
+)
 
-// rootKey is the key of "/": a parent that does not exist and an empty name.
-const rootKey = "\x00"
-
-// appendKey appends the key of a path: parent path, 0x00, name. The children of
-// a node thereby stand next to each other, and names of grandchildren do not
-// come between them. It returns false for what cannot be the path of a node; a
-// path with a NUL in it gives a key that no node has.
-func appendKey[P string | []byte](b []byte, path P) ([]byte, bool) {
-	i := len(path) - 1
-	for i >= 0 && path[i] != '/' {
-		i--
-	}
-	switch {
-	case len(path) <= 1 && i == len(path)-1: // "/", and "" which stands for it
-		return append(b, rootKey...), true
-	case i < 0 || i > 0 && path[i-1] == '/':
-		return b, false
-	}
-	b = appendChildPrefix(b, path[:i])
-	return append(b, path[i+1:]...), true
+// A place is where a node stands in the order of nodes: first by the parent's
+// path, then by name. The children of a node thereby stand next to each other,
+// and grandchildren do not come between them. The root's children have the parent
+// "", and it stands before the first of them, as its child without a name.
+type place struct {
+	path string
+	cut  int // where the last slash is
 }
 
-// appendChildPrefix appends what the keys of the children of path begin with.
-func appendChildPrefix[P string | []byte](b []byte, path P) []byte {
-	if len(path) == 0 {
-		b = append(b, '/')
-	} else {
-		b = append(b, path...)
+// placeOf returns the place of a path, the empty one standing for the root. It
+// returns false for what cannot be the path of a node.
+func placeOf(path string) (place, bool) {
+	if path == "" {
+		path = Root
 	}
-	return append(b, 0)
+	cut := strings.LastIndexByte(path, '/')
+	if cut < 0 || cut > 0 && path[cut-1] == '/' {
+		return place{}, false
+	}
+	return place{path, cut}, true
+}
+
+// compare says where a node stands.
+func (p place) compare(n *Node) int {
+	cut := int(n.cut)
+	if cut == p.cut { // the slashes are at the same place: parents and names compare as one
+		return strings.Compare(n.Path, p.path)
+	}
+	return strings.Compare(n.Path[:cut], p.path[:p.cut])
+}
+
+// before is the place in front of the first child of a path, "" for the root.
+func before(parent string) func(*Node) int {
+	return func(n *Node) int {
+		if c := strings.Compare(n.Path[:n.cut], parent); c != 0 {
+			return c
+		}
+		if len(n.Path) == len(Root) {
+			return -1
+		}
+		return 1
+	}
 }
 
 // parentOf returns the path of the parent, as ZooKeeper cuts it: what stands
@@ -50,12 +65,34 @@ func parentOf(path string) string {
 	return path[:i]
 }
 
-// appendSessionKey appends the key of a session: its id in 8 bytes.
-func appendSessionKey(b []byte, session int64) []byte {
-	return binary.BigEndian.AppendUint64(b, uint64(session)) //nolint:gosec // two's complement is the encoding
+// A set is a version of a set of paths.
+type set = btree[string]
+
+// atPath finds a path in a set.
+func atPath(path string) func(string) int {
+	return func(p string) int { return strings.Compare(p, path) }
 }
 
-// appendEphemeralKey appends the key of an ephemeral node: session id, path.
-func appendEphemeralKey(b []byte, session int64, path string) []byte {
-	return append(appendSessionKey(b, session), path...)
+// An ephemeral is the path of an ephemeral node and whose it is.
+type ephemeral struct {
+	session int64
+	path    string
+}
+
+func (e ephemeral) compare(o ephemeral) int {
+	if c := cmp.Compare(o.session, e.session); c != 0 {
+		return c
+	}
+	return strings.Compare(o.path, e.path)
+}
+
+// A lease is a session and its timeout.
+type lease struct {
+	session       int64
+	timeoutMillis int32
+}
+
+// ofSession finds a lease.
+func ofSession(id int64) func(lease) int {
+	return func(l lease) int { return cmp.Compare(uint64(l.session), uint64(id)) } //nolint:gosec // a pattern of bits
 }

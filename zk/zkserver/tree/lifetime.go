@@ -64,8 +64,5 @@ func (n *Node) ended(nowMillis int64, rules *Rules) bool {
 // Ended calls f with the path of each container and node with a time to live
 // that is to be removed, in byte order, until f returns false: see [OpReap].
 func (t *Tree) Ended(nowMillis int64, rules Rules, f func(path string) bool) {
-	t.mortals.Root().Walk(func(path []byte, _ struct{}) bool {
-		n := t.GetBytes(path)
-		return n.ended(nowMillis, &rules) && !f(n.Path)
-	})
+	t.mortals.all(func(path string) bool { return !t.Get(path).ended(nowMillis, &rules) || f(path) })
 }

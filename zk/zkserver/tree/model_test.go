@@ -185,14 +185,14 @@ func (m *model) look() snapshot {
 
 func look(t *Tree) snapshot {
 	s := snapshot{}
-	t.nodes.Root().Walk(func(_ []byte, n *Node) bool {
+	t.nodes.all(func(n *Node) bool {
 		children := []string{}
 		t.Children(n, func(name string) bool {
 			children = append(children, name)
 			return true
 		})
 		s[n.Path] = seen{string(n.Data), n.Stat(), children}
-		return false
+		return true
 	})
 	return s
 }

@@ -3,11 +3,7 @@
 
 package tree
 
-import (
-	iradix "github.com/hashicorp/go-immutable-radix/v2"
-
-	"github.com/rollcall-rpc/rollcall/zk/jute"
-)
+import "github.com/rollcall-rpc/rollcall/zk/jute"
 
 // multi carries out all operations or none. When one fails, its result and those
 // of all others say so: 0 before it, its code, "runtime inconsistency" behind it.
@@ -40,10 +36,7 @@ func failMulti(results []Outcome, failed int, err jute.ErrCode) {
 
 // A savepoint is the state of a batch to go back to.
 type savepoint struct {
-	nodes           *iradix.Txn[*Node]
-	ephemerals      index
-	mortals, quotas index
-	bytes           int64
+	state
 	events, changes int
 }
 
@@ -51,15 +44,12 @@ type savepoint struct {
 // change, so that the savepoint keeps them as they are.
 func (b *Batch) save() savepoint {
 	b.step()
-	return savepoint{
-		nodes: b.nodes.Clone(), ephemerals: b.ephemerals.clone(), mortals: b.mortals.clone(), quotas: b.quotas.clone(),
-		bytes: b.bytes, events: len(b.events), changes: len(b.changes),
-	}
+	return savepoint{b.state, len(b.events), len(b.changes)}
 }
 
 // restore goes back to a savepoint.
 func (b *Batch) restore(s savepoint) {
-	b.nodes, b.ephemerals, b.mortals, b.quotas, b.bytes = s.nodes, s.ephemerals, s.mortals, s.quotas, s.bytes
+	b.state = s.state
 	b.events, b.changes = b.events[:s.events], b.changes[:s.changes]
 	b.step()
 }

@@ -15,7 +15,7 @@ type Node struct {
 	Data []byte // nil is kept apart from empty
 	ACL  []jute.ACL
 
-	key          []byte
+	cut          int32  // where the last slash of the path is
 	gen          uint64 // the step of the batch that made it and may still change it
 	czxid, mzxid int64
 	pzxid        int64
@@ -29,6 +29,11 @@ type Node struct {
 	// cversion is computed from it.
 	created int32
 }
+
+// newNode returns a node at a place.
+func newNode(p place) *Node { return &Node{Path: p.path, cut: int32(p.cut)} } //nolint:gosec // bounded by the frame limit
+
+func (n *Node) place() place { return place{n.Path, int(n.cut)} }
 
 // Stat returns what clients are told about the node. Cversion counts children
 // created and removed, from the creations alone as DataNode.copyStat does it;

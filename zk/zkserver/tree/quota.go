@@ -47,21 +47,17 @@ func quotaOf(path, name string) (string, bool) {
 	return node, ok && node != "" && !strings.HasPrefix(node, quotaPrefix)
 }
 
-// quotaKey is the key of a node with a quota: one that is a prefix of another
-// belongs to a node above it.
-func (b *Batch) quotaKey(path string) []byte {
-	b.scratch = append(append(b.scratch[:0], path...), '/')
-	return b.scratch
-}
-
 // quotaFor returns the nearest node at or above path that has a quota.
 func (b *Batch) quotaFor(path string) (string, bool) {
-	root := b.quotas.root()
-	key, _, ok := root.LongestPrefix(b.quotaKey(path))
-	if !ok || strings.HasPrefix(path, quotaPrefix) {
+	if b.quotas.len == 0 || strings.HasPrefix(path, quotaPrefix) {
 		return "", false
 	}
-	return string(key[:len(key)-1]), true
+	for ; path != Root; path = parentOf(path) {
+		if _, ok := b.quotas.get(atPath(path)); ok {
+			return path, true
+		}
+	}
+	return "", false
 }
 
 // A usage is what a quota allows or what is used of it; -1: not said.
@@ -178,16 +174,15 @@ func (b *Batch) recount(stats string) {
 		return
 	}
 	var count, bytes int64
-	add := func(_ []byte, n *Node) bool {
+	add := func(n *Node) bool {
 		count++
 		bytes += int64(len(n.Data))
-		return false
+		return true
 	}
-	root := b.nodes.Root()
 	if n := b.get(quota); n != nil {
-		add(nil, n)
-		root.WalkPrefix(appendChildPrefix(nil, quota), add)
-		root.WalkPrefix([]byte(quota+"/"), add)
+		add(n)
+		b.eachChild(n, add)
+		b.eachBelow(quota, add)
 	}
 	b.setUsage(quota, count, bytes)
 }

@@ -115,7 +115,7 @@ func TestQuotaInMulti(t *testing.T) {
 	if diff := cmp.Diff(look(next), look(again), cmp.AllowUnexported(seen{})); diff != "" {
 		t.Errorf("applied again (-want +got):\n%s", diff)
 	}
-	if next.Bytes() != again.Bytes() || next.quotas.Len() != again.quotas.Len() || next.mortals.Len() != again.mortals.Len() {
+	if next.Bytes() != again.Bytes() || next.quotas.len != again.quotas.len || next.mortals.len != again.mortals.len {
 		t.Error("applied again: the indexes differ")
 	}
 }

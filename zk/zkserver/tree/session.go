@@ -13,10 +13,10 @@ func (b *Batch) openSession(r *Request) Outcome {
 // closeSession removes a session and its ephemeral nodes in one transaction,
 // which lists them: what is removed must not depend on who applies it.
 func (b *Batch) closeSession(r *Request) Outcome {
-	if !b.hasSession() {
+	if !b.hasSession(b.session) {
 		return Outcome{Op: r.Op, Err: jute.ErrSessionExpired}
 	}
-	paths := ephemeralsOf(b.ephemerals.root(), r.Session)
+	paths := b.ephemeralsOf(r.Session)
 	freed := b.freed(paths)
 	b.apply(b.record(Change{Kind: ChangeCloseSession, Owner: r.Session, Paths: paths}))
 	for _, f := range freed {

@@ -81,7 +81,7 @@ func (b *Batch) subject(r *Request, perm int32) (*Node, jute.ErrCode) {
 
 func (b *Batch) checkPath(path string) jute.ErrCode {
 	switch {
-	case !b.hasSession():
+	case !b.hasSession(b.session):
 		return jute.ErrSessionExpired
 	case !ValidPath(path):
 		return jute.ErrBadArguments

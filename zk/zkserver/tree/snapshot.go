@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 
-	iradix "github.com/hashicorp/go-immutable-radix/v2"
-
 	"github.com/rollcall-rpc/rollcall/zk/jute"
 )
 
@@ -33,8 +31,8 @@ const chunkBytes = 64 << 10
 func (t *Tree) WriteSnapshot(write func(chunk []byte) error) error {
 	b := jute.AppendInt(nil, chunkTree)
 	b = jute.AppendLong(b, t.zxid)
-	b = jute.AppendInt(b, int32(t.nodes.Len()))    //nolint:gosec // bounded by memory
-	b = jute.AppendInt(b, int32(t.sessions.Len())) //nolint:gosec // bounded by memory
+	b = jute.AppendInt(b, int32(t.nodes.len))    //nolint:gosec // bounded by memory
+	b = jute.AppendInt(b, int32(t.sessions.len)) //nolint:gosec // bounded by memory
 	if err := write(b); err != nil {
 		return err
 	}
@@ -45,9 +43,9 @@ func (t *Tree) WriteSnapshot(write func(chunk []byte) error) error {
 		return w.next()
 	})
 	w.begin(chunkNodes)
-	t.nodes.Root().Walk(func(_ []byte, n *Node) bool {
+	t.nodes.all(func(n *Node) bool {
 		w.buf = appendNode(w.buf, n)
-		return !w.next()
+		return w.next()
 	})
 	w.end()
 	return w.err
@@ -107,18 +105,12 @@ func appendNode(b []byte, n *Node) []byte {
 // one: every node has its parent, every ephemeral its session. [NewLoader] makes
 // one.
 type Loader struct {
-	tree     *Tree
-	nodes    *iradix.Txn[*Node]
-	sessions *iradix.Txn[int32]
-	eph      index
-	mortals  index
-	quotas   index
-	acls     map[string][]jute.ACL // lists are shared, as they were
+	tree *Tree
+	acls map[string][]jute.ACL // lists are shared, as they were
 
 	wantNodes, wantSessions int32
 	children                int64 // that nodes say they have
-	last                    []byte
-	parent                  *Node // of the last node
+	last, parent            *Node // the last node and its parent
 	siblings                int32 // so far
 }
 
@@ -152,17 +144,12 @@ func (l *Loader) Add(chunk []byte) error {
 }
 
 func (l *Loader) begin(d *jute.Decoder) error {
-	t := &Tree{
-		nodes: iradix.New[*Node](), sessions: iradix.New[int32](),
-		ephemerals: iradix.New[struct{}](), mortals: iradix.New[struct{}](), quotas: iradix.New[struct{}](),
-	}
-	t.zxid = d.Long()
+	t := &Tree{zxid: d.Long()}
 	l.wantNodes, l.wantSessions = d.Int(), d.Int()
 	if d.Err() != nil {
 		return fmt.Errorf("tree: snapshot: %w", d.Err())
 	}
-	l.tree, l.nodes, l.sessions = t, t.nodes.Txn(), t.sessions.Txn()
-	l.eph, l.mortals, l.quotas = index{base: t.ephemerals}, index{base: t.mortals}, index{base: t.quotas}
+	l.tree = t
 	return nil
 }
 
@@ -172,9 +159,10 @@ func (l *Loader) addSessions(d *jute.Decoder) error {
 		if d.Err() != nil {
 			return fmt.Errorf("tree: snapshot: session: %w", d.Err())
 		}
-		if _, twice := l.sessions.Insert(appendSessionKey(nil, id), timeout); twice {
+		if l.tree.hasSession(id) {
 			return fmt.Errorf("tree: snapshot: session 0x%x is there twice", id)
 		}
+		l.tree.sessions.put(0, lease{id, timeout}, ofSession(id))
 	}
 	return nil
 }
@@ -227,28 +215,31 @@ func (l *Loader) addNode(n *Node) error {
 	if !ValidPath(n.Path) {
 		return errPath
 	}
-	n.key, _ = appendKey(nil, n.Path)
-	if bytes.Compare(n.key, l.last) <= 0 {
+	at, _ := placeOf(n.Path)
+	n.cut = int32(at.cut) //nolint:gosec // bounded by the chunk
+	if l.last != nil && at.compare(l.last) >= 0 {
 		return errOrder
 	}
-	l.last = n.key
+	l.last = n
 	if err := l.adopt(n); err != nil {
 		return err
 	}
+	t := l.tree
 	switch {
 	case isSession(n.owner):
-		if _, ok := l.sessions.Get(appendSessionKey(nil, n.owner)); !ok {
+		if !t.hasSession(n.owner) {
 			return errSession
 		}
-		l.eph.insert(appendEphemeralKey(nil, n.owner, n.Path))
+		e := ephemeral{n.owner, n.Path}
+		t.ephemerals.put(0, e, e.compare)
 	case n.owner != 0:
-		l.mortals.insert([]byte(n.Path))
+		t.mortals.put(0, n.Path, atPath(n.Path))
 	}
 	if quota, ok := quotaOf(n.Path, limitsName); ok {
-		l.quotas.insert([]byte(quota + "/"))
+		t.quotas.put(0, quota, atPath(quota))
 	}
-	l.nodes.Insert(n.key, n)
-	l.tree.bytes += n.size()
+	t.nodes.put(0, n, at.compare)
+	t.bytes += n.size()
 	l.children += int64(n.children)
 	return nil
 }
@@ -264,7 +255,7 @@ func (l *Loader) adopt(n *Node) error {
 		if err := l.countSiblings(); err != nil {
 			return err
 		}
-		l.parent, l.siblings = find(l.nodes.Root(), parent), 0
+		l.parent, l.siblings = l.tree.get(parent), 0
 		if l.parent == nil || isSession(l.parent.owner) {
 			return errParent
 		}
@@ -289,14 +280,12 @@ func (l *Loader) Tree() (*Tree, error) {
 		return nil, fmt.Errorf("tree: snapshot: %w", err)
 	}
 	t := l.tree
-	t.nodes, t.sessions = l.nodes.CommitOnly(), l.sessions.CommitOnly()
-	t.ephemerals, t.mortals, t.quotas = l.eph.commit(), l.mortals.commit(), l.quotas.commit()
 	switch {
-	case int64(t.nodes.Len()) != int64(l.wantNodes) || int64(t.sessions.Len()) != int64(l.wantSessions):
+	case int64(t.nodes.len) != int64(l.wantNodes) || int64(t.sessions.len) != int64(l.wantSessions):
 		return nil, fmt.Errorf("tree: snapshot: %d nodes and %d sessions, want %d and %d",
-			t.nodes.Len(), t.sessions.Len(), l.wantNodes, l.wantSessions)
-	case l.children != int64(t.nodes.Len())-1:
-		return nil, fmt.Errorf("tree: snapshot: %d nodes have %d children: want one less than there are nodes", t.nodes.Len(), l.children)
+			t.nodes.len, t.sessions.len, l.wantNodes, l.wantSessions)
+	case l.children != int64(t.nodes.len)-1:
+		return nil, fmt.Errorf("tree: snapshot: %d nodes have %d children: want one less than there are nodes", t.nodes.len, l.children)
 	}
 	for _, path := range []string{Root, RootSystem, RootQuota, RootConfig} {
 		if t.Get(path) == nil {

@@ -6,6 +6,7 @@ package tree
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -41,12 +42,12 @@ func loaded(chunks [][]byte) (*Tree, error) {
 	return l.Tree()
 }
 
-// keys returns what an index holds.
-func keys(s *set) []string {
-	var all []string
-	s.Root().Walk(func(key []byte, _ struct{}) bool {
-		all = append(all, string(key))
-		return false
+// items returns what a btree holds.
+func items[T any](t *btree[T]) []T {
+	var all []T
+	t.all(func(item T) bool {
+		all = append(all, item)
+		return true
 	})
 	return all
 }
@@ -60,7 +61,11 @@ type whole struct {
 
 func wholeOf(t testing.TB, tr *Tree) whole {
 	t.Helper()
-	w := whole{nil, keys(tr.ephemerals), keys(tr.mortals), keys(tr.quotas), tr.bytes, tr.zxid}
+	var ephemerals []string
+	for _, e := range items(&tr.ephemerals) {
+		ephemerals = append(ephemerals, fmt.Sprint(e))
+	}
+	w := whole{nil, ephemerals, items(&tr.mortals), items(&tr.quotas), tr.bytes, tr.zxid}
 	for _, chunk := range chunksOf(t, tr) {
 		w.Chunks = append(w.Chunks, string(chunk))
 	}

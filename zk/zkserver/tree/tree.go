@@ -4,9 +4,8 @@
 package tree
 
 import (
-	"encoding/binary"
-
-	iradix "github.com/hashicorp/go-immutable-radix/v2"
+	"strings"
+	"unsafe"
 
 	"github.com/rollcall-rpc/rollcall/zk/jute"
 )
@@ -22,30 +21,27 @@ const (
 // A Tree is one version of the tree and of the table of sessions. It never
 // changes.
 type Tree struct {
-	nodes      *iradix.Tree[*Node]
-	ephemerals *set                // session id, path
-	mortals    *set                // paths of containers and nodes with a time to live
-	quotas     *set                // paths of nodes that have a quota, each with a slash behind
-	sessions   *iradix.Tree[int32] // session id: timeout in ms
-	bytes      int64               // of paths and data
-	zxid       int64
-	gen        uint64 // of the last step of a batch
+	state
+	zxid int64
+	gen  uint64 // of the last step of a batch
+}
+
+// A state is everything that a tree holds, and a value.
+type state struct {
+	nodes      btree[*Node]
+	ephemerals btree[ephemeral]
+	mortals    set // paths of containers and nodes with a time to live
+	quotas     set // paths of nodes that have a quota
+	sessions   btree[lease]
+	bytes      int64 // of paths and data
 }
 
 // New returns a tree with the built-in nodes and no session. The first
 // transaction must have a zxid greater than the one given.
 func New(zxid int64) *Tree {
-	t := &Tree{
-		nodes:      iradix.New[*Node](),
-		ephemerals: iradix.New[struct{}](),
-		mortals:    iradix.New[struct{}](),
-		quotas:     iradix.New[struct{}](),
-		sessions:   iradix.New[int32](),
-		zxid:       zxid,
-	}
+	t := &Tree{zxid: zxid}
 	// Built-in children are not counted as created.
 	configACL := []jute.ACL{{Perms: jute.PermRead, Scheme: SchemeWorld, ID: "anyone"}}
-	txn := t.nodes.Txn()
 	for _, n := range []*Node{
 		{Path: Root, ACL: worldAnyone, children: 1},
 		{Path: RootSystem, ACL: worldAnyone, children: 2},
@@ -53,11 +49,11 @@ func New(zxid int64) *Tree {
 		{Path: RootConfig, ACL: configACL, aversion: -1},
 	} {
 		n.Data = []byte{}
-		n.key, _ = appendKey(nil, n.Path)
-		txn.Insert(n.key, n)
+		at, _ := placeOf(n.Path)
+		n.cut = int32(at.cut) //nolint:gosec // short
+		t.nodes.put(0, n, at.compare)
 		t.bytes += n.size()
 	}
-	t.nodes = txn.Commit()
 	return t
 }
 
@@ -65,46 +61,64 @@ func New(zxid int64) *Tree {
 func (t *Tree) Zxid() int64 { return t.zxid }
 
 // Len returns how many nodes there are, the built-in ones included.
-func (t *Tree) Len() int { return t.nodes.Len() }
+func (t *Tree) Len() int { return t.nodes.len }
 
 // Bytes returns how long all paths and data are together.
 func (t *Tree) Bytes() int64 { return t.bytes }
 
-// keySpace is the room for a key on the stack. Longer keys are allocated.
-const keySpace = 256
-
 // Get returns the node of a path, or nil. The empty path stands for the root, as
 // it does in ZooKeeper's reads.
-func (t *Tree) Get(path string) *Node { return find(t.nodes.Root(), path) }
+func (t *Tree) Get(path string) *Node { return t.get(path) }
 
-// GetBytes is [Tree.Get] for a path that is not a string yet. It does not keep
-// the slice.
-func (t *Tree) GetBytes(path []byte) *Node { return find(t.nodes.Root(), path) }
-
-func find[P string | []byte](root *iradix.Node[*Node], path P) *Node {
-	var space [keySpace]byte
-	key, ok := appendKey(space[:0], path)
+func (s *state) get(path string) *Node {
+	at, ok := placeOf(path)
 	if !ok {
 		return nil
 	}
-	n, _ := root.Get(key)
+	n, _ := s.nodes.get(at.compare)
 	return n
+}
+
+// GetBytes is [Tree.Get] for a path that is not a string yet. It does not keep
+// the slice.
+func (t *Tree) GetBytes(path []byte) *Node {
+	return t.get(unsafe.String(unsafe.SliceData(path), len(path))) // only read, and not kept
 }
 
 // Children calls f with the name of each child of the node, in byte order,
 // until f returns false.
 func (t *Tree) Children(n *Node, f func(name string) bool) {
-	if n.children == 0 {
+	t.eachChild(n, func(child *Node) bool { return f(child.Path[child.cut+1:]) })
+}
+
+func (s *state) eachChild(n *Node, f func(*Node) bool) {
+	left := n.children
+	if left == 0 {
 		return
 	}
-	var space [keySpace]byte
-	skip := len(n.Path) + 1
-	if n.Path == Root {
-		skip = 1
+	path := n.Path
+	if path == Root {
+		path = ""
 	}
-	t.nodes.Root().WalkPrefix(appendChildPrefix(space[:0], n.Path), func(_ []byte, child *Node) bool {
-		return !f(child.Path[skip:])
+	s.nodes.ascend(before(path), func(child *Node) bool {
+		left--
+		return f(child) && left > 0
 	})
+}
+
+// eachBelow calls f with the nodes below the children of a path that is not the
+// root's.
+func (s *state) eachBelow(path string, f func(*Node) bool) {
+	path += "/"
+	s.nodes.ascend(
+		func(n *Node) int {
+			if n.Path[:n.cut] < path {
+				return -1
+			}
+			return 1
+		},
+		func(n *Node) bool { return strings.HasPrefix(n.Path[:n.cut], path) && f(n) },
+	)
 }
 
 // NumDescendants returns how many nodes are below one, at any depth.
@@ -113,43 +127,47 @@ func (t *Tree) NumDescendants(n *Node) int {
 		return t.Len() - 1
 	}
 	total := int(n.children)
-	t.nodes.Root().WalkPrefix([]byte(n.Path+"/"), func([]byte, *Node) bool {
+	t.eachBelow(n.Path, func(*Node) bool {
 		total++
-		return false
+		return true
 	})
 	return total
 }
 
 // Session returns the timeout of a session in ms, and whether it exists.
 func (t *Tree) Session(id int64) (timeoutMillis int32, ok bool) {
-	var space [8]byte
-	return t.sessions.Get(appendSessionKey(space[:0], id))
+	l, ok := t.sessions.get(ofSession(id))
+	return l.timeoutMillis, ok
+}
+
+func (s *state) hasSession(id int64) bool {
+	_, ok := s.sessions.get(ofSession(id))
+	return ok
 }
 
 // Sessions calls f with each session in the order of the ids, until f returns
 // false.
 func (t *Tree) Sessions(f func(id int64, timeoutMillis int32) bool) {
-	t.sessions.Root().Walk(func(key []byte, timeout int32) bool {
-		return !f(int64(binary.BigEndian.Uint64(key)), timeout) //nolint:gosec // two's complement is the encoding
-	})
+	t.sessions.all(func(l lease) bool { return f(l.session, l.timeoutMillis) })
 }
 
 // NumSessions returns how many sessions there are.
-func (t *Tree) NumSessions() int { return t.sessions.Len() }
+func (t *Tree) NumSessions() int { return t.sessions.len }
 
 // NumEphemerals returns how many ephemeral nodes there are.
-func (t *Tree) NumEphemerals() int { return t.ephemerals.Len() }
+func (t *Tree) NumEphemerals() int { return t.ephemerals.len }
 
 // Ephemerals returns the paths of the ephemeral nodes of a session in byte
 // order.
-func (t *Tree) Ephemerals(session int64) []string { return ephemeralsOf(t.ephemerals.Root(), session) }
+func (t *Tree) Ephemerals(session int64) []string { return t.ephemeralsOf(session) }
 
-func ephemeralsOf(root *iradix.Node[struct{}], session int64) []string {
-	var space [8]byte
+func (s *state) ephemeralsOf(session int64) []string {
 	var paths []string
-	root.WalkPrefix(appendSessionKey(space[:0], session), func(key []byte, _ struct{}) bool {
-		paths = append(paths, string(key[8:]))
-		return false
+	s.ephemerals.ascend(ephemeral{session: session}.compare, func(e ephemeral) bool {
+		if e.session == session {
+			paths = append(paths, e.path)
+		}
+		return e.session == session
 	})
 	return paths
 }
