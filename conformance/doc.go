@@ -15,11 +15,15 @@
 //
 // What the two command lines print is compared with transcripts in testdata.
 //
+// The histories of concurrent clients over a registry that is killed time and
+// again are checked to be linearizable, with porcupine.
+//
 // # Caveats
 //
-// It has a module of its own, so that users do not inherit go-zookeeper. Run it
-// there; it needs the Debian packages zookeeper, zookeeper-bin and python3-kazoo,
-// and skips what is missing unless ROLLCALL_TEST_REQUIRE is "all":
+// It has a module of its own, so that users do not inherit go-zookeeper and
+// porcupine. Run it there; it needs the Debian packages zookeeper, zookeeper-bin
+// and python3-kazoo, and skips what is missing unless ROLLCALL_TEST_REQUIRE is
+// "all":
 //
 //	cd conformance && go test -race ./...
 package conformance

@@ -242,8 +242,8 @@ func TestRegistryKilledUnderLoad(t *testing.T) {
 			t.Errorf("round %d: less than %d acknowledged within a minute", round, a.enough)
 		}
 		registry.kill()
+		cancel() // who never was connected would wait for it
 		clients.Wait()
-		cancel()
 		registry = startRegistry(t, dir, registry.addr, "--config", config)
 		holdTogether(t, a, writers, registry.addr)
 		if t.Failed() {
