@@ -44,7 +44,7 @@ type Skipped struct {
 // An Update is a list of instances at one moment, whole. It is immutable.
 type Update struct {
 	Instances []Instance // sorted by Revision, then Name; of entries with one ID only the youngest
-	Skipped   []Skipped  // what was listed and could not be read
+	Skipped   []Skipped  // what was listed and could not be read, and so the overrides, by their path
 	Source    Source
 	Confirmed time.Time // when the list was last known to be true, on the local clock; zero with SourceNone
 	Err       error     // why the source is not live; nil when it is

@@ -21,6 +21,16 @@ type Stat = jute.Stat
 // An ACL grants permissions to an identity.
 type ACL = jute.ACL
 
+// The permissions of an ACL.
+const (
+	PermRead   = jute.PermRead
+	PermWrite  = jute.PermWrite
+	PermCreate = jute.PermCreate
+	PermDelete = jute.PermDelete
+	PermAdmin  = jute.PermAdmin
+	PermAll    = jute.PermAll
+)
+
 // WorldAnyone returns a new list that grants every permission to everybody.
 func WorldAnyone() []ACL { return jute.WorldAnyone() }
 

@@ -20,6 +20,17 @@
 // know persistent watches (before ZooKeeper 3.6) there is a one-shot watch on
 // the children instead, and one list per change.
 //
+// # The overrides
+//
+// What operators have ordered for the instances of "/rpc" lies in
+// "/rpc-meta/overrides", see package layout. A path's loop follows that node with
+// one watch of its own, reads it once for each connection and once for each
+// change, and puts the orders in force in the list: the first list of a
+// connection waits for them. Without persistent watches it is the watch of
+// exists. A document that cannot be read, or may not be, keeps no list back: it
+// is logged, it stands among what was skipped, and what was last read stays in
+// force. [Session.EditOverrides] changes the document.
+//
 // # The registration
 //
 // A registration is reconciled, not driven by callbacks: on each event of the

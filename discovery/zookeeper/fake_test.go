@@ -15,7 +15,8 @@ import (
 )
 
 // A fake is a registry in memory that works inside a synctest bubble: one
-// directory, /rpc, with a persistent watch. Its session is what the test says.
+// directory, /rpc, and its overrides, with a persistent watch each. Its session is
+// what the test says.
 type fake struct {
 	mu       sync.Mutex // guards what follows
 	session  zk.Session
@@ -29,12 +30,25 @@ type fake struct {
 	refuse   error         // answers to lists
 	holdGets chan struct{} // the answers to reads wait until it is closed
 	holdList chan struct{} // likewise for lists
-	life     int64         // the transaction that created the directory
+	orders   fakeOrders
+	life     int64 // the transaction that created the directory
 }
 
 type fakeNode struct {
 	data []byte
 	stat zk.Stat
+}
+
+// fakeOrders are the overrides of a fake.
+type fakeOrders struct {
+	data    []byte // nil: there is no document
+	version int32
+	watch   *fakeWatch
+	reads   int
+	refuse  error         // answers to reads
+	noWatch error         // answers to AddWatch
+	hold    chan struct{} // the answers to reads wait until it is closed
+	lose    bool          // the answer to the next write is lost
 }
 
 type fakeWatch struct{ events chan zk.Event }
@@ -68,6 +82,7 @@ func (f *fake) connect() {
 	if f.watch != nil {
 		f.watch.events <- zk.Event{Type: zk.Rearmed, Path: "/rpc"}
 	}
+	f.tellOrders(zk.Rearmed)
 }
 
 func (f *fake) disconnect() {
@@ -140,6 +155,9 @@ func (f *fake) Get(ctx context.Context, path string) ([]byte, zk.Stat, error) {
 	if err := f.online(ctx); err != nil {
 		return nil, zk.Stat{}, err
 	}
+	if path == ordersNode {
+		return f.getOrders(ctx)
+	}
 	f.mu.Lock()
 	f.gets++
 	n, ok := f.nodes[strings.TrimPrefix(path, "/rpc/")]
@@ -209,9 +227,20 @@ func (f *fake) ExistsW(context.Context, string) (zk.Stat, bool, <-chan zk.Event,
 	panic("not used with persistent watches")
 }
 
-func (f *fake) Create(context.Context, string, []byte, zk.CreateMode, []zk.ACL) (string, error) {
-	panic("not used: the directory is there")
+// Create is used for the overrides alone: the directory is there.
+func (f *fake) Create(ctx context.Context, path string, data []byte, _ zk.CreateMode, _ []zk.ACL) (string, error) {
+	if path != ordersNode {
+		return path, nil
+	}
+	_, err := f.write("create", data, zk.ErrNodeExists, func() bool { return f.orders.data == nil })
+	return path, err
 }
+
+func (f *fake) Set(_ context.Context, _ string, data []byte, version int32) (zk.Stat, error) {
+	return f.write("setData", data, zk.ErrBadVersion, func() bool { return f.orders.data != nil && f.orders.version == version })
+}
+
+func (f *fake) Sync(context.Context, string) error { return nil }
 
 func (f *fake) Create2(ctx context.Context, _ string, data []byte, _ zk.CreateMode, _ []zk.ACL) (string, zk.Stat, error) {
 	if err := f.online(ctx); err != nil {
@@ -230,12 +259,19 @@ func (f *fake) Delete(_ context.Context, path string, _ int32) error {
 	return nil
 }
 
-func (f *fake) AddWatch(ctx context.Context, _ string, _ zk.WatchMode) (watch, error) {
+func (f *fake) AddWatch(ctx context.Context, path string, _ zk.WatchMode) (watch, error) {
 	if err := f.online(ctx); err != nil {
 		return nil, err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if path == ordersNode {
+		if f.orders.noWatch != nil {
+			return nil, &zk.Error{Op: "addWatch", Path: path, Sent: true, Err: f.orders.noWatch}
+		}
+		f.orders.watch = &fakeWatch{events: make(chan zk.Event, 1<<10)}
+		return f.orders.watch, nil
+	}
 	f.watch = &fakeWatch{events: make(chan zk.Event, 1<<16)}
 	return f.watch, nil
 }

@@ -23,6 +23,8 @@ type mail struct {
 	armed bool
 	list  *listing // the last one told
 	names map[string]noticeKind
+
+	overrides noticeKind // of their document; 0: nothing was told
 }
 
 func (b *inbox) put(n notice) {
@@ -32,13 +34,25 @@ func (b *inbox) put(n notice) {
 	case n.kind == armed:
 		b.mail.armed, b.mail.list = true, n.list
 	case len(b.mail.names) >= maxInbox:
-		b.mail = mail{armed: true}
+		b.mail = mail{armed: true, overrides: b.mail.overrides}
 	default:
 		if b.mail.names == nil {
 			b.mail.names = map[string]noticeKind{}
 		}
 		b.mail.names[n.name] = n.kind
 	}
+	b.poke()
+}
+
+// putOverrides notes that the overrides' document is to be read.
+func (b *inbox) putOverrides(why noticeKind) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.mail.overrides = why
+	b.poke()
+}
+
+func (b *inbox) poke() {
 	select {
 	case b.kick <- struct{}{}:
 	default:

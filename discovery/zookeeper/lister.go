@@ -10,20 +10,22 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rollcall-rpc/rollcall/discovery/layout"
 	"github.com/rollcall-rpc/rollcall/zk"
 )
 
-// A lister keeps the list of one directory. One goroutine, run, owns its state;
+// A lister keeps the list of one directory, with the overrides in force. One goroutine, run, owns its state;
 // lists and reads are made by others, which it awaits, so that it can always
 // tell at once that the registry is gone.
 type lister struct {
 	latest
 
-	registry registry
-	path     string
-	opts     *Options
-	logger   *slog.Logger
-	stagger  func() time.Duration // the pause before the list after a reconnection
+	registry      registry
+	path          string
+	overridesPath string
+	opts          *Options
+	logger        *slog.Logger
+	stagger       func() time.Duration // the pause before the list after a reconnection
 
 	users  int                // guarded by shared.mu
 	cancel context.CancelFunc // ends run
@@ -31,14 +33,16 @@ type lister struct {
 	inbox inbox
 
 	// What follows is owned by run.
-	view    *view
-	reads   reads
-	session zk.Session
-	backoff backoff
-	results chan readResult
-	lists   chan listResult
-	began   time.Time
-	out     outlet
+	view      *view
+	reads     reads
+	orders    overridesReading
+	session   zk.Session
+	backoff   backoff
+	results   chan readResult
+	lists     chan listResult
+	overrides chan overridesResult
+	began     time.Time
+	out       outlet
 
 	listing   bool // a list is under way
 	relist    bool // a list is wanted, not before listAt
@@ -78,12 +82,13 @@ type listResult struct {
 
 func newLister(r registry, path string, opts *Options, stagger func() time.Duration) *lister {
 	l := &lister{
-		registry: r, path: path, opts: opts, stagger: stagger,
-		logger:  opts.Logger.With("path", path),
-		view:    newView(),
-		backoff: backoff{rand: opts.Rand},
-		results: make(chan readResult, maxReads),
-		lists:   make(chan listResult, 1),
+		registry: r, path: path, overridesPath: layout.OverridesPath(path), opts: opts, stagger: stagger,
+		logger:    opts.Logger.With("path", path),
+		view:      newView(),
+		backoff:   backoff{rand: opts.Rand},
+		results:   make(chan readResult, maxReads),
+		lists:     make(chan listResult, 1),
+		overrides: make(chan overridesResult, 1),
 	}
 	l.inbox.kick = make(chan struct{}, 1)
 	l.reads.byName = map[string]*read{}
@@ -120,6 +125,8 @@ func (l *lister) run(ctx context.Context) {
 			l.takeRead(r)
 		case r := <-l.lists:
 			l.takeList(r, time.Now())
+		case r := <-l.overrides:
+			l.takeOverrides(r, time.Now())
 		}
 	}
 }
@@ -147,6 +154,9 @@ func (l *lister) nextDeadline(now time.Time) (wait time.Duration, ok bool) {
 	if now.Before(l.readAt) && l.reads.waiting() {
 		earlier(l.readAt)
 	}
+	if l.orders.wanted && !l.orders.running && l.connected() {
+		earlier(l.orders.at)
+	}
 	if !l.out.begun {
 		earlier(l.began.Add(l.opts.ConnectTimeout))
 	}
@@ -164,7 +174,7 @@ func (l *lister) observeSession(s zk.Session, now time.Time) {
 	}
 	if l.connected() && s.State != zk.StateConnected {
 		l.epoch++
-		l.listed, l.listErr = false, nil
+		l.listed, l.listErr, l.orders.known = false, nil, false
 	}
 	l.session = s
 }
@@ -179,7 +189,13 @@ func (l *lister) takeNotices(now time.Time) {
 			l.listAt = now.Add(l.stagger())
 		}
 	}
+	if mail.overrides != 0 {
+		l.wantOverrides(now, mail.overrides)
+	}
 	for name, kind := range mail.names {
+		if l.foreign(name) {
+			continue
+		}
 		if l.listing {
 			l.touched[name] = struct{}{}
 		}
@@ -204,7 +220,9 @@ func (l *lister) startWork(ctx context.Context, work *sync.WaitGroup, now time.T
 	if !l.resyncAt.IsZero() && !now.Before(l.resyncAt) && l.listed {
 		l.scheduleResync(now)
 		l.relist, l.sweep, l.listAt = true, true, now
+		l.wantOverrides(now, written)
 	}
+	l.readOverrides(ctx, work, now)
 	if l.relist && !l.listing && !now.Before(l.listAt) {
 		l.relist, l.listing, l.touched = false, true, map[string]struct{}{}
 		epoch := l.epoch
@@ -228,6 +246,10 @@ func (l *lister) startWork(ctx context.Context, work *sync.WaitGroup, now time.T
 		})
 	}
 }
+
+// foreign reports whether a child of the directory is none of its instances: the
+// overrides of the root's lie in the root.
+func (l *lister) foreign(name string) bool { return join(l.path, name) == layout.MetaPath(l.path) }
 
 // forget removes a node that is gone.
 func (l *lister) forget(name string) {

@@ -35,7 +35,7 @@ func (l *lister) publishNews(now time.Time) {
 		}
 	case l.listErr != nil:
 		l.publishDown(now, l.listErr, errorKind(l.listErr))
-	case l.listed && l.reads.awaited == 0:
+	case l.listed && l.reads.awaited == 0 && l.orders.known:
 		l.publishLive(now)
 	case late && !l.out.begun:
 		l.publishDown(now, errNoList, errNoList.Error())

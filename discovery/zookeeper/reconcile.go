@@ -21,8 +21,8 @@ const never time.Duration = -1
 // node is surely gone afterwards, or ctx ends with the session.
 func (r *registration) run(ctx context.Context) {
 	defer close(r.done)
-	r.shared.subscribe(r.path, r)
-	defer r.shared.unsubscribe(r.path, r)
+	r.shared.subscribe(watchKey{path: r.path}, r)
+	defer r.shared.unsubscribe(watchKey{path: r.path}, r)
 	defer r.finish()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -227,7 +227,7 @@ func (r *registration) disown(name string) {
 func (r *registration) create(ctx context.Context) error {
 	created, czxid, err := r.createNode(ctx)
 	if errors.Is(err, zk.ErrNoNode) {
-		if err := r.ensurePath(ctx); err != nil {
+		if err := ensurePath(ctx, r.shared.registry, r.path, r.acl); err != nil {
 			return err
 		}
 		created, czxid, err = r.createNode(ctx)
@@ -262,21 +262,6 @@ func (r *registration) createNode(ctx context.Context) (created string, czxid in
 	}
 	created, err = r.shared.registry.Create(ctx, path, r.data, zk.ModeEphemeralSequential, r.acl)
 	return created, 0, err
-}
-
-// ensurePath creates what is missing of the path, persistent and empty.
-func (r *registration) ensurePath(ctx context.Context) error {
-	for end := 1; end <= len(r.path); end++ {
-		if end < len(r.path) && r.path[end] != '/' {
-			continue
-		}
-		_, err := r.shared.registry.Create(ctx, r.path[:end], nil, zk.ModePersistent, r.acl)
-		// Without the permission to create here a missing node shows one level down.
-		if err != nil && !errors.Is(err, zk.ErrNodeExists) && !errors.Is(err, zk.ErrNoAuth) {
-			return err
-		}
-	}
-	return nil
 }
 
 // delete deletes a node of ours or an elder twin.

@@ -22,6 +22,8 @@ type registry interface {
 	ExistsW(ctx context.Context, path string) (zk.Stat, bool, <-chan zk.Event, error)
 	Create(ctx context.Context, path string, data []byte, mode zk.CreateMode, acl []zk.ACL) (string, error)
 	Create2(ctx context.Context, path string, data []byte, mode zk.CreateMode, acl []zk.ACL) (string, zk.Stat, error)
+	Set(ctx context.Context, path string, data []byte, version int32) (zk.Stat, error)
+	Sync(ctx context.Context, path string) error
 	Delete(ctx context.Context, path string, version int32) error
 	AddWatch(ctx context.Context, path string, mode zk.WatchMode) (watch, error)
 	Close() error
@@ -42,6 +44,21 @@ func (c client) AddWatch(ctx context.Context, path string, mode zk.WatchMode) (w
 		return nil, err // not w: a nil *zk.Watch would be a watch that is not nil
 	}
 	return w, nil
+}
+
+// ensurePath creates what is missing of a path, persistent and empty.
+func ensurePath(ctx context.Context, r registry, path string, acl []zk.ACL) error {
+	for end := 1; end <= len(path); end++ {
+		if end < len(path) && path[end] != '/' {
+			continue
+		}
+		_, err := r.Create(ctx, path[:end], nil, zk.ModePersistent, acl)
+		// Without the permission to create here a missing node shows one level down.
+		if err != nil && !errors.Is(err, zk.ErrNodeExists) && !errors.Is(err, zk.ErrNoAuth) {
+			return err
+		}
+	}
+	return nil
 }
 
 // join returns the path of a child.

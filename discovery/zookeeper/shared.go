@@ -13,7 +13,7 @@ import (
 	"github.com/rollcall-rpc/rollcall/discovery"
 )
 
-// shared is a ZooKeeper session and what the handles on it share: the watcher
+// shared is a ZooKeeper session and what the handles on it share: the watchers
 // and the lister of each path. It owns every goroutine of this package.
 type shared struct {
 	key      string // in open.byKey; empty: private
@@ -29,15 +29,21 @@ type shared struct {
 
 	mu       sync.Mutex // guards what follows
 	closed   bool
-	watchers map[string]*watcher
+	watchers map[watchKey]*watcher
 	listers  map[string]*lister
 	claims   map[string]*registration // by the node's path: whose node it is
+}
+
+// A watchKey tells what is watched.
+type watchKey struct {
+	path  string
+	alone bool // see watcher
 }
 
 func newShared(r registry, opts Options) *shared {
 	s := &shared{
 		registry: r, opts: opts,
-		watchers: map[string]*watcher{}, listers: map[string]*lister{}, claims: map[string]*registration{},
+		watchers: map[watchKey]*watcher{}, listers: map[string]*lister{}, claims: map[string]*registration{},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s
@@ -64,14 +70,17 @@ func (s *shared) retainLister(path string) (*lister, error) {
 	l := s.listers[path]
 	if l == nil {
 		l = newLister(s.registry, path, &s.opts, s.stagger)
+		children, overrides := watchKey{path: path}, watchKey{l.overridesPath, true}
 		var ctx context.Context
 		ctx, l.cancel = context.WithCancel(s.ctx)
 		s.listers[path] = l
 		s.work.Go(func() {
 			l.run(ctx)
-			s.unsubscribe(path, l)
+			s.unsubscribe(children, l)
+			s.unsubscribe(overrides, overridesListener{l})
 		})
-		s.subscribeLocked(path, l)
+		s.subscribeLocked(children, l)
+		s.subscribeLocked(overrides, overridesListener{l})
 	}
 	l.users++
 	return l, nil
@@ -88,23 +97,23 @@ func (s *shared) releaseLister(l *lister) {
 	}
 }
 
-// subscribe makes l a listener of the path's watcher.
-func (s *shared) subscribe(path string, l listener) {
+// subscribe makes l a listener of a watcher.
+func (s *shared) subscribe(what watchKey, l listener) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.subscribeLocked(path, l)
+	s.subscribeLocked(what, l)
 }
 
-// subscribeLocked makes l a listener of the path's watcher. s.mu is held.
-func (s *shared) subscribeLocked(path string, l listener) {
-	w := s.watchers[path]
+// subscribeLocked makes l a listener of a watcher. s.mu is held.
+func (s *shared) subscribeLocked(what watchKey, l listener) {
+	w := s.watchers[what]
 	if w == nil {
 		w = &watcher{
-			registry: s.registry, path: path, pause: s.opts.MinUpdateInterval, oneShot: &s.oneShot,
+			registry: s.registry, path: what.path, alone: what.alone, pause: s.opts.MinUpdateInterval, oneShot: &s.oneShot,
 			logger: s.opts.Logger, backoff: backoff{rand: s.opts.Rand},
 			done: make(chan struct{}), listeners: map[listener]struct{}{},
 		}
-		s.watchers[path] = w
+		s.watchers[what] = w
 		s.work.Go(func() { s.runWatcher(w) })
 	}
 	w.users++
@@ -112,10 +121,10 @@ func (s *shared) subscribeLocked(path string, l listener) {
 }
 
 // unsubscribe ends the watch when nobody listens any more.
-func (s *shared) unsubscribe(path string, l listener) {
+func (s *shared) unsubscribe(what watchKey, l listener) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	w := s.watchers[path]
+	w := s.watchers[what]
 	w.remove(l)
 	w.users--
 	if w.users == 0 && w.cancel != nil {
@@ -132,7 +141,7 @@ func (s *shared) runWatcher(w *watcher) {
 		ctx, cancel := context.WithCancel(s.ctx)
 		s.mu.Lock()
 		if w.users == 0 {
-			delete(s.watchers, w.path)
+			delete(s.watchers, watchKey{w.path, w.alone})
 			s.mu.Unlock()
 			cancel()
 			return

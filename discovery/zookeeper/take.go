@@ -65,7 +65,9 @@ func (l *lister) takeList(r listResult, now time.Time) {
 
 	present := make(map[string]struct{}, len(r.names))
 	for _, name := range r.names {
-		present[name] = struct{}{}
+		if !l.foreign(name) {
+			present[name] = struct{}{}
+		}
 	}
 	l.dropAbsent(present)
 	for name := range present {

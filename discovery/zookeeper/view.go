@@ -12,12 +12,14 @@ import (
 	"github.com/rollcall-rpc/rollcall/discovery/layout"
 )
 
-// A view is what is known of the nodes of a directory, and the list that it
-// makes. It is pure: no clock, no I/O, one goroutine. A change costs its own
-// size, and building the list after it one copy.
+// A view is what is known of the nodes of a directory and of the overrides, and
+// the list that they make. It is pure: no clock, no I/O, one goroutine. A change
+// costs its own size, and building the list after it one copy.
 type view struct {
-	entries map[string]*entry
-	byID    map[string][]string // the readable entries of an ID, oldest first
+	entries   map[string]*entry
+	byKey     map[layout.OverrideKey][]string // the readable entries of an instance, oldest first
+	overrides *layout.Overrides               // nil: none
+	unread    *discovery.Skipped              // the overrides' document, if it cannot be read
 
 	instances []discovery.Instance // the list as last built; never changed in place
 	skipped   []discovery.Skipped  // likewise
@@ -28,13 +30,13 @@ type view struct {
 
 // An entry is a node that was read.
 type entry struct {
-	in     discovery.Instance
-	err    error // why it is not an instance
-	listed bool  // this very content is in the list as last built
+	in     discovery.Instance // without overrides
+	err    error              // why it is not an instance
+	listed bool               // this very content is in the list as last built, with the overrides of now
 }
 
 func newView() *view {
-	return &view{entries: map[string]*entry{}, byID: map[string][]string{}, changed: map[string]struct{}{}}
+	return &view{entries: map[string]*entry{}, byKey: map[layout.OverrideKey][]string{}, changed: map[string]struct{}{}}
 }
 
 // set records what a node holds. It reports whether that is news.
@@ -51,14 +53,50 @@ func (v *view) set(in discovery.Instance, err error) bool {
 		return true
 	}
 	v.mark(in.Name)
-	if in.ID != "" {
-		names := v.byID[in.ID]
-		i, _ := slices.BinarySearchFunc(names, e, func(name string, e *entry) int { return byAge(&v.entries[name].in, &e.in) })
-		if i == len(names) && i > 0 {
-			v.mark(names[i-1]) // no longer the youngest
-		}
-		v.byID[in.ID] = slices.Insert(names, i, in.Name)
+	key := layout.OverrideKeyOf(&in)
+	names := v.byKey[key]
+	i, _ := slices.BinarySearchFunc(names, e, func(name string, e *entry) int { return byAge(&v.entries[name].in, &e.in) })
+	if i == len(names) && i > 0 {
+		v.mark(names[i-1]) // no longer the youngest
 	}
+	v.byKey[key] = slices.Insert(names, i, in.Name)
+	return true
+}
+
+// override makes o the overrides from now on, and reports whether any order
+// differs.
+func (v *view) override(o *layout.Overrides) (news bool) {
+	before := v.overrides
+	v.overrides = o
+	for _, all := range [2][]discovery.Instance{before.All(), o.All()} {
+		for i := range all {
+			if key := layout.OverrideKeyOf(&all[i]); !before.For(key).Equal(o.For(key)) {
+				v.replace(v.byKey[key])
+				news = true
+			}
+		}
+	}
+	return news
+}
+
+// replace lets entries leave the list and come back as they are now.
+func (v *view) replace(names []string) {
+	for _, name := range names {
+		if e := v.entries[name]; e.listed {
+			e.listed = false
+			v.gone = append(v.gone, e)
+			v.mark(name)
+		}
+	}
+}
+
+// report says that the overrides' document cannot be read; nil: it can. It
+// reports whether that is news.
+func (v *view) report(unread *discovery.Skipped) bool {
+	if unread == nil && v.unread == nil || unread != nil && v.unread != nil && sameError(unread.Err, v.unread.Err) {
+		return false
+	}
+	v.unread, v.skips = unread, true
 	return true
 }
 
@@ -75,16 +113,17 @@ func (v *view) remove(name string) {
 	if e.listed {
 		v.gone = append(v.gone, e)
 	}
-	if e.err != nil || e.in.ID == "" {
+	if e.err != nil {
 		return
 	}
-	names := v.byID[e.in.ID]
+	key := layout.OverrideKeyOf(&e.in)
+	names := v.byKey[key]
 	i := slices.Index(names, name)
 	names = slices.Delete(names, i, i+1)
-	v.byID[e.in.ID] = names
+	v.byKey[key] = names
 	switch {
 	case len(names) == 0:
-		delete(v.byID, e.in.ID)
+		delete(v.byKey, key)
 	case i == len(names):
 		v.mark(names[i-1]) // the youngest from now on
 	}
@@ -98,8 +137,11 @@ func (v *view) shown(e *entry) bool {
 	if e == nil || e.err != nil {
 		return false
 	}
-	names := v.byID[e.in.ID]
-	return e.in.ID == "" || names[len(names)-1] == e.in.Name
+	if e.in.ID == "" {
+		return true
+	}
+	names := v.byKey[layout.OverrideKeyOf(&e.in)]
+	return names[len(names)-1] == e.in.Name
 }
 
 // dirty reports whether build may have something to do.
@@ -128,31 +170,36 @@ func (v *view) build() bool {
 	if len(added)+len(v.gone) == 0 {
 		return news // what changed came and went
 	}
-	v.instances = merge(v.instances, v.gone, added)
+	v.instances = v.merge(added)
 	v.gone = nil
 	return true
 }
 
-// merge returns a new list without what is gone and with what is added. Its cost
-// is a copy, and the sorting of what is not younger than all the rest.
-func merge(old []discovery.Instance, gone, added []*entry) []discovery.Instance {
+// merge returns a new list without what is gone and with what is added: one copy
+// of the old one, piece by piece.
+func (v *view) merge(added []*entry) []discovery.Instance {
+	old, gone := v.instances, v.gone
 	byEntryAge := func(a, b *entry) int { return byAge(&a.in, &b.in) }
 	slices.SortFunc(gone, byEntryAge)
 	slices.SortFunc(added, byEntryAge)
 	list := make([]discovery.Instance, 0, len(old)-len(gone)+len(added))
-	for _, e := range gone {
-		i, _ := slices.BinarySearchFunc(old, e, func(in discovery.Instance, e *entry) int { return byAge(&in, &e.in) })
-		list, old = append(list, old[:i]...), old[i+1:]
+	for len(gone)+len(added) > 0 {
+		leaves := len(added) == 0 || len(gone) > 0 && byEntryAge(gone[0], added[0]) <= 0
+		var next *entry
+		if leaves {
+			next, gone = gone[0], gone[1:]
+		} else {
+			next, added = added[0], added[1:]
+		}
+		i, _ := slices.BinarySearchFunc(old, next, func(in discovery.Instance, e *entry) int { return byAge(&in, &e.in) })
+		list, old = append(list, old[:i]...), old[i:]
+		if leaves {
+			old = old[1:]
+		} else {
+			list = append(list, next.in.Overridden(v.overrides.For(layout.OverrideKeyOf(&next.in))))
+		}
 	}
-	list = append(list, old...)
-	sorted := len(list) == 0 || len(added) == 0 || byAge(&list[len(list)-1], &added[0].in) < 0
-	for _, e := range added {
-		list = append(list, e.in)
-	}
-	if !sorted {
-		slices.SortFunc(list, func(a, b discovery.Instance) int { return byAge(&a, &b) })
-	}
-	return list
+	return append(list, old...)
 }
 
 func (v *view) listSkipped() []discovery.Skipped {
@@ -163,6 +210,9 @@ func (v *view) listSkipped() []discovery.Skipped {
 		}
 	}
 	slices.SortFunc(list, func(a, b discovery.Skipped) int { return layout.CompareNames(a.Name, b.Name) })
+	if v.unread != nil {
+		list = append(list, *v.unread)
+	}
 	return list
 }
 

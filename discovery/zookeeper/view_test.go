@@ -15,11 +15,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rollcall-rpc/rollcall/discovery"
+	"github.com/rollcall-rpc/rollcall/discovery/layout"
 	"github.com/rollcall-rpc/rollcall/zk"
 )
 
-// naive is the list of what a directory holds, made from nothing.
-func naive(nodes map[string]discovery.Instance, broken map[string]error) (list []discovery.Instance, skipped []string) {
+// naive is the list of what a directory holds and of the overrides, made from
+// nothing.
+func naive(nodes map[string]discovery.Instance, broken map[string]error, o *layout.Overrides) (list []discovery.Instance, skipped []string) {
 	youngest := map[string]discovery.Instance{}
 	for _, in := range nodes {
 		if old, ok := youngest[in.ID]; !ok || byAge(&in, &old) > 0 {
@@ -28,7 +30,7 @@ func naive(nodes map[string]discovery.Instance, broken map[string]error) (list [
 	}
 	for _, in := range nodes {
 		if in.ID == "" || youngest[in.ID].Name == in.Name {
-			list = append(list, in)
+			list = append(list, in.Overridden(o.For(layout.OverrideKeyOf(&in))))
 		}
 	}
 	slices.SortFunc(list, func(a, b discovery.Instance) int { return byAge(&a, &b) })
@@ -37,6 +39,20 @@ func naive(nodes map[string]discovery.Instance, broken map[string]error) (list [
 	}
 	slices.Sort(skipped)
 	return list, skipped
+}
+
+// randomOverrides are orders for some of the instances of the test.
+func randomOverrides(rng *rand.Rand) *layout.Overrides {
+	o := new(layout.Overrides)
+	for range rng.IntN(4) {
+		in := discovery.Instance{ID: fmt.Sprint(rng.IntN(3))}
+		if rng.IntN(2) == 0 {
+			in = discovery.Instance{Port: 1 + rng.IntN(2)}
+		}
+		in.Override = &discovery.Override{Weight: &discovery.WeightOrder{Value: rng.IntN(2)}}
+		o.Put(in)
+	}
+	return o
 }
 
 func equal(a, b discovery.Instance) bool { return reflect.DeepEqual(a, b) }
@@ -49,6 +65,7 @@ func TestViewAgainstModel(t *testing.T) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		v := newView()
 		nodes, broken := map[string]discovery.Instance{}, map[string]error{}
+		var orders *layout.Overrides
 		var before, copied []discovery.Instance
 		var skippedBefore []string
 		for range 60 {
@@ -70,11 +87,15 @@ func TestViewAgainstModel(t *testing.T) {
 				nodes[name] = in
 				v.set(in, nil)
 			}
+			if rng.IntN(8) == 0 {
+				orders = randomOverrides(rng)
+				v.override(orders)
+			}
 			if rng.IntN(3) > 0 {
 				continue
 			}
 			news := v.build()
-			list, skipped := naive(nodes, broken)
+			list, skipped := naive(nodes, broken, orders)
 			if !slices.EqualFunc(v.instances, list, equal) {
 				t.Fatalf("seed %d: instances, got - want +:\n%s", seed, cmp.Diff(v.instances, list))
 			}

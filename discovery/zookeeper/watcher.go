@@ -42,11 +42,12 @@ type listing struct {
 // A listener is told of every notice, serially. It must not block.
 type listener interface{ notify(notice) }
 
-// A watcher holds the one watch of a directory and tells its listeners what it
-// sees.
+// A watcher holds the one watch of a directory, or of one node alone, and tells
+// its listeners what it sees.
 type watcher struct {
 	registry registry
 	path     string
+	alone    bool          // the node's own data are watched, instead of its children
 	pause    time.Duration // at least, between two lists with one-shot watches
 	oneShot  *atomic.Bool  // of the session: the registry knows no persistent watches
 	logger   *slog.Logger
@@ -108,13 +109,22 @@ func (w *watcher) run(ctx context.Context) {
 			continue
 		}
 		w.logger.Debug("watch ended", "path", w.path, "err", err)
+		if w.alone && !unanswered(err) {
+			// Without a watch the node is read at each attempt: it must not keep
+			// the list back that waits for it.
+			w.tell(notice{kind: written})
+		}
 		sleep(ctx, w.backoff.next())
 	}
 }
 
 // watchPersistent tells what a persistent recursive watch sees until it ends.
 func (w *watcher) watchPersistent(ctx context.Context) error {
-	watch, err := w.registry.AddWatch(ctx, w.path, zk.PersistentRecursive)
+	mode := zk.PersistentRecursive
+	if w.alone {
+		mode = zk.Persistent
+	}
+	watch, err := w.registry.AddWatch(ctx, w.path, mode)
 	if err != nil {
 		return err
 	}
@@ -149,25 +159,30 @@ func (w *watcher) tellEvent(ev zk.Event) {
 	default:
 		return
 	}
+	if w.alone {
+		w.tell(notice{kind: kind})
+		return
+	}
 	// What happens to the directory itself shows in its children.
 	if name := childName(w.path, ev.Path); name != "" {
 		w.tell(notice{kind: kind, name: name})
 	}
 }
 
-// watchOnce tells a new list on every change of the children.
+// watchOnce tells a new list on every change of the children; alone, that the node
+// has changed.
 func (w *watcher) watchOnce(ctx context.Context) error {
 	for {
 		session, err := w.awaitSession(ctx)
 		if err != nil {
 			return err
 		}
-		list, events, err := w.listAndWatch(ctx)
+		news, events, err := w.lookAndWatch(ctx)
 		if err != nil {
 			return err
 		}
 		w.backoff.reset()
-		w.tell(notice{kind: armed, list: list})
+		w.tell(news)
 		if err := w.awaitEvent(ctx, events, session); err != nil {
 			return err
 		}
@@ -175,21 +190,26 @@ func (w *watcher) watchOnce(ctx context.Context) error {
 	}
 }
 
-// listAndWatch lists the children and leaves a watch, on the directory's
-// existence while there is none.
-func (w *watcher) listAndWatch(ctx context.Context) (*listing, <-chan zk.Event, error) {
+// lookAndWatch lists the children and leaves a watch, on the directory's existence
+// while there is none. A node alone gets the watch, and is for the listeners to
+// read.
+func (w *watcher) lookAndWatch(ctx context.Context) (notice, <-chan zk.Event, error) {
+	if w.alone {
+		_, _, events, err := w.registry.ExistsW(ctx, w.path)
+		return notice{kind: written}, events, err
+	}
 	const attempts = 3 // the directory may come between the two reads
 	for range attempts {
 		names, stat, events, err := w.registry.ChildrenW(ctx, w.path)
 		if !errors.Is(err, zk.ErrNoNode) {
-			return &listing{names: names, stat: stat, found: true}, events, err
+			return notice{kind: armed, list: &listing{names: names, stat: stat, found: true}}, events, err
 		}
 		_, found, events, err := w.registry.ExistsW(ctx, w.path)
 		if !found || err != nil {
-			return &listing{}, events, err
+			return notice{kind: armed, list: &listing{}}, events, err
 		}
 	}
-	return nil, nil, fmt.Errorf("zookeeper: %s comes and goes", w.path)
+	return notice{}, nil, fmt.Errorf("zookeeper: %s comes and goes", w.path)
 }
 
 // awaitSession waits for a connection. A list that was asked for before there

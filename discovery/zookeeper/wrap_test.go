@@ -11,6 +11,7 @@ import (
 	"net"
 	"path"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -111,20 +112,23 @@ func (c *counted) Get(ctx context.Context, p string) ([]byte, zk.Stat, error) {
 	return c.registry.Get(ctx, p)
 }
 
-// take returns the counts since the last take.
-func (c *counted) take() (lists, gets int) {
+// take returns the counts since the last take: of lists, of reads of entries, of
+// reads of the overrides.
+func (c *counted) take() (lists, gets, orders int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	lists = c.lists
+	lists, orders = c.lists, c.gets["overrides"]
+	delete(c.gets, "overrides")
 	for _, n := range c.gets {
 		gets += n
 	}
 	c.lists, c.gets = 0, map[string]int{}
-	return lists, gets
+	return lists, gets, orders
 }
 
 // TestCost: a list costs one read for each node once; then a join costs one read,
-// a leave none, and a reconnection one list and the reads of what is unknown.
+// a leave none, and a reconnection one list and the reads of what is unknown. The
+// overrides cost one read for each connection, and one for each change of them.
 func TestCost(t *testing.T) {
 	server := zktest.Start(t)
 	count := &counted{gets: map[string]int{}}
@@ -137,37 +141,42 @@ func TestCost(t *testing.T) {
 		ready(t, all[len(all)-1])
 		want = append(want, port)
 	}
-	check := func(what string, wantLists, wantGets int) {
+	check := func(what string, want ...int) {
 		t.Helper()
-		if lists, gets := count.take(); lists != wantLists || gets != wantGets {
-			t.Errorf("%s: got %d lists and %d reads, want %d and %d", what, lists, gets, wantLists, wantGets)
+		lists, gets, orders := count.take()
+		if got := []int{lists, gets, orders}; !slices.Equal(got, want) {
+			t.Errorf("%s: got %v lists, reads and reads of the overrides, want %v", what, got, want)
 		}
 	}
 	sp := spectate(t, s, "/rpc")
 	sp.live(want...)
-	check("first list", 1, 100)
+	check("first list", 1, 100, 1)
 
 	second := spectate(t, s, "/rpc")
 	second.live(want...)
-	check("second watcher", 0, 0)
+	check("second watcher", 0, 0, 0)
 
 	all = append(all, register(t, other, "/rpc", instance(9100)))
 	want = append(want, 9100)
 	sp.live(want...)
-	check("join", 0, 1)
+	check("join", 0, 1, 0)
 
 	if err := all[7].Deregister(within(t)); err != nil {
 		t.Fatal(err)
 	}
 	want = append(want[:7:7], want[8:]...)
 	sp.live(want...)
-	check("leave", 0, 0)
+	check("leave", 0, 0, 0)
+
+	edit(t, other, "/rpc", instance(9003), &discovery.Override{Drain: &discovery.Order{}})
+	sp.until("drained", func(u discovery.Update) bool { return u.Instances[3].Drained() })
+	check("drain", 0, 0, 1)
 
 	server.Stop()
 	sp.source(discovery.SourceStale)
 	server.Restart()
 	sp.live(want...)
-	check("reconnection", 1, 0)
+	check("reconnection", 1, 0, 1)
 }
 
 // lossy drops the answer to the next create, once armed.
@@ -307,7 +316,11 @@ func TestChurn(t *testing.T) {
 			sp := spectate(t, s, "/rpc")
 			sp.live()
 			s.shared.mu.Lock()
-			ending = append(ending, s.shared.watchers["/rpc"].done)
+			for what, w := range s.shared.watchers {
+				if !strings.HasPrefix(what.path, "/anchor") {
+					ending = append(ending, w.done)
+				}
+			}
 			s.shared.mu.Unlock()
 			sp.stop()
 			if i%10 == 9 { // let them end; else the next one may take the watch over
@@ -318,14 +331,14 @@ func TestChurn(t *testing.T) {
 				s.shared.mu.Lock()
 				watchers, listers := len(s.shared.watchers), len(s.shared.listers)
 				s.shared.mu.Unlock()
-				if watchers != 1 || listers != 1 {
+				if watchers != 2 || listers != 1 {
 					t.Fatalf("got %d watchers and %d listers, want those of the anchor", watchers, listers)
 				}
 			}
 		}
 		if z, ok := n.(apache); ok {
-			if got := z.Command("wchs"); !strings.Contains(got, "Total watches:1\n") {
-				t.Errorf("got %q, want the anchor's watch alone", got)
+			if got := z.Command("wchs"); !strings.Contains(got, "Total watches:2\n") {
+				t.Errorf("got %q, want the anchor's watches alone", got)
 			}
 		}
 		anchor.stop()
