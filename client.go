@@ -25,7 +25,7 @@ const DefaultConnectTimeout = time.Second
 
 // ClientOptions say how a [Client] works. The zero value is the default.
 type ClientOptions struct {
-	// Balance chooses among the instances. Nil: balancer.Random.
+	// Balance chooses among the instances. Nil: balancer.P2C.
 	Balance balancer.Policy
 
 	// Resolver is asked for the instances instead of the target's registry
@@ -67,7 +67,7 @@ type ClientOptions struct {
 
 func (o ClientOptions) withDefaults() ClientOptions {
 	if o.Balance == nil {
-		o.Balance = balancer.Random
+		o.Balance = balancer.P2C
 	}
 	if o.Dial == nil {
 		o.Dial = new(net.Dialer).DialContext

@@ -29,28 +29,50 @@ func manyWeights() map[string][]int {
 func BenchmarkPick(b *testing.B) {
 	for _, policy := range policies {
 		for name, weights := range manyWeights() {
-			list := weighted(weights...)
-			p := policy.NewPicker(list, rand.Float64)
+			list := measured(weights...)
+			p := policy.NewPicker(candidates(list), rand.Float64)
+			for i, e := range list { // who was asked last when, all are known
+				e.load.setPeak(int64(-i)*int64(time.Millisecond), time.Millisecond+time.Duration(i))
+			}
 			b.Run(policy.Name()+"/"+name, func(b *testing.B) {
 				b.ReportAllocs()
+				info := PickInfo{Now: epoch}
 				for b.Loop() {
-					p.Pick(PickInfo{})
+					info.Hash++
+					p.Pick(info)
 				}
 			})
 			b.Run(policy.Name()+"/"+name+"/tried", func(b *testing.B) {
 				b.ReportAllocs()
-				info := PickInfo{Tried: []*Endpoint{list[0], list[many-1]}}
+				info := PickInfo{Tried: []*Endpoint{list[0], list[many-1]}, Now: epoch}
 				for b.Loop() {
+					info.Hash++
 					p.Pick(info)
 				}
 			})
 			b.Run(policy.Name()+"/"+name+"/parallel", func(b *testing.B) {
 				b.ReportAllocs()
 				b.RunParallel(func(pb *testing.PB) {
+					info := PickInfo{Hash: rand.Uint64(), Now: epoch}
 					for pb.Next() {
-						p.Pick(PickInfo{})
+						info.Hash++
+						p.Pick(info)
 					}
 				})
+			})
+		}
+	}
+}
+
+func BenchmarkNewPicker(b *testing.B) {
+	for _, policy := range policies {
+		for _, n := range []int{3, 1000, many} {
+			list := candidates(measured(repeat(100, n)...))
+			b.Run(fmt.Sprintf("%s/%d", policy.Name(), n), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					policy.NewPicker(list, rand.Float64)
+				}
 			})
 		}
 	}

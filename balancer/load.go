@@ -4,16 +4,15 @@
 package balancer
 
 import (
-	"math"
 	"sync/atomic"
 	"time"
 )
 
 const (
-	// peakDecay is how fast the estimate of an instance that is not asked
-	// fades: to 1/e in that time. Long enough that one call in hundreds finds
-	// out whether a slow instance still is.
-	peakDecay = 10 * time.Second
+	// An estimate of an instance that is not asked halves every 1<<peakHalving
+	// nanoseconds, 8.6 s: slowly enough that one call in hundreds finds out
+	// whether a slow instance still is.
+	peakHalving = 33
 
 	// peakMax bounds an estimate, so that doubling it has an end.
 	peakMax = time.Minute
@@ -45,9 +44,13 @@ type load struct {
 // A watch is what the loads of a Roster share.
 type watch struct {
 	origin time.Time    // set before the first load is made
+	streak uint32       // so many failures in a row want a review at once
 	asked  atomic.Bool  // a review is wanted
 	next   atomic.Int64 // when the next review is due by itself
-	streak uint32       // so many failures in a row want a review at once
+
+	_        [64]byte // what follows changes with every call, the rest seldom
+	inFlight atomic.Int64
+	_        [56]byte
 }
 
 // at returns a moment as nanoseconds since the origin.
@@ -57,6 +60,7 @@ func (w *watch) at(now time.Time) int64 { return int64(now.Sub(w.origin)) }
 func (w *watch) ask() bool { return !w.asked.Load() && w.asked.CompareAndSwap(false, true) }
 
 func (l *load) start(t int64) {
+	l.watch.inFlight.Add(1)
 	if l.inFlight.Add(1) == 1 {
 		l.heard.Store(t)
 	}
@@ -64,6 +68,7 @@ func (l *load) start(t int64) {
 
 // finish reports whether a review is wanted, which was not before.
 func (l *load) finish(t int64, latency time.Duration, o Outcome) bool {
+	l.watch.inFlight.Add(-1)
 	l.inFlight.Add(-1)
 	latency = max(latency, 1)
 	peak := l.fadedPeak(t)
@@ -71,7 +76,9 @@ func (l *load) finish(t int64, latency time.Duration, o Outcome) bool {
 	case o == OutcomeAnswered:
 		l.heard.Store(t)
 		l.good.Add(1)
-		l.streak.Store(0)
+		if l.streak.Load() != 0 { // a store costs more than a look
+			l.streak.Store(0)
+		}
 		l.smooth(latency)
 		l.setPeak(t, max(latency, peak-(peak-latency)/gain))
 	case o == OutcomeAbandoned:
@@ -108,22 +115,21 @@ func (l *load) setPeak(t int64, peak time.Duration) {
 	l.peakAt.Store(t)
 }
 
-// fadedPeak returns what is left of the peak at t.
+// fadedPeak returns what is left of the peak at t. Between two halvings it goes
+// down in a straight line.
 func (l *load) fadedPeak(t int64) time.Duration {
-	peak, age := l.peak.Load(), t-l.peakAt.Load()
-	if age > int64(peakDecay/128) {
-		peak = int64(float64(peak) * math.Exp(-float64(age)/float64(peakDecay)))
-	}
-	return time.Duration(peak)
+	peak, age := l.peak.Load(), max(t-l.peakAt.Load(), 0)
+	peak >>= age >> peakHalving
+	// In 1<<20ths of a halving, so that the product fits.
+	part := age & (1<<peakHalving - 1) >> (peakHalving - 20)
+	return time.Duration(peak - peak/2*part>>20)
 }
 
-// expected returns how long a call may take that is put on the instance at t,
-// by itself: the peak, or for how long now the calls in flight have heard
-// nothing. 0: nothing is known.
-func (l *load) expected(t int64) time.Duration {
-	expected := l.fadedPeak(t)
-	if l.inFlight.Load() > 0 {
-		expected = max(expected, time.Duration(t-l.heard.Load()))
+// silence returns for how long now the calls in flight have heard nothing; 0 or
+// less: there are none, or it does not.
+func (l *load) silence(t int64) time.Duration {
+	if l.inFlight.Load() <= 0 {
+		return 0
 	}
-	return expected
+	return time.Duration(t - l.heard.Load())
 }

@@ -49,12 +49,12 @@ func TestLatency(t *testing.T) {
 	}
 }
 
-func TestExpected(t *testing.T) {
+func TestPeakAndSilence(t *testing.T) {
 	const ms, s = int64(time.Millisecond), int64(time.Second)
 	e := measured(100)[0]
 	expect := func(what string, at int64, want time.Duration) {
 		t.Helper()
-		if got := e.load.expected(at); (got - want).Abs() > want/100 {
+		if got := max(e.load.fadedPeak(at), e.load.silence(at)); (got - want).Abs() > want/100 {
 			t.Errorf("%s: got %v, want %v", what, got, want)
 		}
 	}
@@ -65,9 +65,13 @@ func TestExpected(t *testing.T) {
 	expect("after a slow call: its time", 1800*ms, 800*time.Millisecond)
 	call(e, 1, 80*time.Millisecond, OutcomeAnswered)
 	expect("after a fast one: an eighth of the way", 1080*ms, 710*time.Millisecond)
-	expect("after 10 s without a call: 1/e", 11080*ms, 261*time.Millisecond)
-	call(e, 12, time.Millisecond, OutcomeError)
-	expect("after a fast failure: the double", 12001*ms, 476*time.Millisecond)
+	expect("after half the time of halving", 1080*ms+1<<(peakHalving-1), 532500*time.Microsecond)
+	expect("after the time of halving", 1080*ms+1<<peakHalving, 355*time.Millisecond)
+	expect("after three", 1080*ms+3<<peakHalving, 88750*time.Microsecond)
+	expect("after a day", 24*3600*s, 0)
+	expect("on a clock that is behind", 0, 710*time.Millisecond)
+	call(e, 1, time.Millisecond, OutcomeError)
+	expect("after a fast failure: the double", 1080*ms, 1420*time.Millisecond)
 	e.Start(epoch.Add(20 * time.Second))
 	expect("with a call that has heard nothing for 5 s", 25*s, 5*time.Second)
 	for range 100 {

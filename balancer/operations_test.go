@@ -50,12 +50,8 @@ type fuzzer struct {
 
 func newFuzzer(seed uint64) *fuzzer {
 	f := &fuzzer{rnd: rand.New(rand.NewPCG(seed, 1)), now: epoch, attached: make(map[any]bool)}
-	policy := Random
-	if seed%2 == 1 {
-		policy = RoundRobin
-	}
 	f.roster = NewRoster(Options{
-		Policy:    policy,
+		Policy:    policies[seed%uint64(len(policies))],
 		Rand:      f.rnd.Float64,
 		LingerFor: 3 * time.Second,
 		DrainFor:  2 * time.Second,

@@ -25,7 +25,7 @@ const stableAfter = 10 * time.Second
 
 // Options are the settings of a [Roster]. The zero value is the default.
 type Options struct {
-	// Policy makes the Picker. nil: Random.
+	// Policy makes the Picker. nil: P2C.
 	Policy Policy
 
 	// BackoffMin and BackoffMax bound the pause before what was set aside is
@@ -64,7 +64,7 @@ type Options struct {
 // withDefaults returns the options with every default filled in.
 func (o Options) withDefaults() Options {
 	if o.Policy == nil {
-		o.Policy = Random
+		o.Policy = P2C
 	}
 	if o.BackoffMin <= 0 {
 		o.BackoffMin = DefaultBackoffMin

@@ -26,7 +26,7 @@ type PickInfo struct {
 	Tried []*Endpoint
 
 	// Hash is the same for calls that should reach the same instance; for
-	// policies that look at it.
+	// policies that look at it. 0: there is none.
 	Hash uint64
 
 	// Now is when the call is made, for policies that look at it. Zero: nothing
@@ -42,34 +42,59 @@ type Policy interface {
 	// Name is the word for the policy in options and on the command line.
 	Name() string
 
-	// NewPicker returns a Picker among the candidates, which all have a weight
-	// above 0 and are never changed. rnd returns numbers in [0, 1) and may be
-	// called from any goroutine; nil: Float64 of math/rand/v2.
-	NewPicker(candidates []*Endpoint, rnd func() float64) Picker
+	// NewPicker returns a Picker among the candidates, which are never changed.
+	// rnd returns numbers in [0, 1) and may be called from any goroutine; nil:
+	// Float64 of math/rand/v2.
+	NewPicker(candidates []Candidate, rnd func() float64) Picker
+}
+
+// A Candidate is an endpoint that may be picked.
+type Candidate struct {
+	Endpoint *Endpoint
+	Weight   float64 // its share relative to the others; above 0
 }
 
 // The policies.
 var (
+	// P2C draws two at random, in proportion to the weights, and picks the one
+	// that promises the shorter wait: by its recent latency, its calls in flight
+	// for its weight, and for how long they have heard nothing. It is the default.
+	P2C Policy = p2c{}
+
 	// Random picks at random, in proportion to the weights.
 	Random Policy = random{}
 
 	// RoundRobin picks one after the other, in proportion to the weights. It
 	// starts anywhere, so that clients do not walk in step.
 	RoundRobin Policy = roundRobin{}
+
+	// RingHash picks for each PickInfo.Hash the same instance, at every client,
+	// as long as that has no more than 1.25 times its share of the client's calls
+	// in flight; then another, the same again. A change of the list moves few
+	// hashes. Without a Hash it starts anywhere on the ring.
+	RingHash Policy = ringHash{}
 )
 
-// ParsePolicy returns the policy of that name, "random" or "round_robin". The
-// error of another name lists them.
+var policies = []Policy{P2C, Random, RoundRobin, RingHash}
+
+// PolicyNames returns the names of the policies.
+func PolicyNames() []string {
+	names := make([]string, len(policies))
+	for i, p := range policies {
+		names[i] = p.Name()
+	}
+	return names
+}
+
+// ParsePolicy returns the policy of that name, "p2c", "random", "round_robin" or
+// "ring_hash". The error of another name lists them.
 func ParsePolicy(name string) (Policy, error) {
-	known := []Policy{Random, RoundRobin}
-	names := make([]string, len(known))
-	for i, p := range known {
+	for _, p := range policies {
 		if p.Name() == name {
 			return p, nil
 		}
-		names[i] = p.Name()
 	}
-	return nil, fmt.Errorf("balancer: policy %q: the policies are %s", name, strings.Join(names, ", "))
+	return nil, fmt.Errorf("balancer: policy %q: the policies are %s", name, strings.Join(PolicyNames(), ", "))
 }
 
 // redraws is how often a policy picks again, by its own rule, when the call has
@@ -91,12 +116,12 @@ func index(u float64, n int) int { return min(max(int(u*float64(n)), 0), n-1) }
 
 // nextUntried returns the first endpoint from start on, around the end, that
 // the call has not failed on; nil when it has failed on all.
-func nextUntried(list []*Endpoint, start int, info *PickInfo) *Endpoint {
+func nextUntried(list []Candidate, start int, info *PickInfo) *Endpoint {
 	for i := range list {
 		if start+i == len(list) {
 			start -= len(list)
 		}
-		if e := list[start+i]; !info.tried(e) {
+		if e := list[start+i].Endpoint; !info.tried(e) {
 			return e
 		}
 	}
@@ -104,18 +129,27 @@ func nextUntried(list []*Endpoint, start int, info *PickInfo) *Endpoint {
 }
 
 // uniform reports whether all weights are the same.
-func uniform(list []*Endpoint) bool {
-	for _, e := range list {
-		if e.Instance.Weight != list[0].Instance.Weight {
+func uniform(list []Candidate) bool {
+	for i := range list {
+		if list[i].Weight != list[0].Weight {
 			return false
 		}
 	}
 	return true
 }
 
-// weightOf returns the weight of a candidate, at least 1: a caller's list with
-// a weight of 0 must not become a division by it.
-func weightOf(e *Endpoint) int { return max(e.Instance.Weight, 1) }
+// weight returns the weight of a candidate, at least a thousandth of 1: a
+// caller's list with a weight of 0 must not become a division by it.
+func (c *Candidate) weight() float64 { return max(c.Weight, 1e-3) }
+
+// totalWeight returns the sum of the weights.
+func totalWeight(list []Candidate) float64 {
+	var total float64
+	for i := range list {
+		total += list[i].weight()
+	}
+	return total
+}
 
 // noPicker is the Picker among nobody.
 type noPicker struct{}

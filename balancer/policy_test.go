@@ -19,7 +19,7 @@ import (
 func weighted(weights ...int) []*Endpoint {
 	list := make([]*Endpoint, len(weights))
 	for i, w := range weights {
-		list[i] = &Endpoint{Instance: discovery.Instance{Name: fmt.Sprint(i), Weight: w}}
+		list[i] = &Endpoint{Instance: discovery.Instance{Name: fmt.Sprint(i), Host: fmt.Sprint("h", i), Port: 1, Weight: w}}
 	}
 	return list
 }
@@ -34,9 +34,16 @@ func measured(weights ...int) []*Endpoint {
 	return list
 }
 
-func seeded(seed uint64) func() float64 { return rand.New(rand.NewPCG(seed, 3)).Float64 }
+// candidates returns endpoints as candidates of their weights.
+func candidates(list []*Endpoint) []Candidate {
+	cs := make([]Candidate, len(list))
+	for i, e := range list {
+		cs[i] = Candidate{e, float64(e.Instance.Weight)}
+	}
+	return cs
+}
 
-var policies = []Policy{Random, RoundRobin}
+func seeded(seed uint64) func() float64 { return rand.New(rand.NewPCG(seed, 3)).Float64 }
 
 func forPolicies(t *testing.T, test func(t *testing.T, p Policy)) {
 	t.Helper()
@@ -68,7 +75,7 @@ func TestSharesFollowTheWeights(t *testing.T) {
 	forPolicies(t, func(t *testing.T, policy Policy) {
 		for name, weights := range mixes {
 			list := weighted(weights...)
-			p := policy.NewPicker(list, seeded(1))
+			p := policy.NewPicker(candidates(list), seeded(1))
 			got := make(map[*Endpoint]int)
 			for range picks {
 				got[p.Pick(PickInfo{})]++
@@ -83,8 +90,11 @@ func TestSharesFollowTheWeights(t *testing.T) {
 				// Five standard deviations of a random pick; round robin is to
 				// be within a few calls, whatever their number.
 				margin := 5*math.Sqrt(picks*share*(1-share)) + 1e-9
-				if policy == RoundRobin {
+				switch policy {
+				case RoundRobin:
 					margin = 5 + want/1000
+				case RingHash: // likewise of where its points are
+					margin += 5 * want / math.Sqrt(math.Max(1, float64(weights[i])*pointsPerWeight(candidates(list))))
 				}
 				if math.Abs(float64(got[e])-want) > margin {
 					t.Errorf("%s: endpoint %d of weight %d: got %d picks, want %.0f ± %.0f", name, i, weights[i], got[e], want, margin)
@@ -96,7 +106,7 @@ func TestSharesFollowTheWeights(t *testing.T) {
 
 func TestRoundRobinIsEven(t *testing.T) {
 	list := weighted(repeat(100, 7)...)
-	p := RoundRobin.NewPicker(list, seeded(2))
+	p := RoundRobin.NewPicker(candidates(list), seeded(2))
 	for round := range 5 {
 		seen := make(map[*Endpoint]bool)
 		for range list {
@@ -127,7 +137,7 @@ func TestWeightedRoundRobinSpreads(t *testing.T) {
 			}
 		}
 		want := tt.window * share / total
-		p := RoundRobin.NewPicker(weighted(tt.weights...), seeded(3))
+		p := RoundRobin.NewPicker(candidates(weighted(tt.weights...)), seeded(3))
 		var hits []bool
 		n, least, most := 0, tt.window, 0
 		for i := range 10_000 {
@@ -154,7 +164,7 @@ func TestStrideIsBounded(t *testing.T) {
 		for _, w := range weights {
 			total += w
 		}
-		p := newStride(weighted(weights...))
+		p := newStride(candidates(weighted(weights...)))
 		if got, most := len(p.ring), len(weights)*3/2+1; got > most {
 			t.Errorf("%s: got %d stops, want at most %d", name, got, most)
 		}
@@ -168,7 +178,7 @@ func TestRoundRobinStartsAnywhere(t *testing.T) {
 	for name, weights := range map[string][]int{"uniform": repeat(1, 16), "weighted": append(repeat(1, 15), 2)} {
 		starts := make(map[string]bool)
 		for seed := range uint64(64) {
-			starts[RoundRobin.NewPicker(weighted(weights...), seeded(seed)).Pick(PickInfo{}).Instance.Name] = true
+			starts[RoundRobin.NewPicker(candidates(weighted(weights...)), seeded(seed)).Pick(PickInfo{}).Instance.Name] = true
 		}
 		if len(starts) < 10 {
 			t.Errorf("%s: got %d different first picks by 64 clients, want most of 16", name, len(starts))
@@ -180,7 +190,7 @@ func TestTriedIsNotPickedAgain(t *testing.T) {
 	forPolicies(t, func(t *testing.T, policy Policy) {
 		for name, weights := range mixes {
 			list := weighted(weights...)
-			p := policy.NewPicker(list, seeded(4))
+			p := policy.NewPicker(candidates(list), seeded(4))
 			for range 20 {
 				var tried []*Endpoint
 				seen := make(map[*Endpoint]bool)
@@ -205,7 +215,7 @@ func TestTriedSpreadsOverTheOthers(t *testing.T) {
 	forPolicies(t, func(t *testing.T, policy Policy) {
 		for name, weights := range map[string][]int{"uniform": repeat(1, 5), "weighted": {2, 1, 1, 1, 1}} {
 			list := weighted(weights...)
-			p := policy.NewPicker(list, seeded(5))
+			p := policy.NewPicker(candidates(list), seeded(5))
 			got := make(map[*Endpoint]int)
 			const calls = 40_000
 			for range calls {
@@ -239,7 +249,7 @@ func TestOddSources(t *testing.T) {
 	forPolicies(t, func(t *testing.T, policy Policy) {
 		for _, u := range []float64{-1, 0, 1, 2, math.NaN(), math.Inf(1)} {
 			for _, weights := range [][]int{{1, 1}, {1, 2}, {0, 5}, {-3, 1}, {0, 0}} {
-				p := policy.NewPicker(weighted(weights...), func() float64 { return u })
+				p := policy.NewPicker(candidates(weighted(weights...)), func() float64 { return u })
 				for range 5 {
 					if p.Pick(PickInfo{}) == nil {
 						t.Errorf("source %v, weights %v: got nil", u, weights)
@@ -256,9 +266,9 @@ func TestParsePolicy(t *testing.T) {
 			t.Errorf("got %v, %v, want the policy", got, err)
 		}
 	})
-	for _, name := range []string{"", "Random", "ring_hash"} {
+	for _, name := range []string{"", "Random", "rendezvous"} {
 		_, err := ParsePolicy(name)
-		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("%q: the policies are random, round_robin", name)) {
+		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("%q: the policies are p2c, random, round_robin, ring_hash", name)) {
 			t.Errorf("policy %q: got %v, want an error that names it and the valid ones", name, err)
 		}
 	}
@@ -268,7 +278,7 @@ func TestPickDoesNotAllocate(t *testing.T) {
 	forPolicies(t, func(t *testing.T, policy Policy) {
 		for name, weights := range mixes {
 			list := weighted(weights...)
-			p := policy.NewPicker(list, rand.Float64)
+			p := policy.NewPicker(candidates(list), rand.Float64)
 			for _, tried := range [][]*Endpoint{nil, list[:len(list)/2], list} {
 				if n := testing.AllocsPerRun(100, func() { p.Pick(PickInfo{Tried: tried}) }); n != 0 {
 					t.Errorf("%s, %d tried: got %v allocations, want 0", name, len(tried), n)

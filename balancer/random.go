@@ -8,7 +8,7 @@ type random struct{}
 
 func (random) Name() string { return "random" }
 
-func (random) NewPicker(candidates []*Endpoint, rnd func() float64) Picker {
+func (random) NewPicker(candidates []Candidate, rnd func() float64) Picker {
 	rnd = orDefault(rnd)
 	switch {
 	case len(candidates) == 0:
@@ -16,22 +16,22 @@ func (random) NewPicker(candidates []*Endpoint, rnd func() float64) Picker {
 	case uniform(candidates):
 		return &uniformRandom{list: candidates, rnd: rnd}
 	default:
-		return &weightedRandom{list: candidates, cells: aliasTable(candidates), rnd: rnd}
+		return &weightedRandom{list: candidates, cells: newAliasTable(candidates), rnd: rnd}
 	}
 }
 
 type uniformRandom struct {
-	list []*Endpoint
+	list []Candidate
 	rnd  func() float64
 }
 
 func (p *uniformRandom) Pick(info PickInfo) *Endpoint {
 	i := index(p.rnd(), len(p.list))
 	if len(info.Tried) == 0 {
-		return p.list[i]
+		return p.list[i].Endpoint
 	}
 	for range redraws {
-		if e := p.list[i]; !info.tried(e) {
+		if e := p.list[i].Endpoint; !info.tried(e) {
 			return e
 		}
 		i = index(p.rnd(), len(p.list))
@@ -42,8 +42,8 @@ func (p *uniformRandom) Pick(info PickInfo) *Endpoint {
 // weightedRandom picks from an alias table: one random number, two reads,
 // however many candidates there are.
 type weightedRandom struct {
-	list  []*Endpoint
-	cells []cell
+	list  []Candidate
+	cells aliasTable
 	rnd   func() float64
 }
 
@@ -54,17 +54,16 @@ type cell struct {
 	other int32
 }
 
-// aliasTable distributes the weights over the cells (Vose, "A linear algorithm
-// for generating random numbers with a given distribution", 1991).
-func aliasTable(list []*Endpoint) []cell {
-	var total float64
-	for _, e := range list {
-		total += float64(weightOf(e))
-	}
+// An aliasTable draws indexes in proportion to weights (Vose, "A linear
+// algorithm for generating random numbers with a given distribution", 1991).
+type aliasTable []cell
+
+func newAliasTable(list []Candidate) aliasTable {
+	mean := totalWeight(list) / float64(len(list))
 	cells := make([]cell, len(list))
 	var poor, rich []int32
-	for i, e := range list {
-		cells[i] = cell{keep: float64(weightOf(e)) * float64(len(list)) / total, other: int32(i)}
+	for i := range list {
+		cells[i] = cell{keep: list[i].weight() / mean, other: int32(i)}
 		if cells[i].keep < 1 {
 			poor = append(poor, int32(i))
 		} else {
@@ -85,26 +84,26 @@ func aliasTable(list []*Endpoint) []cell {
 	return cells
 }
 
-// draw returns a random index.
-func (p *weightedRandom) draw() int {
-	u := p.rnd() * float64(len(p.cells))
-	i := min(max(int(u), 0), len(p.cells)-1)
-	if c := p.cells[i]; u-float64(i) >= c.keep {
+// draw returns the index that a number in [0, 1) stands for.
+func (t aliasTable) draw(u float64) int {
+	u *= float64(len(t))
+	i := min(max(int(u), 0), len(t)-1)
+	if c := t[i]; u-float64(i) >= c.keep {
 		return int(c.other)
 	}
 	return i
 }
 
 func (p *weightedRandom) Pick(info PickInfo) *Endpoint {
-	i := p.draw()
+	i := p.cells.draw(p.rnd())
 	if len(info.Tried) == 0 {
-		return p.list[i]
+		return p.list[i].Endpoint
 	}
 	for range redraws {
-		if e := p.list[i]; !info.tried(e) {
+		if e := p.list[i].Endpoint; !info.tried(e) {
 			return e
 		}
-		i = p.draw()
+		i = p.cells.draw(p.rnd())
 	}
 	return nextUntried(p.list, i, &info)
 }

@@ -30,7 +30,7 @@ type Roster struct {
 	statesChanged bool // since snapshot was built
 	sourceChanged bool // since snapshot was built
 	snapshot      *Snapshot
-	tiers         [][]*Endpoint // the candidates of snapshot.Picker, best first
+	tiers         [][]Candidate // the candidates of snapshot.Picker, best first
 }
 
 // NewRoster returns a Roster that knows nobody yet.

@@ -15,7 +15,7 @@ type roundRobin struct{}
 
 func (roundRobin) Name() string { return "round_robin" }
 
-func (roundRobin) NewPicker(candidates []*Endpoint, rnd func() float64) Picker {
+func (roundRobin) NewPicker(candidates []Candidate, rnd func() float64) Picker {
 	if len(candidates) == 0 {
 		return noPicker{}
 	}
@@ -32,17 +32,17 @@ func (roundRobin) NewPicker(candidates []*Endpoint, rnd func() float64) Picker {
 }
 
 type uniformRing struct {
-	list     []*Endpoint
+	list     []Candidate
 	sequence atomic.Uint64
 }
 
 func (p *uniformRing) Pick(info PickInfo) *Endpoint {
 	i := int((p.sequence.Add(1) - 1) % uint64(len(p.list)))
 	if len(info.Tried) == 0 {
-		return p.list[i]
+		return p.list[i].Endpoint
 	}
 	for range redraws {
-		if e := p.list[i]; !info.tried(e) {
+		if e := p.list[i].Endpoint; !info.tried(e) {
 			return e
 		}
 		i = int((p.sequence.Add(1) - 1) % uint64(len(p.list)))
@@ -58,7 +58,7 @@ func (p *uniformRing) Pick(info PickInfo) *Endpoint {
 // each other by the golden ratio, not by a half, so that light stops do not come
 // in bursts.
 type stride struct {
-	list     []*Endpoint
+	list     []Candidate
 	ring     []stop
 	top      uint64 // the greatest weight of a stop
 	shift    uint64 // between the phases of a stop and the next
@@ -74,24 +74,20 @@ type stop struct {
 // newStride lays out the ring: there are at most half again as many stops as
 // endpoints (plus one), none heavier than twice the mean weight, and those of
 // one endpoint are spread evenly.
-func newStride(list []*Endpoint) *stride {
-	n, total := int64(len(list)), int64(0)
-	for _, e := range list {
-		total += int64(weightOf(e))
-	}
+func newStride(list []Candidate) *stride {
+	n, mean := float64(len(list)), totalWeight(list)/float64(len(list))
 	type placed struct {
 		stop
 		at float64
 	}
 	stops := make([]placed, 0, len(list)+len(list)/2+1)
-	for i, e := range list {
-		w := int64(weightOf(e))
-		// ceil(w / (2 × mean)), in whole numbers.
-		parts := max(1, (w*n+2*total-1)/(2*total))
-		own := (float64(i) + 0.5) / float64(n)
-		for k := range parts {
-			at := (float64(k) + own) / float64(parts)
-			stops = append(stops, placed{stop{e, uint64(w) << 16 / uint64(parts)}, at})
+	for i := range list {
+		w := list[i].weight()
+		parts := max(1, math.Ceil(w/(2*mean)))
+		own := (float64(i) + 0.5) / n
+		for k := range int(parts) {
+			at := (float64(k) + own) / parts
+			stops = append(stops, placed{stop{list[i].Endpoint, uint64(w / parts * 65536)}, at})
 		}
 	}
 	slices.SortStableFunc(stops, func(a, b placed) int { return cmp.Compare(a.at, b.at) })

@@ -235,8 +235,8 @@ func (s *scenario) show(t *testing.T) string {
 			b.WriteString(" |")
 		}
 		var names, picked []string
-		for _, e := range tier {
-			names = append(names, e.Instance.Host)
+		for _, c := range tier {
+			names = append(names, c.Endpoint.Instance.Host)
 			got := snapshot.Picker.Pick(PickInfo{Tried: tried})
 			if got == nil {
 				t.Fatalf("pick after %d: got nil, want one of %v", len(tried), tier)

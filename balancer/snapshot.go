@@ -47,21 +47,22 @@ func (r *Roster) Snapshot() *Snapshot {
 func (r *Roster) survey(next *Snapshot) {
 	next.Counts = Counts{}
 	next.Endpoints = make([]EndpointState, len(r.slots))
-	var usable, willing, refusing, draining []*Endpoint
+	var usable, willing, refusing, draining []Candidate
 	for i, s := range r.slots {
 		state := s.state()
 		next.Counts.add(state)
+		c := Candidate{Endpoint: s.current, Weight: float64(s.current.Instance.Weight)}
 		next.Endpoints[i] = EndpointState{Endpoint: s.current, State: state, Until: s.until()}
 		switch {
 		case state == StateUsable:
-			usable = append(usable, s.current)
+			usable = append(usable, c)
 		case state == StateDraining:
-			draining = append(draining, s.current)
+			draining = append(draining, c)
 		case state != StateSetAside && state != StateLingering:
 		case s.refused:
-			refusing = append(refusing, s.current)
+			refusing = append(refusing, c)
 		default:
-			willing = append(willing, s.current)
+			willing = append(willing, c)
 		}
 	}
 	next.Panic = 2*len(usable) < len(usable)+len(willing)+len(refusing)
@@ -72,7 +73,7 @@ func (r *Roster) survey(next *Snapshot) {
 	if len(usable) > 0 {
 		refusing = nil // not worth a dial while somebody serves
 	}
-	tiers := slices.DeleteFunc([][]*Endpoint{first, willing, refusing, draining}, func(tier []*Endpoint) bool { return len(tier) == 0 })
+	tiers := slices.DeleteFunc([][]Candidate{first, willing, refusing, draining}, func(tier []Candidate) bool { return len(tier) == 0 })
 	// The same candidates keep their Picker, for it may remember whose turn it is.
 	if !slices.EqualFunc(tiers, r.tiers, slices.Equal) {
 		r.tiers = tiers
@@ -81,7 +82,7 @@ func (r *Roster) survey(next *Snapshot) {
 }
 
 // picker makes the Picker that asks each tier when those before it are used up.
-func (r *Roster) picker(tiers [][]*Endpoint) Picker {
+func (r *Roster) picker(tiers [][]Candidate) Picker {
 	if len(tiers) == 0 {
 		return noPicker{}
 	}

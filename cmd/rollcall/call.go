@@ -10,11 +10,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/rollcall-rpc/rollcall"
+	"github.com/rollcall-rpc/rollcall/balancer"
 	"github.com/rollcall-rpc/rollcall/discovery"
 	"github.com/rollcall-rpc/rollcall/frame"
 )
@@ -62,7 +64,7 @@ The exit status is 1 if a call failed.`,
 	flags.Var(&c.timeout, "timeout", "bound of each call; 0: none")
 	flags.StringVar(&c.instance, "instance", "", "call only this one: its `HOST:PORT` or its entry")
 	flags.BoolVar(&c.idempotent, "idempotent", false, "the method does no harm when it runs twice: a call that may have been executed is made again elsewhere")
-	flags.Var(&c.balance, "balance", "how to choose among the instances: random or round_robin (default random)")
+	flags.Var(&c.balance, "balance", "how to choose among the instances: "+strings.Join(balancer.PolicyNames(), ", ")+" (default "+balancer.P2C.Name()+")")
 	flags.Var(&c.metadata, "metadata", "metadata to send, may be repeated")
 	addOutput(cmd, &c.output)
 	return cmd

@@ -97,7 +97,7 @@ func choices(value pflag.Value) []cobra.Completion {
 	case *format:
 		return []cobra.Completion{string(formatTable), string(formatJSON)}
 	case *policy:
-		return []cobra.Completion{balancer.Random.Name(), balancer.RoundRobin.Name()}
+		return balancer.PolicyNames()
 	}
 	return nil
 }

@@ -35,7 +35,7 @@ func TestCompletions(t *testing.T) {
 		{"ls --output j", []string{"json", noFiles}},
 		{"ls ", []string{noFiles}},
 		{"ls --timeout ", []string{noFiles}},
-		{"call --balance ", []string{"random", "round_robin", noFiles}},
+		{"call --balance ", []string{"p2c", "random", "round_robin", "ring_hash", noFiles}},
 		{"call ", []string{noFiles}},
 		{"completion ", []string{"bash", "zsh", "fish", "powershell", noFiles}},
 		{"completion bash ", []string{noFiles}},

@@ -38,6 +38,7 @@ var standards = []standard{
 	{"session_timeout", zk.DefaultSessionTimeout, "of the ZooKeeper session: how long the list shows a server that died without a word"},
 	{"full_read_interval", zookeeper.DefaultResyncInterval, "the list is read whole and compared, as a safety net"},
 	{"connect_timeout", rollcall.DefaultConnectTimeout, "to dial an instance"},
+	{"balance", balancer.P2C.Name(), "how a client chooses among the instances"},
 	{"backoff_min", balancer.DefaultBackoffMin, "the shortest pause before an instance that failed is tried again, with full jitter"},
 	{"backoff_max", balancer.DefaultBackoffMax, "the longest one"},
 	{"client_deadline", rollcall.CallOptions{}.Timeout, "of a call, beside that of its context"},

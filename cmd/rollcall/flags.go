@@ -96,7 +96,7 @@ func (p *policy) String() string {
 func (p *policy) Set(s string) error {
 	chosen, err := balancer.ParsePolicy(s)
 	if err != nil {
-		return fmt.Errorf("give %s or %s", balancer.Random.Name(), balancer.RoundRobin.Name())
+		return fmt.Errorf("give one of %s", strings.Join(balancer.PolicyNames(), ", "))
 	}
 	p.Policy = chosen
 	return nil

@@ -50,7 +50,7 @@ func TestWrongUsage(t *testing.T) {
 		{"count of none", []string{"call", static, "M", "-n", "0"}, `--count "0": give`},
 		{"interval", []string{"call", static, "M", "--interval", "-1s"}, `--interval "-1s": give a duration such as`},
 		{"call timeout", []string{"call", static, "M", "--timeout", "-1s"}, `--timeout "-1s": give`},
-		{"balance", []string{"call", static, "M", "--balance", "fair"}, `--balance "fair": give random or round_robin`},
+		{"balance", []string{"call", static, "M", "--balance", "fair"}, `--balance "fair": give one of p2c, random, round_robin, ring_hash`},
 		{"metadata", []string{"call", static, "M", "--metadata", "user"}, `--metadata "user": give KEY=VALUE`},
 		{"metadata twice", []string{"call", static, "M", "--metadata", "a=1", "--metadata", "a=2"}, `--metadata "a=2": key "a" is given twice`},
 		{"registry on disk", []string{"registry"}, "--data is missing: give --data DIR to keep the data there, or --memory"},

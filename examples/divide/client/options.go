@@ -6,6 +6,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/balancer"
@@ -41,7 +42,7 @@ func (o *options) parse(args []string, stdout, stderr io.Writer) (status int, do
 	flags.IntVar(&o.calls, "n", 50, "how many `calls` to make; 0: until SIGINT or SIGTERM")
 	flags.DurationVar(&o.interval, "interval", time.Second, "the pause between two calls")
 	flags.DurationVar(&o.timeout, "timeout", 10*time.Second, "the limit of a call, the wait for a server included; 0: none")
-	flags.StringVar(&balance, "balance", balancer.Random.Name(), "how to pick a server: random or round_robin")
+	flags.StringVar(&balance, "balance", balancer.Random.Name(), "how to pick a server: "+strings.Join(balancer.PolicyNames(), ", "))
 	flags.BoolVar(&o.zero, "zero", false, "call divide(1, 0), which is an invalid operation")
 	return flags.Parse(args, stdout, stderr, func() (err error) {
 		o.registry = flags.Registry

@@ -1,0 +1,103 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package balancer
+
+import "time"
+
+// p2c is the policy "p2c": the power of two choices (Mitzenmacher, 1996) with an
+// estimate of the latency that is quick to rise and slow to come down, as in
+// Finagle's "peak EWMA".
+type p2c struct{}
+
+func (p2c) Name() string { return "p2c" }
+
+func (p2c) NewPicker(candidates []Candidate, rnd func() float64) Picker {
+	if len(candidates) == 0 {
+		return noPicker{}
+	}
+	p := &twoChoices{seats: newSeats(candidates), rnd: orDefault(rnd)}
+	if !uniform(candidates) {
+		p.cells = newAliasTable(candidates)
+	}
+	return p
+}
+
+type twoChoices struct {
+	seats
+	cells aliasTable // nil: all weights are the same
+	rnd   func() float64
+}
+
+func (p *twoChoices) Pick(info PickInfo) *Endpoint {
+	now := p.watch.at(info.Now)
+	if len(info.Tried) == 0 {
+		a, b := p.draw()
+		return p.list[p.shorter(a, b, now)].Endpoint
+	}
+	for range redraws {
+		i, j := p.draw()
+		a, b := p.list[i].Endpoint, p.list[j].Endpoint
+		switch aTried, bTried := info.tried(a), info.tried(b); {
+		case !aTried && !bTried:
+			return p.list[p.shorter(i, j, now)].Endpoint
+		case !aTried:
+			return a
+		case !bTried:
+			return b
+		}
+	}
+	return nextUntried(p.list, index(p.rnd(), len(p.list)), &info)
+}
+
+// draw returns two indexes, different ones where it can.
+func (p *twoChoices) draw() (a, b int) {
+	n := len(p.list)
+	if p.cells == nil {
+		// The fraction of the number that drew the first draws the second.
+		u := p.rnd() * float64(n)
+		a = min(max(int(u), 0), n-1)
+		if n == 1 {
+			return a, a
+		}
+		if b = index(u-float64(a), n-1); b >= a {
+			b++
+		}
+		return a, b
+	}
+	a = p.cells.draw(p.rnd())
+	for range redraws {
+		if b = p.cells.draw(p.rnd()); b != a {
+			return a, b
+		}
+	}
+	return a, (a + 1) % n
+}
+
+// shorter returns which of two has the shorter wait; a where there is no telling.
+func (p *twoChoices) shorter(a, b int, now int64) int {
+	aLoad, bLoad := p.loads[a], p.loads[b]
+	aTime, bTime := aLoad.fadedPeak(now), bLoad.fadedPeak(now)
+	// Who is not known yet is taken to be as fast as the other: to be equal is
+	// enough to be found out, and does not draw a crowd.
+	if aTime == 0 {
+		aTime = bTime
+	}
+	if bTime == 0 {
+		bTime = aTime
+	}
+	aTime, bTime = max(aTime, aLoad.silence(now)), max(bTime, bLoad.silence(now))
+	aCalls, bCalls := float64(aLoad.inFlight.Load())/p.share(a), float64(bLoad.inFlight.Load())/p.share(b)
+	// Latencies within a factor of two are taken for the same: noise is not to
+	// choose, and the calls in flight tell of a small difference soon enough.
+	if aTime > 2*bTime || bTime > 2*aTime {
+		aCalls, bCalls = wait(aTime, aCalls), wait(bTime, bCalls)
+	}
+	if bCalls < aCalls {
+		return b
+	}
+	return a
+}
+
+// wait returns how long a call may take where so many others are in flight.
+func wait(latency time.Duration, calls float64) float64 { return float64(latency) * (calls + 1) }
