@@ -17,13 +17,12 @@ import (
 
 // Pipelined writes and reads of one connection are answered in their order, and
 // each read shows the writes before it and none behind it.
-func TestPipelineOrder(t *testing.T) {
-	_, addr := startServer(t, zkserver.Options{})
+func testPipelineOrder(t *testing.T, addr, base string) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	c := open(t, addr, 10*time.Second)
-	c.create("/n", 0)
+	n := c.create(base+"/n", 0)
 	const count = 3000
 	var frames []byte
 	want := make([]int, count) // the version that each reply shows; -1: none
@@ -35,14 +34,14 @@ func TestPipelineOrder(t *testing.T) {
 		case 0, 1:
 			version++
 			want[i] = version
-			frames = append(frames, request(xid, jute.OpSetData, &jute.SetDataRequest{Path: "/n", Version: -1})...)
+			frames = append(frames, request(xid, jute.OpSetData, &jute.SetDataRequest{Path: n, Version: -1})...)
 		case 2, 3:
 			want[i] = version
-			frames = append(frames, request(xid, jute.OpExists, &jute.PathWatchRequest{Path: "/n"})...)
+			frames = append(frames, request(xid, jute.OpExists, &jute.PathWatchRequest{Path: n})...)
 		case 4:
-			frames = append(frames, request(xid, jute.OpSync, &jute.Path{Path: "/n"})...)
+			frames = append(frames, request(xid, jute.OpSync, &jute.Path{Path: n})...)
 		case 5:
-			frames = append(frames, request(xid, jute.OpDelete, &jute.PathVersionRequest{Path: "/missing"})...)
+			frames = append(frames, request(xid, jute.OpDelete, &jute.PathVersionRequest{Path: base + "/missing"})...)
 		}
 	}
 	var sender sync.WaitGroup
@@ -93,10 +92,9 @@ func TestPingsBetweenWrites(t *testing.T) {
 
 // After a write is acknowledged everybody sees it, and nobody ever sees values
 // go backwards.
-func TestReadsSeeAcknowledgedWrites(t *testing.T) {
-	_, addr := startServer(t, zkserver.Options{})
+func testReadsSeeAcknowledgedWrites(t *testing.T, addr, base string) {
 	w := open(t, addr, 10*time.Second)
-	w.create("/n", 0)
+	n := w.create(base+"/n", 0)
 	var acked sync.Map // reader reads at least what is stored here before it asks
 	acked.Store("v", int32(0))
 	stop := make(chan struct{})
@@ -112,7 +110,7 @@ func TestReadsSeeAcknowledgedWrites(t *testing.T) {
 				default:
 				}
 				least, _ := acked.Load("v")
-				got := c.stat("/n").Version
+				got := c.stat(n).Version
 				if got < least.(int32) || got < last {
 					t.Errorf("got version %d, want at least %d, the acknowledged, and %d, the last seen", got, least, last)
 					return
@@ -121,8 +119,8 @@ func TestReadsSeeAcknowledgedWrites(t *testing.T) {
 			}
 		})
 	}
-	for i := range int32(500) {
-		w.must(jute.OpSetData, &jute.SetDataRequest{Path: "/n", Version: i}, nil)
+	for i := range int32(200) {
+		w.must(jute.OpSetData, &jute.SetDataRequest{Path: n, Version: i}, nil)
 		acked.Store("v", i+1)
 	}
 	close(stop)

@@ -152,6 +152,7 @@ func (su *suite) ours(t *testing.T) (addr string) {
 	t.Helper()
 	opts := su.opts
 	opts.TickTime = 500 * time.Millisecond
+	opts.FourLetterWords = []string{"*"}
 	_, addr = startServer(t, opts)
 	return addr
 }
@@ -174,6 +175,7 @@ func loadScenarios(t *testing.T) []*scenario {
 }
 
 func TestScenarios(t *testing.T) {
+	t.Parallel()
 	for _, su := range suites {
 		if *rewrite {
 			rewriteScenarios(t, &su)
@@ -182,6 +184,7 @@ func TestScenarios(t *testing.T) {
 		for _, file := range su.files(t) {
 			sc := loadScenario(t, file)
 			t.Run(su.dir+"/"+sc.name(), func(t *testing.T) {
+				t.Parallel()
 				got := runScenario(t, sc, su.ours(t))
 				for i, st := range sc.steps {
 					compareStep(t, sc, &st, got[i], st.ours)
@@ -191,27 +194,40 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
-// TestScenariosApache demands that the recorded answers are those of Apache
-// ZooKeeper.
-func TestScenariosApache(t *testing.T) {
+// TestApache demands that the recorded answers are those of Apache ZooKeeper, one
+// server for each suite, and that it does what this one does.
+func TestApache(t *testing.T) {
 	if *rewrite {
 		t.Skip("recording")
 	}
+	t.Parallel()
 	for _, su := range suites {
-		addr := su.apache(t)
-		for _, file := range su.files(t) {
-			sc := loadScenario(t, file)
-			t.Run(su.dir+"/"+sc.name(), func(t *testing.T) {
-				got := runScenario(t, sc, addr)
-				for i, st := range sc.steps {
-					want := st.theirs
-					if want == nil {
-						want = st.ours
-					}
-					compareStep(t, sc, &st, got[i], want)
-				}
-			})
+		t.Run(su.dir, func(t *testing.T) {
+			t.Parallel()
+			addr := su.apache(t)
+			for _, file := range su.files(t) {
+				sc := loadScenario(t, file)
+				t.Run(sc.name(), func(t *testing.T) { sc.playApache(t, addr) })
+			}
+			switch su.dir {
+			case "scenarios":
+				testRandom(t, su.ours(t), addr)
+			case "extended":
+				testBoth(t, func(*testing.T) string { return addr })
+			}
+		})
+	}
+}
+
+func (sc *scenario) playApache(t *testing.T, addr string) {
+	t.Helper()
+	got := runScenario(t, sc, addr)
+	for i, st := range sc.steps {
+		want := st.theirs
+		if want == nil {
+			want = st.ours
 		}
+		compareStep(t, sc, &st, got[i], want)
 	}
 }
 
