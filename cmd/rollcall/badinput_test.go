@@ -157,7 +157,7 @@ func TestTargetsThatCannotBeParsed(t *testing.T) {
 		"zk://" + strings.Repeat("a", 300) + ":1/rpc": "a name has at most 253 bytes",
 	}
 	for target, want := range targets {
-		for _, args := range [][]string{{"ls", target}, {"call", target, "M"}, {"bench", "run", target}, {"bench", "serve", "--registry=" + target}} {
+		for _, args := range [][]string{{"ls", target}, {"call", target, "M"}, {"bench", "run", target}, {"bench", "serve", "--registry=" + target}, {"drain", target, "x"}, {"undrain", target, "x"}, {"weight", target, "x", "1"}} {
 			if target == "" && args[1] == "serve" {
 				continue // no registry is wanted
 			}

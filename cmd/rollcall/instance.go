@@ -18,7 +18,9 @@ type instanceJSON struct {
 	Entry      string            `json:"entry"`
 	Address    string            `json:"address"`
 	ID         string            `json:"id"`
-	Weight     int               `json:"weight"`
+	Weight     int               `json:"weight"` // what counts
+	Own        int               `json:"server_weight"`
+	Override   *overrideJSON     `json:"override"` // null: nothing is ordered
 	Protocols  []string          `json:"protocols"`
 	Zone       string            `json:"zone"`
 	Version    string            `json:"version"`
@@ -28,9 +30,12 @@ type instanceJSON struct {
 
 func toJSON(in *discovery.Instance) instanceJSON {
 	out := instanceJSON{
-		Entry: in.Name, Address: in.Addr(), ID: in.ID, Weight: in.Weight,
-		Protocols: append([]string{}, in.Protocols...),
-		Zone:      in.Zone, Version: in.Version, Metadata: map[string]string{},
+		Entry: in.Name, Address: in.Addr(), ID: in.ID, Weight: in.Weight, Own: in.Weight,
+		Override: overrideToJSON(in.Override), Protocols: append([]string{}, in.Protocols...),
+		Zone: in.Zone, Version: in.Version, Metadata: map[string]string{},
+	}
+	if in.Override != nil {
+		out.Own = in.Override.ServerWeight
 	}
 	if in.Metadata != nil {
 		out.Metadata = in.Metadata
@@ -57,13 +62,14 @@ func skippedToJSON(list []discovery.Skipped) []skippedJSON {
 }
 
 // columns are the heads of an instance's cells.
-const columns = "ENTRY\tADDRESS\tID\tWEIGHT\tPROTOCOLS\tZONE\tVERSION\tAGE"
+const columns = "ENTRY\tADDRESS\tID\tWEIGHT\tPROTOCOLS\tZONE\tVERSION\tAGE\tOVERRIDE"
 
 // cells returns an instance as a row of a table.
 func cells(in *discovery.Instance, now time.Time) string {
 	return strings.Join([]string{
 		orDash(in.Name), in.Addr(), orDash(in.ID), strconv.Itoa(in.Weight), orDash(strings.Join(in.Protocols, ",")),
 		orDash(in.Zone), orDash(in.Version), age(in.Registered, now),
+		orDash(ordered(in.Override)),
 	}, "\t")
 }
 
@@ -77,6 +83,9 @@ func oneLine(in *discovery.Instance) string {
 		if fact[1] != "" {
 			fmt.Fprintf(&b, "  %s %s", fact[0], orDash(fact[1]))
 		}
+	}
+	if text := ordered(in.Override); text != "" {
+		b.WriteString("  " + orDash(text))
 	}
 	return b.String()
 }

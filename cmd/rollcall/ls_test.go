@@ -46,9 +46,9 @@ func TestListTable(t *testing.T) {
 	got.check(t, statusOK, nil, nil)
 	lines := strings.Split(strings.TrimSpace(got.stdout), "\n")
 	want := []string{
-		`^ENTRY +ADDRESS +ID +WEIGHT +PROTOCOLS +ZONE +VERSION +AGE$`,
-		`^` + one.entry + ` +` + one.addr + ` +one +7 +rollcall/1 +north +1\.2 +\d+s$`,
-		`^` + two.entry + ` +` + two.addr + ` +two +100 +rollcall/1 +- +- +\d+s$`,
+		`^ENTRY +ADDRESS +ID +WEIGHT +PROTOCOLS +ZONE +VERSION +AGE +OVERRIDE$`,
+		`^` + one.entry + ` +` + one.addr + ` +one +7 +rollcall/1 +north +1\.2 +\d+s +-$`,
+		`^` + two.entry + ` +` + two.addr + ` +two +100 +rollcall/1 +- +- +\d+s +-$`,
 		`^skipped ` + bad + `: .*port`,
 	}
 	if len(lines) != len(want) {
@@ -86,7 +86,7 @@ func TestListJSON(t *testing.T) {
 	}
 	doc.Instances[0].Registered = nil
 	want := instanceJSON{
-		Entry: one.entry, Address: one.addr, ID: "one", Weight: 100,
+		Entry: one.entry, Address: one.addr, ID: "one", Weight: 100, Own: 100,
 		Protocols: []string{"rollcall/1"}, Metadata: map[string]string{"rack": "7"},
 	}
 	if diff := cmp.Diff(doc.Instances[0], want); diff != "" {

@@ -2,11 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Rollcall is the command line of the Rollcall library: a registry to begin
-// with, a look at who is there, a call by hand, the znode tree, and a demonstration.
+// with, a look at who is there and orders for them, a call by hand, the znode tree,
+// and a demonstration.
 //
 //	rollcall demo
 //	rollcall registry --memory
 //	rollcall ls --watch
+//	rollcall drain zk://127.0.0.1:2181/rpc 10.1.2.3:8001
 //	rollcall call zk://127.0.0.1:2181/rpc Divide/Divide '{"num1":6,"num2":3}'
 //	rollcall zk ls -R /rpc
 //

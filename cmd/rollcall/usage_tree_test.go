@@ -13,8 +13,9 @@ import (
 )
 
 // usageRows hold, for each command by its path, the arguments that it needs, one
-// argument too many, and a value that each of its flags refuses. Groups have a
-// word that is none of their commands instead.
+// argument too many (where any number is taken: one that is refused), and a value
+// that each of its flags refuses. Groups have a word that is none of their
+// commands instead.
 var usageRows = map[string]struct {
 	args    []string // what it needs
 	surplus string   // what is too much behind all that it takes
@@ -28,11 +29,14 @@ var usageRows = map[string]struct {
 	"completion":      {[]string{"bash"}, "x", nil},
 	"demo":            {nil, "x", map[string]string{"pace": "soon"}},
 	"demo-server":     {nil, "x", map[string]string{"listen": "8001", "registry": anyText}}, // hidden: the demonstration starts it
+	"drain":           {[]string{"zk://127.0.0.1:1/rpc", "x"}, "", map[string]string{"auth": "secret", "force": "perhaps", "output": "xml", "reason": "\xff", "timeout": "0s"}},
 	"ls":              {[]string{nobody}, "x", map[string]string{"output": "xml", "timeout": "0s", "watch": "perhaps"}},
 	"registry":        {[]string{"--memory"}, "x", map[string]string{"config": "", "data": "", "listen": ":70000", "max-session-timeout": "0s", "memory": "perhaps", "min-session-timeout": "-1s", "tick": "0", "verbose": "perhaps"}},
 	"registry backup": {[]string{"--data", "d", "out"}, "x", map[string]string{"data": ""}},
 	"registry check":  {[]string{"d"}, "x", map[string]string{"output": "xml"}},
+	"undrain":         {[]string{"zk://127.0.0.1:1/rpc", "x"}, "", map[string]string{"auth": "secret", "output": "xml", "prune": "0s", "timeout": "0s"}},
 	"version":         {nil, "x", map[string]string{"output": "xml", "verbose": "perhaps"}},
+	"weight":          {[]string{"zk://127.0.0.1:1/rpc", "x", "1"}, "x", map[string]string{"auth": "secret", "force": "perhaps", "output": "xml", "reason": "\xff", "timeout": "0s"}},
 	"zk":              {surplus: "frobnicate"},
 	"zk create":       {[]string{"/x", "data"}, "x", map[string]string{"auth": "secret", "ephemeral": "perhaps", "output": "xml", "parents": "perhaps", "sequential": "perhaps", "timeout": "0s"}},
 	"zk get":          {[]string{"/x"}, "x", map[string]string{"auth": "digest:ann", "output": "xml", "timeout": "0s"}},

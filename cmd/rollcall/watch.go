@@ -90,15 +90,16 @@ func (w *watcher) begin(u *discovery.Update) {
 
 // changes prints how u differs from the last list. A name stands for its
 // content, but in a registry that was wiped names begin anew, so that the
-// revision counts too.
+// revision counts too. What operators order is no part of that content.
 func (w *watcher) changes(u *discovery.Update) {
 	type key struct {
 		name     string
 		revision int64
 	}
-	before, after := map[key]bool{}, map[key]bool{}
+	before, after := map[key]*discovery.Instance{}, map[key]bool{}
 	for i := range w.last.Instances {
-		before[key{w.last.Instances[i].Name, w.last.Instances[i].Revision}] = true
+		in := &w.last.Instances[i]
+		before[key{in.Name, in.Revision}] = in
 	}
 	for i := range u.Instances {
 		after[key{u.Instances[i].Name, u.Instances[i].Revision}] = true
@@ -109,8 +110,12 @@ func (w *watcher) changes(u *discovery.Update) {
 		}
 	}
 	for i := range u.Instances {
-		if in := &u.Instances[i]; !before[key{in.Name, in.Revision}] {
+		in := &u.Instances[i]
+		switch was := before[key{in.Name, in.Revision}]; {
+		case was == nil:
 			w.change("+", "joined", in)
+		case !was.Override.Equal(in.Override):
+			w.change("~", "ordered", in)
 		}
 	}
 	known := map[string]bool{}

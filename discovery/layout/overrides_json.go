@@ -19,8 +19,8 @@ import (
 // The bounds of the document. Every client of the service reads it whole.
 const (
 	MaxOverridesBytes = 256 << 10
-	maxOrderBy        = 256
-	maxOrderReason    = 1024
+	MaxOrderBy        = 256
+	MaxOrderReason    = 1024
 )
 
 // overridesVersion is the version of the document. It is to be raised only for
@@ -196,7 +196,7 @@ func (d *decoder) order(key string, weighs bool) (order discovery.Order, value i
 	var keys map[string]json.RawMessage
 	d.value(key, &keys, `write an object, as in {"by":"ann@ops1"}`)
 	o := decoder{keys: keys, err: d.err}
-	order.By, order.Reason = o.bounded("by", maxOrderBy), o.bounded("reason", maxOrderReason)
+	order.By, order.Reason = o.bounded("by", MaxOrderBy), o.bounded("reason", MaxOrderReason)
 	order.At = o.moment("at")
 	if weighs {
 		value = -1
