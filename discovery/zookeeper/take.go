@@ -57,8 +57,10 @@ func (l *lister) takeList(r listResult, now time.Time) {
 	}
 	l.backoff.reset()
 	l.listErr = nil
-	another := r.found && l.lived && !lifeOf(r.stat).continues(l.life)
-	if another {
+	// Where the last list found no directory, what was told since is of one whose
+	// life is not known: it is no proof of what the names stand for now.
+	another := r.found && !(l.lived && lifeOf(r.stat).continues(l.life))
+	if another && l.lived {
 		l.logger.Info("directory begins another life: reading everything again")
 	}
 	l.life, l.lived = lifeOf(r.stat), r.found

@@ -204,25 +204,32 @@ func TestJoinedWhileListed(t *testing.T) {
 }
 
 // TestAnotherLife: in another life of the directory names stand for other
-// content.
+// content, whether or not there was a directory when the first list was made.
 func TestAnotherLife(t *testing.T) {
-	inBubble(t, func(b *bubble) {
-		b.fake.connect()
-		b.addMany(0, 2)
-		b.watch()
-		b.want(b.after(time.Second), "live 2 false")
-		b.fake.disconnect()
-		b.want(b.after(time.Second), "stale 2 true")
-		b.fake.quietly("server0000000000", data(101), 2)
-		b.fake.quietly("server0000000001", data(102), 2)
-		b.fake.life++
-		b.fake.connect()
-		updates := b.after(time.Second)
-		b.want(updates, "live 2 false")
-		if got := ports(updates[0]); !slices.Equal(got, []int{101, 102}) {
-			t.Errorf("got ports %v, want 101 and 102", got)
-		}
-	})
+	for name, refuse := range map[string]error{"from the beginning": nil, "later": zk.ErrNoNode} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(b *bubble) {
+				b.fake.connect()
+				b.fake.refuse = refuse
+				b.watch()
+				b.after(time.Second)
+				b.fake.refuse = nil
+				b.addMany(0, 2)
+				b.want(b.after(time.Second), "live 1 false, live 2 false")
+				b.fake.disconnect()
+				b.want(b.after(time.Second), "stale 2 true")
+				b.fake.quietly("server0000000000", data(101), 2)
+				b.fake.quietly("server0000000001", data(102), 2)
+				b.fake.life++
+				b.fake.connect()
+				updates := b.after(time.Second)
+				b.want(updates, "live 2 false")
+				if got := ports(updates[0]); !slices.Equal(got, []int{101, 102}) {
+					t.Errorf("got ports %v, want 101 and 102", got)
+				}
+			})
+		})
+	}
 }
 
 // TestOneShotReconnection: a reconnection without an event is told, for the
