@@ -50,12 +50,7 @@ type ZooKeeper struct {
 // a property of its Java process, "-Dkey=value", or a line of its zoo.cfg.
 func Apache(t testing.TB, settings ...string) *ZooKeeper {
 	t.Helper()
-	_, err := exec.LookPath("java")
-	Require(t, "java", err == nil, "install the Debian package default-jre-headless")
-	for _, jar := range []string{serverJar, loggerJar} {
-		_, err := os.Stat(jar)
-		Require(t, jar, err == nil, "install the Debian packages zookeeper and libslf4j-java")
-	}
+	requireServer(t)
 	z := &ZooKeeper{t: t, dir: t.TempDir()}
 	for _, s := range settings {
 		if strings.HasPrefix(s, "-D") {
@@ -65,8 +60,9 @@ func Apache(t testing.TB, settings ...string) *ZooKeeper {
 		}
 	}
 	t.Cleanup(z.Kill)
+	var err error
 	for range portTries {
-		z.port = freePort(t)
+		z.port = freePorts(t, 1)[0]
 		if err = z.start(); err == nil {
 			return z
 		}
@@ -74,6 +70,17 @@ func Apache(t testing.TB, settings ...string) *ZooKeeper {
 	}
 	t.Fatalf("zookeeper did not start on any of %d ports: %v", portTries, err)
 	return nil
+}
+
+// requireServer skips the test where no Apache ZooKeeper can be started.
+func requireServer(t testing.TB) {
+	t.Helper()
+	_, err := exec.LookPath("java")
+	Require(t, "java", err == nil, "install the Debian package default-jre-headless")
+	for _, jar := range []string{serverJar, loggerJar} {
+		_, err := os.Stat(jar)
+		Require(t, jar, err == nil, "install the Debian packages zookeeper and libslf4j-java")
+	}
 }
 
 // Addr returns the server's address, host:port.
@@ -200,14 +207,4 @@ func (z *ZooKeeper) end(how syscall.Signal) {
 		<-z.done
 	}
 	z.cmd = nil
-}
-
-func freePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
