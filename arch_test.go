@@ -30,6 +30,7 @@ var layers = map[string][]string{
 	"internal/transport":  {"frame"},
 	"internal/memnet":     {},
 	"internal/execlog":    {},
+	"internal/chaos":      {"", "balancer", "discovery", "zk", "internal/execlog", "internal/load"},
 	"internal/load":       {},
 	"internal/realtest":   {},
 	"zk":                  {"zk/jute"},

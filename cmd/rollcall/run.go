@@ -65,7 +65,7 @@ registry, or static://HOST:PORT[,HOST:PORT...] for the servers themselves.`,
 	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if and .Runnable (not .HasAvailableSubCommands)}}", 1))
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpCommand(newHelp())
-	group(root, newDemo(), newDemoServer(), newRegistry(), newLs(), newDrain(), newUndrain(), newWeight(), newCall(), newBench(), newCompletion(), newVersion(), newZK())
+	group(root, newDemo(), newDemoServer(), newChaos(), newChaosServer(), newRegistry(), newLs(), newDrain(), newUndrain(), newWeight(), newCall(), newBench(), newCompletion(), newVersion(), newZK())
 	complete(root)
 	return root
 }

@@ -1,0 +1,84 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package chaos
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/rollcall-rpc/rollcall"
+	"github.com/rollcall-rpc/rollcall/internal/execlog"
+)
+
+// ServerOptions are what a server under test is told.
+type ServerOptions struct {
+	Registry  string // the target whose list it joins
+	Listen    string // where it serves, HOST:PORT
+	Advertise string // what it tells the list; empty: where it serves
+	Log       string // path of the log of executions
+	Session   time.Duration
+}
+
+// The methods of a server under test. Request and reply are the call's id, 8
+// bytes, big endian.
+var (
+	get = rollcall.Method[[]byte, []byte]{Name: "Chaos/Get", Idempotent: true}
+	put = rollcall.Method[[]byte, []byte]{Name: "Chaos/Put"}
+)
+
+// Serve is a server under test: what Config.Server starts. It prints
+// "serving HOST:PORT", takes orders from stdin, is drained when ctx ends, and ends
+// with stdin.
+func Serve(ctx context.Context, opts ServerOptions, stdin io.Reader, stdout, stderr io.Writer) error {
+	log, err := execlog.Open(opts.Log)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	gate, err := NewGate(opts.Listen)
+	if err != nil {
+		return err
+	}
+	service := NewService(log, gate)
+	server := rollcall.NewServer(rollcall.ServerOptions{
+		Registry: opts.Registry, Advertise: opts.Advertise, SessionTimeout: opts.Session,
+		Logger: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelError})),
+	})
+	for _, method := range []rollcall.Method[[]byte, []byte]{get, put} {
+		rollcall.Handle(server, method, service.handle)
+	}
+	fmt.Fprintf(stdout, "%s%s\n", serving, gate.Addr())
+	go func() { // it ends with stdin, or with the process
+		if err := service.Obey(stdin, stdout); err != nil {
+			fmt.Fprintln(stderr, err)
+		}
+		server.Close() //nolint:errcheck // Serve tells
+	}()
+	if err := server.Serve(ctx, gate); !errors.Is(err, rollcall.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
+// serving begins the line that tells where a server serves.
+const serving = "serving "
+
+// handle executes a call and answers with its id.
+func (s *Service) handle(ctx context.Context, request *[]byte) (*[]byte, error) {
+	if len(*request) != 8 {
+		return nil, rollcall.Errorf(rollcall.CodeInvalidArgument, "", "request of %d bytes: give 8, the call's id", len(*request))
+	}
+	err := s.Execute(ctx, binary.BigEndian.Uint64(*request))
+	if errors.Is(err, ErrUnavailable) {
+		return nil, rollcall.Errorf(rollcall.CodeUnavailable, "ORDERED", "%w", err)
+	}
+	reply := append([]byte(nil), *request...)
+	return &reply, err
+}

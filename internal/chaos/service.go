@@ -1,0 +1,113 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package chaos
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rollcall-rpc/rollcall/internal/execlog"
+)
+
+// Work is how long a handler works where nothing slows it.
+const Work = time.Millisecond
+
+// The orders that a server takes on its stdin, a line each. It acknowledges each
+// with a line once it is carried out.
+const (
+	orderWork        = "work " // and a duration: work for so long
+	orderUnavailable = "unavailable"
+	orderRefuse      = "refuse" // close the port and every connection
+	orderWell        = "well"   // be as in the beginning
+	acknowledged     = "ok"
+)
+
+// ErrUnavailable is what a handler answers that was ordered to.
+var ErrUnavailable = errors.New("the server is ordered to be unavailable")
+
+// A Service is what a server under test does, whatever it is called through. Its
+// methods may be called from any goroutine.
+type Service struct {
+	log  *execlog.Log
+	gate *Gate
+
+	mu          sync.Mutex // guards what follows
+	work        time.Duration
+	unavailable bool
+}
+
+// NewService returns a service that notes its executions in a log and may close
+// its gate.
+func NewService(log *execlog.Log, gate *Gate) *Service {
+	return &Service{log: log, gate: gate, work: Work}
+}
+
+// Execute is the handler of both methods: it notes the call, then works. It
+// returns ErrUnavailable where that is ordered, and ctx's error if ctx ends
+// first.
+func (s *Service) Execute(ctx context.Context, id uint64) error {
+	if err := s.log.Note(id); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	work, unavailable := s.work, s.unavailable
+	s.mu.Unlock()
+	if unavailable {
+		return ErrUnavailable
+	}
+	return pause(ctx, work)
+}
+
+// pause waits for d, or returns ctx's error.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Obey carries out the orders of stdin until it ends, which tells that whoever
+// started the server is gone.
+func (s *Service) Obey(stdin io.Reader, stdout io.Writer) error {
+	lines := bufio.NewScanner(stdin)
+	for lines.Scan() {
+		if err := s.obey(lines.Text()); err != nil {
+			return fmt.Errorf("order %q: %w", lines.Text(), err)
+		}
+		fmt.Fprintln(stdout, acknowledged)
+	}
+	return lines.Err()
+}
+
+func (s *Service) obey(order string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	duration, isWork := strings.CutPrefix(order, orderWork)
+	switch {
+	case isWork:
+		d, err := time.ParseDuration(duration)
+		s.work = d
+		return err
+	case order == orderUnavailable:
+		s.unavailable = true
+	case order == orderRefuse:
+		s.gate.Refuse()
+	case order == orderWell:
+		s.work, s.unavailable = Work, false
+		return s.gate.Admit()
+	default:
+		return errors.New("give one that is known")
+	}
+	return nil
+}

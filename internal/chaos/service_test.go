@@ -1,0 +1,110 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package chaos
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rollcall-rpc/rollcall/internal/execlog"
+)
+
+func testService(t *testing.T) (*Service, *Gate, string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "log")
+	log, err := execlog.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gate, err := NewGate(anyPort)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		gate.Close()
+		log.Close()
+	})
+	return NewService(log, gate), gate, path
+}
+
+// A call is noted whatever the service does with it then.
+func TestServiceExecutes(t *testing.T) {
+	s, _, path := testService(t)
+	synctest.Test(t, func(t *testing.T) {
+		for order, want := range map[string]struct {
+			took time.Duration
+			err  error
+		}{
+			"":               {Work, nil},
+			"work 1h":        {time.Hour, nil},
+			orderUnavailable: {0, ErrUnavailable},
+		} {
+			if order != "" {
+				if err := s.obey(order); err != nil {
+					t.Fatal(err)
+				}
+			}
+			begun := time.Now()
+			if err := s.Execute(t.Context(), 1); !errors.Is(err, want.err) || time.Since(begun) != want.took {
+				t.Errorf("%q: %v after %v, want %v after %v", order, err, time.Since(begun), want.err, want.took)
+			}
+			if err := s.obey(orderWell); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(io.EOF)
+		if err := s.Execute(ctx, 1); !errors.Is(err, io.EOF) {
+			t.Errorf("of a caller that is gone: %v, want its cause", err)
+		}
+	})
+	if counts, err := execlog.Read(path); err != nil || counts[1] != 4 {
+		t.Errorf("noted %v, %v; want 4 times", counts, err)
+	}
+}
+
+// The gate resets and refuses, and admits again on the same port, while somebody
+// accepts from it all the time.
+func TestServiceRefuses(t *testing.T) {
+	s, gate, _ := testService(t)
+	echoServer(t, gate)
+	in, order := io.Pipe()
+	answers, out := io.Pipe()
+	obeyed := make(chan error, 1)
+	go func() { obeyed <- s.Obey(in, out) }()
+	lines := bufio.NewReader(answers)
+	tell := func(line string) {
+		t.Helper()
+		io.WriteString(order, line+"\n")
+		if got, err := lines.ReadString('\n'); got != acknowledged+"\n" {
+			t.Fatalf("%s: %q, %v", line, got, err)
+		}
+	}
+	conn := dial(t, gate.Addr().String())
+	say(t, conn, 'a')
+	hear(t, conn, 'a')
+	tell(orderRefuse)
+	if _, err := conn.Read(make([]byte, 1)); err == nil || isTimeout(err) {
+		t.Errorf("a connection from before: got %v, want a reset", err)
+	}
+	if conn, err := net.Dial("tcp", gate.Addr().String()); err == nil {
+		conn.Close()
+		t.Error("the port is open")
+	}
+	tell(orderWell)
+	conn = dial(t, gate.Addr().String())
+	say(t, conn, 'b')
+	hear(t, conn, 'b')
+	io.WriteString(order, "dance\n")
+	if err := <-obeyed; err == nil {
+		t.Error("an order that is not known is obeyed")
+	}
+}
