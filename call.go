@@ -232,10 +232,9 @@ func retryable(e *Error, idempotent bool) bool {
 		// Elsewhere the same request would be refused for the same reason,
 		// except where the reason is the server's state or its version.
 		return e.Code == CodeUnavailable || e.Code == CodeUnimplemented
-	case ExecutedMaybe:
+	default: // a handler that answers that it is unavailable is no better than one that does not answer
 		return idempotent && e.Code == CodeUnavailable
 	}
-	return false
 }
 
 // attemptError turns what an attempt met into an Error.
@@ -302,7 +301,7 @@ func (a *attempts) exhausted(snap *balancer.Snapshot) *Error {
 // executed, the call may have executed.
 func (a *attempts) finish(snap *balancer.Snapshot, e *Error) *Error {
 	for _, made := range a.made {
-		if made.Executed == ExecutedMaybe && e.Executed == ExecutedNo {
+		if made.Executed != ExecutedNo && e.Executed == ExecutedNo {
 			e.Executed = ExecutedMaybe
 		}
 	}

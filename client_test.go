@@ -188,6 +188,43 @@ func TestNothingRunsTwice(t *testing.T) {
 	}
 }
 
+// A handler that answers that it is unavailable costs no call of an idempotent
+// method while another one answers; what it says reaches the caller otherwise.
+func TestUnavailableHandler(t *testing.T) {
+	registry := new(discovery.Memory)
+	unavailable := func(context.Context, *fraction) (*quotient, error) {
+		return nil, rollcall.Errorf(rollcall.CodeUnavailable, "BROKEN", "no database")
+	}
+	start(t, "", rollcall.ServerOptions{Registrar: registry, ID: "broken"}, func(s *rollcall.Server) { rollcall.Handle(s, divide, unavailable) })
+	startDivide(t, registry, "well")
+	for _, idempotent := range []bool{true, false} {
+		c := newClient(t, registry, rollcall.ClientOptions{Balance: balancer.RoundRobin})
+		await(t, c, "both usable", func() bool { return c.Snapshot().Counts.Usable == 2 })
+		method := divide
+		method.Idempotent = idempotent
+		failed := 0
+		for range 4 {
+			_, err := method.Call(within(t), c, &fraction{Num2: 1})
+			var e *rollcall.Error
+			switch {
+			case err == nil:
+			case errors.As(err, &e) && e.Reason == "BROKEN" && e.Executed == rollcall.ExecutedYes:
+				failed++
+			default:
+				t.Errorf("idempotent %v: got %v", idempotent, err)
+			}
+		}
+		if idempotent != (failed == 0) {
+			t.Errorf("idempotent %v: %d calls failed", idempotent, failed)
+		}
+		_, err := method.CallWith(within(t), c, &fraction{Num2: 1}, rollcall.CallOptions{Instance: instances(t, registry)[0].Addr()})
+		var e *rollcall.Error
+		if !errors.As(err, &e) || e.Reason != "BROKEN" || e.Executed != rollcall.ExecutedYes {
+			t.Errorf("idempotent %v, nobody else may be asked: got %v", idempotent, err)
+		}
+	}
+}
+
 // A server at a recycled address answers for nobody else.
 func TestRecycledAddressIsNotCalled(t *testing.T) {
 	registry := new(discovery.Memory)

@@ -19,7 +19,8 @@ type Method[Req, Res any] struct {
 	Name string
 
 	// Idempotent says that running the handler twice does no harm. Such a call
-	// goes to another instance also where it may have been executed.
+	// goes to another instance also where it may have been executed, and where
+	// the handler itself answered with CodeUnavailable.
 	Idempotent bool
 
 	// Codec is how messages are written. Nil: Raw for []byte, Proto for a
