@@ -21,7 +21,7 @@ type peer struct {
 	client   *Client
 	endpoint *balancer.Endpoint // the first of the instance; later ones have the same ID and address
 
-	conn    atomic.Pointer[transport.ClientConn] // for the next call, where it is usable
+	conn    atomic.Pointer[transport.ClientConn] // for the next call, where it accepts one
 	retired atomic.Bool                          // nobody picks it any more; set under mu
 
 	mu      sync.Mutex // guards what follows
@@ -45,27 +45,14 @@ func newPeer(c *Client, e *balancer.Endpoint) *peer {
 
 func peerOf(e *balancer.Endpoint) *peer { return e.Owner.(*peer) }
 
-// usable reports whether new calls may be put on conn.
-func usable(conn *transport.ClientConn) bool {
-	if conn == nil || conn.Draining() {
-		return false
-	}
-	select {
-	case <-conn.Done():
-		return false
-	default:
-		return true
-	}
-}
-
 // connect returns the connection to the instance, after dialling where there is
 // none. A dial goes on when ctx ends: others may wait for it.
 func (p *peer) connect(ctx context.Context) (*transport.ClientConn, error) {
-	if conn := p.conn.Load(); usable(conn) {
+	if conn := p.conn.Load(); conn != nil && conn.Accepts() {
 		return conn, nil
 	}
 	p.mu.Lock()
-	if conn := p.conn.Load(); usable(conn) {
+	if conn := p.conn.Load(); conn != nil && conn.Accepts() {
 		p.mu.Unlock()
 		return conn, nil
 	}
@@ -138,7 +125,9 @@ func (p *peer) watch(conn *transport.ClientConn) {
 	<-conn.Done()
 	err := conn.Err()
 	switch {
-	case errors.Is(err, transport.ErrClosed), conn.Draining():
+	case errors.Is(err, transport.ErrClosed):
+	case conn.Draining():
+		p.left()
 	case errors.Is(err, transport.ErrWrongInstance):
 		p.client.opts.Logger.Warn("another server answers at the instance's address",
 			"address", p.endpoint.Instance.Addr(), "instance_id", p.endpoint.Instance.ID)
@@ -158,6 +147,11 @@ func (p *peer) failed(dialed bool) {
 	if p.client.ctx.Err() == nil {
 		p.client.update(func(now time.Time) { p.client.roster.Failed(now, p.endpoint, dialed) })
 	}
+}
+
+// left tells the roster that the instance, which drains, takes no more calls.
+func (p *peer) left() {
+	p.client.update(func(now time.Time) { p.client.roster.Left(now, p.endpoint) })
 }
 
 func (p *peer) onGoAway(g frame.GoAway) {
@@ -215,8 +209,12 @@ func (p *peer) call(ctx context.Context, e *balancer.Endpoint, req *transport.Re
 	if err != nil {
 		phase = phaseReply
 		var failed *transport.CallError
-		if errors.As(err, &failed) {
+		var remote *transport.RemoteError
+		switch {
+		case errors.As(err, &failed):
 			phase = failed.Phase.String()
+		case errors.As(err, &remote) && remote.Reason == ReasonDraining && remote.Executed == ExecutedNo:
+			p.left()
 		}
 	}
 	return reply, phase, err

@@ -27,8 +27,9 @@
 // # States
 //
 //   - usable: listed, weight above 0, supported, and nothing speaks against it.
-//   - set aside: its connection died or its dial failed. It is probed after a
-//     pause, and usable again once a connection stands. The pause is random
+//   - set aside: nothing comes on its connection, until something does; or its
+//     connection died or its dial failed. It is then probed after a pause, and
+//     usable again once a connection stands. The pause is random
 //     between 0 and a bound (full jitter); the bound starts at BackoffMin and
 //     doubles up to BackoffMax with each failed probe. Failures reported within
 //     one pause count once. An instance that fails again within 10 s of its
@@ -40,8 +41,10 @@
 //     instance whose connection died is probed like one that was set aside. One
 //     that comes back to the list is usable at once; but if it is the very
 //     entry that left, what its connection has shown still holds.
-//   - draining: it announced that it leaves. It is forgotten when its entry is
-//     gone, and usable again after DrainFor if the entry is still there.
+//   - draining: it announced that it leaves. It is usable again after DrainFor
+//     if its entry is still there.
+//   - leaving: likewise, and its entry is gone. It is forgotten when it refuses
+//     a call or a dial or ends its connection, and DrainFor after its word.
 //   - drained by operators: its Override says so, until that is taken back.
 //     Disabled: weight 0. Unsupported: Options.Supported refused it. All three
 //     are never picked, whatever else is left, and forgotten when they leave the
@@ -60,12 +63,12 @@
 //
 // Without panic the candidates are the usable members. If these rules leave
 // nobody, the candidates are the members whose last dial failed, and if there
-// are none, the draining instances.
+// are none, the draining and the leaving instances.
 //
 // A call that has failed on all candidates goes on to the first of these groups
 // that it has not used up: the members set aside or lingering whose last dial
 // did not fail; if no member is usable, those whose last dial failed; the
-// draining instances. Only then there is nobody left to pick.
+// draining and the leaving instances. Only then there is nobody left to pick.
 //
 // # Concurrency
 //

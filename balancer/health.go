@@ -7,8 +7,8 @@ import "time"
 
 // Failed tells that the connection to the instance was refused, reset or found
 // dead; dialed: a dial failed, else a connection that stood has died. The
-// instance is set aside; a lingering one whose dial failed is forgotten. Of an
-// endpoint that is no longer known nothing is noted.
+// instance is set aside; one that lingers or leaves is forgotten when its dial
+// failed. Of an endpoint that is no longer known nothing is noted.
 func (r *Roster) Failed(now time.Time, e *Endpoint, dialed bool) {
 	s := r.known(e)
 	if s == nil {
@@ -18,6 +18,10 @@ func (r *Roster) Failed(now time.Time, e *Endpoint, dialed bool) {
 		r.forget(s)
 		r.sweep()
 		return
+	}
+	if s.silent {
+		s.silent = false // it is dead
+		r.touch()
 	}
 	if dialed && !s.refused {
 		s.refused = true
@@ -40,19 +44,30 @@ func (r *Roster) Failed(now time.Time, e *Endpoint, dialed bool) {
 // it is the list that it misses.
 func (r *Roster) Recovered(now time.Time, e *Endpoint) {
 	s := r.known(e)
-	if s == nil || (!s.aside && !s.refused) {
+	if s == nil || (!s.aside && !s.refused && !s.silent) {
 		return
 	}
-	s.aside, s.refused, s.probing = false, false, false
+	s.aside, s.refused, s.probing, s.silent = false, false, false, false
 	s.resume, s.recovered = time.Time{}, now
 	r.touch()
+}
+
+// Silent tells that nothing comes on the connection to the instance though it was
+// asked to show that it lives, or that something has come again. A silent
+// instance is set aside at once and taken back at once, without a pause or a
+// probe: the connection itself shows how it goes on.
+func (r *Roster) Silent(_ time.Time, e *Endpoint, silent bool) {
+	if s := r.known(e); s != nil && s.silent != silent {
+		s.silent = silent
+		r.touch()
+	}
 }
 
 // Draining tells that a server has announced, on the connection of e, that the
 // instance of that id leaves. An empty id, and an e whose own ID is not known,
 // mean e itself. The instance is not picked until its entry is gone, or until
 // DrainFor has passed; the list does not change that, but a younger entry does.
-// If the entry is gone already it is forgotten at once.
+// While its entry is gone it is leaving: the last resort, for it may still serve.
 func (r *Roster) Draining(now time.Time, id string, e *Endpoint) {
 	if s := r.known(e); s != nil && (id == "" || s.key.id == "") {
 		r.drain(now, s)
@@ -64,16 +79,22 @@ func (r *Roster) Draining(now time.Time, id string, e *Endpoint) {
 			}
 		}
 	}
-	r.sweep()
 }
 
 func (r *Roster) drain(now time.Time, s *slot) {
-	switch {
-	case !s.listed:
-		r.forget(s)
-	case r.opts.DrainFor > 0:
+	if r.opts.DrainFor > 0 {
 		s.drained = now.Add(r.opts.DrainFor)
+		s.leaves = s.drained
 		r.touch()
+	}
+}
+
+// Left tells that an instance which announced its leave has refused a call
+// for that reason, or ended its connection: if it is leaving, it has left.
+func (r *Roster) Left(_ time.Time, e *Endpoint) {
+	if s := r.known(e); s != nil && s.state() == StateLeaving {
+		r.forget(s)
+		r.sweep()
 	}
 }
 

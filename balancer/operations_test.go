@@ -103,7 +103,7 @@ func (f *fuzzer) endpoint() *Endpoint {
 
 func (f *fuzzer) step() {
 	f.now = f.now.Add(time.Duration(f.rnd.Int64N(int64(300 * time.Millisecond))))
-	switch op := f.rnd.IntN(10); op {
+	switch op := f.rnd.IntN(12); op {
 	case 0, 1:
 		f.log = "join"
 		f.list = append(slices.Clip(f.list), f.instance())
@@ -143,6 +143,14 @@ func (f *fuzzer) step() {
 		e := f.endpoint()
 		f.log = fmt.Sprintf("fail %+v", e)
 		f.roster.Failed(f.now, e, f.rnd.IntN(2) == 0)
+	case 9:
+		e := f.endpoint()
+		f.log = fmt.Sprintf("silent %+v", e)
+		f.roster.Silent(f.now, e, f.rnd.IntN(2) == 0)
+	case 10:
+		e := f.endpoint()
+		f.log = fmt.Sprintf("left %+v", e)
+		f.roster.Left(f.now, e)
 	default:
 		f.log = "tick"
 		for _, e := range f.probing {
@@ -197,7 +205,7 @@ func (f *fuzzer) check(t *testing.T) {
 	}
 }
 
-// checkEndpoints checks that exactly the listed and the lingering are known,
+// checkEndpoints checks that exactly those that are listed, linger or leave are known,
 // each with an owner of its own.
 func (f *fuzzer) checkEndpoints(t *testing.T, s *Snapshot) {
 	t.Helper()
@@ -212,7 +220,7 @@ func (f *fuzzer) checkEndpoints(t *testing.T, s *Snapshot) {
 		k := keyOf(&es.Endpoint.Instance)
 		want, ok := listed[k]
 		delete(listed, k)
-		if ok == (es.State == StateLingering) {
+		if ok == (es.State == StateLingering || es.State == StateLeaving) {
 			t.Errorf("%v: got %v, listed: %v", k, es.State, ok)
 		}
 		if ok && !sameInstance(&es.Endpoint.Instance, &want) {
@@ -236,7 +244,8 @@ func checkCounts(t *testing.T, s *Snapshot) {
 	}
 	want.Usable, want.SetAside, want.Lingering = n[StateUsable], n[StateSetAside], n[StateLingering]
 	want.Draining, want.Drained, want.Disabled, want.Unsupported = n[StateDraining], n[StateDrained], n[StateDisabled], n[StateUnsupported]
-	want.Listed = len(s.Endpoints) - want.Lingering
+	want.Leaving = n[StateLeaving]
+	want.Listed = len(s.Endpoints) - want.Lingering - want.Leaving
 	if s.Counts != want {
 		t.Errorf("counts: got %+v, want %+v", s.Counts, want)
 	}
@@ -268,7 +277,7 @@ func checkPicks(t *testing.T, s *Snapshot) {
 		switch {
 		case !ok:
 			t.Fatalf("pick %d: got %v, tried before or never to be picked", len(tried), e.Instance)
-		case state == StateDraining && n[StateUsable]+n[StateLingering]+n[StateSetAside] > 0 && !usable:
+		case (state == StateDraining || state == StateLeaving) && n[StateUsable]+n[StateLingering]+n[StateSetAside] > 0 && !usable:
 			t.Errorf("pick %d: got a draining one, with members left: %v", len(tried), n)
 		case state != StateUsable && n[StateUsable] > 0 && !s.Panic:
 			t.Errorf("pick %d: got one that is %v, with usable ones left: %v", len(tried), state, n)
@@ -279,7 +288,7 @@ func checkPicks(t *testing.T, s *Snapshot) {
 	}
 	for e, state := range left {
 		// Only those whose dial failed are left out, while somebody serves.
-		if !usable || !e.slot.refused || state == StateDraining || state == StateUsable {
+		if !usable || !e.slot.refused || state == StateDraining || state == StateLeaving || state == StateUsable {
 			t.Errorf("never picked: %v, which is %v", e.Instance, state)
 		}
 	}

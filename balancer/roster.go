@@ -14,7 +14,7 @@ import (
 type Roster struct {
 	opts  Options
 	byKey map[key]*slot
-	slots []*slot // the listed ones in the list's order, then the lingering ones
+	slots []*slot // the listed ones in the list's order, then those that are not listed
 	watch *watch
 
 	generation uint64 // counts the updates
@@ -56,8 +56,8 @@ func (r *Roster) Next(_ time.Time) (time.Time, bool) {
 	return r.due, !r.due.IsZero()
 }
 
-// Tick ends the states whose time has passed: it forgets those that lingered
-// long enough and takes back those that drained for too long.
+// Tick ends the states whose time has passed: it forgets those that lingered or
+// were leaving long enough, and takes back those that drained for too long.
 func (r *Roster) Tick(now time.Time) {
 	if due, ok := r.Next(now); !ok || now.Before(due) {
 		return

@@ -29,7 +29,9 @@ var update = flag.Bool("update", false, "write what the scenarios show now as wh
 //	1s source stale                the same list, from another source
 //	1s fail a [dialed]             Failed
 //	1s recover a                   Recovered
+//	1s silent a [over]             Silent
 //	1s drain a [id=ID]             Draining on a's connection
+//	1s left a                      Left
 //	1s tick                        Tick, then Probes
 //
 // An instance NAME has that ID and the address NAME:1; "id=" takes the ID away,
@@ -138,6 +140,10 @@ func (s *scenario) step(t *testing.T, fields []string) {
 		s.roster.Failed(now, s.endpoint(t, args), slices.Contains(args, "dialed"))
 	case "recover":
 		s.roster.Recovered(now, s.endpoint(t, args))
+	case "silent":
+		s.roster.Silent(now, s.endpoint(t, args), !slices.Contains(args, "over"))
+	case "left":
+		s.roster.Left(now, s.endpoint(t, args))
 	case "drain":
 		_, id, _ := strings.Cut(strings.Join(args[1:], ""), "id=")
 		s.roster.Draining(now, id, s.endpoint(t, args))

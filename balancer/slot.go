@@ -43,6 +43,7 @@ type slot struct {
 
 	// What its connections say.
 	aside     bool      // the last connection or dial failed
+	silent    bool      // its connection stands, and nothing comes
 	refused   bool      // a dial failed, and none succeeded since
 	probing   bool      // the caller is dialling
 	strikes   int       // failures in a row, for the pause
@@ -55,6 +56,8 @@ func (s *slot) draining() bool { return !s.drained.IsZero() }
 // state returns the state that all of this amounts to.
 func (s *slot) state() State {
 	switch {
+	case !s.listed && s.draining():
+		return StateLeaving
 	case !s.listed:
 		return StateLingering
 	case s.unsupported:
@@ -65,7 +68,7 @@ func (s *slot) state() State {
 		return StateDisabled
 	case s.draining():
 		return StateDraining
-	case s.aside:
+	case s.aside || s.silent:
 		return StateSetAside
 	}
 	return StateUsable
@@ -78,7 +81,7 @@ func (s *slot) until() time.Time {
 		return s.resume
 	case StateLingering:
 		return s.leaves
-	case StateDraining:
+	case StateDraining, StateLeaving:
 		return s.drained
 	}
 	return time.Time{}
@@ -122,7 +125,7 @@ func (s *slot) isNews(in *discovery.Instance) bool {
 // absolve forgets what was held against the instance.
 func (s *slot) absolve() {
 	s.drained = time.Time{}
-	s.aside, s.refused, s.probing = false, false, false
+	s.aside, s.refused, s.probing, s.silent = false, false, false, false
 	s.strikes = 0
 }
 

@@ -22,7 +22,7 @@ type Snapshot struct {
 	Err       error            // of the last update
 
 	// Endpoints are all that are known: the listed ones in the list's order,
-	// then the lingering ones.
+	// then those that linger or leave.
 	Endpoints []EndpointState
 }
 
@@ -56,7 +56,7 @@ func (r *Roster) survey(next *Snapshot) {
 		switch {
 		case state == StateUsable:
 			usable = append(usable, c)
-		case state == StateDraining:
+		case state == StateDraining, state == StateLeaving:
 			draining = append(draining, c)
 		case state != StateSetAside && state != StateLingering:
 		case s.refused:

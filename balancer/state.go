@@ -19,6 +19,7 @@ const (
 	StateSetAside                     // its connection died or its dial failed
 	StateLingering                    // left the list without a word
 	StateDraining                     // announced that it leaves
+	StateLeaving                      // likewise, and its entry is gone
 	StateDrained                      // drained by operators
 	StateDisabled                     // weight 0
 	StateUnsupported                  // Options.Supported refused it
@@ -35,6 +36,8 @@ func (s State) String() string {
 		return "lingering"
 	case StateDraining:
 		return "draining"
+	case StateLeaving:
+		return "leaving"
 	case StateDrained:
 		return "drained by operators"
 	case StateDisabled:
@@ -51,8 +54,8 @@ type EndpointState struct {
 	State    State
 
 	// Until is when the state ends by itself: the next probe of what was set
-	// aside (in the past while that runs), the end of lingering or of draining.
-	// Zero for the other states.
+	// aside (in the past while that runs), the end of lingering, of draining or
+	// of leaving. Zero for the other states, and for a silent connection.
 	Until time.Time
 }
 
@@ -60,7 +63,7 @@ type EndpointState struct {
 // SetAside, Draining, Drained, Disabled and Unsupported; several entries of one instance
 // count once.
 type Counts struct {
-	Listed, Usable, SetAside, Lingering, Draining, Drained, Disabled, Unsupported int
+	Listed, Usable, SetAside, Lingering, Draining, Leaving, Drained, Disabled, Unsupported int
 
 	Skipped int // entries that could not be read as an instance
 }
@@ -87,18 +90,24 @@ func (c Counts) String() string {
 			sep = ", "
 		}
 	}
-	if c.Lingering > 0 {
-		fmt.Fprintf(&b, "; %d lingering", c.Lingering)
-	}
-	if c.Skipped > 0 {
-		fmt.Fprintf(&b, "; %d skipped", c.Skipped)
+	for _, part := range []struct {
+		n    int
+		what string
+	}{
+		{c.Lingering, StateLingering.String()},
+		{c.Leaving, StateLeaving.String()},
+		{c.Skipped, "skipped"},
+	} {
+		if part.n > 0 {
+			fmt.Fprintf(&b, "; %d %s", part.n, part.what)
+		}
 	}
 	return b.String()
 }
 
 // add counts one instance.
 func (c *Counts) add(s State) {
-	if s != StateLingering {
+	if s != StateLingering && s != StateLeaving {
 		c.Listed++
 	}
 	switch s {
@@ -110,6 +119,8 @@ func (c *Counts) add(s State) {
 		c.Lingering++
 	case StateDraining:
 		c.Draining++
+	case StateLeaving:
+		c.Leaving++
 	case StateDrained:
 		c.Drained++
 	case StateDisabled:

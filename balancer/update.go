@@ -80,7 +80,7 @@ func (r *Roster) enter(s *slot, e *Endpoint, in *discovery.Instance) {
 }
 
 // unlist deals with those that the list does not hold, and appends to order
-// those that linger.
+// those that linger or leave.
 func (r *Roster) unlist(now time.Time, list []discovery.Instance, order []*slot) []*slot {
 	taken := r.missing() // by ID and by address: whether another entry has it now
 	if len(taken) == 0 {
@@ -124,16 +124,21 @@ func (r *Roster) missing() map[key]bool {
 	return keys
 }
 
-// lingers makes a slot that is not in the list linger, unless it said that it
-// would leave or was not to be picked anyway.
+// lingers keeps a slot that is not in the list, lingering or, where it said that
+// it would leave, as a last resort; not where it was not to be picked anyway.
 func (r *Roster) lingers(now time.Time, s *slot) bool {
 	if !s.listed {
 		return true
 	}
-	if state := s.state(); state != StateUsable && state != StateSetAside || r.opts.LingerFor < 0 {
+	switch state := s.state(); {
+	case state == StateDraining:
+		s.leaves = s.drained
+	case (state == StateUsable || state == StateSetAside) && r.opts.LingerFor >= 0:
+		s.leaves = now.Add(r.opts.LingerFor)
+	default:
 		return false
 	}
-	s.listed, s.leaves = false, now.Add(r.opts.LingerFor)
+	s.listed = false
 	r.touch()
 	return true
 }

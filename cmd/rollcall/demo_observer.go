@@ -24,7 +24,9 @@ type sighting struct {
 func (s sighting) picked() bool { return s.state == balancer.StateUsable }
 
 // listed reports whether the server's znode is there.
-func (s sighting) listed() bool { return s.state != 0 && s.state != balancer.StateLingering }
+func (s sighting) listed() bool {
+	return s.state != 0 && s.state != balancer.StateLingering && s.state != balancer.StateLeaving
+}
 
 // An observer notes when the client's view of each server changes.
 type observer struct {

@@ -33,7 +33,8 @@ type ClientConn struct {
 
 	spare    callPool
 	partials map[uint64]*partial // the reader's: replies with pieces to come
-	draining atomic.Bool
+	draining atomic.Bool         // a GOAWAY has come
+	ending   atomic.Bool         // one has that new calls are not for this connection
 
 	// What follows is guarded by out.mu.
 	calls     pending
@@ -131,6 +132,21 @@ func (c *ClientConn) InFlight() int {
 
 // Draining reports whether the server has sent a GOAWAY.
 func (c *ClientConn) Draining() bool { return c.draining.Load() }
+
+// Accepts reports whether new calls may be put on the connection: it lives, and
+// a GOAWAY, if there was one, says that the server as a whole leaves and still
+// serves everything, so that another connection to it would be no better.
+func (c *ClientConn) Accepts() bool {
+	if c.ending.Load() {
+		return false
+	}
+	select {
+	case <-c.done:
+		return false
+	default:
+		return true
+	}
+}
 
 // Done is closed when the connection is dead.
 func (c *ClientConn) Done() <-chan struct{} { return c.done }

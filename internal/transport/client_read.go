@@ -245,6 +245,9 @@ func (c *ClientConn) onGoAway(payload []byte) error {
 	}
 	c.out.mu.Unlock()
 	c.draining.Store(true)
+	if g.Reason != frame.GoAwayDraining || g.LastStreamID != frame.LastStreamAll {
+		c.ending.Store(true)
+	}
 	for _, cl := range lost {
 		cl.finish(Reply{}, cl.err)
 	}

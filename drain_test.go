@@ -1,0 +1,77 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package rollcall_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/rollcall-rpc/rollcall"
+	"github.com/rollcall-rpc/rollcall/discovery"
+)
+
+// The only server of a service that drains is called as long as it serves, on
+// old connections and on new ones, and nobody is picked once it has left.
+func TestOnlyServerThatDrainsIsCalled(t *testing.T) {
+	registry := new(discovery.Memory)
+	only := start(t, "", rollcall.ServerOptions{Registrar: registry, ID: "only", DrainDelay: time.Hour}, func(s *rollcall.Server) {
+		rollcall.Handle(s, divide, divideOn("only"))
+	})
+	c, cold := newClient(t, registry, rollcall.ClientOptions{}), newClient(t, registry, rollcall.ClientOptions{})
+	if _, err := divide.Call(within(t), c, &fraction{Num2: 1}); err != nil {
+		t.Fatal(err)
+	}
+	await(t, cold, "the list", func() bool { return cold.Snapshot().Counts.Usable == 1 })
+	only.drain()
+	await(t, c, "the leave", func() bool { return c.Snapshot().Counts.Leaving == 1 })
+	for range 10 {
+		if _, err := divide.Call(within(t), c, &fraction{Num2: 1}); err != nil {
+			t.Fatalf("on the old connection: %v", err)
+		}
+		if _, err := divide.Call(within(t), cold, &fraction{Num2: 1}); err != nil {
+			t.Fatalf("on a new connection: %v", err)
+		}
+	}
+	only.Close()
+	await(t, c, "the end", func() bool { return c.Snapshot().Counts.Leaving == 0 })
+	_, err := divide.Call(within(t), c, &fraction{Num2: 1})
+	wantError(t, err, rollcall.CodeUnavailable, rollcall.ReasonNoInstance, rollcall.ExecutedNo, "0 listed")
+}
+
+// What refuses calls because it drains, and has left the list, is forgotten
+// though a call in flight keeps its connection: later calls do not ask it again.
+func TestDrainedServerIsForgotten(t *testing.T) {
+	hold := rollcall.Method[int, int]{Name: "Hold"}
+	begun, release := make(chan struct{}), make(chan struct{})
+	registry := new(discovery.Memory)
+	leaver := start(t, "", rollcall.ServerOptions{Registrar: registry, ID: "leaver", DrainDelay: -1}, func(s *rollcall.Server) {
+		rollcall.Handle(s, divide, divideOn("leaver"))
+		rollcall.Handle(s, hold, func(_ context.Context, in *int) (*int, error) {
+			close(begun)
+			<-release
+			return in, nil
+		})
+	})
+	c := newClient(t, registry, rollcall.ClientOptions{})
+	held := make(chan error, 1)
+	go func() {
+		_, err := hold.Call(within(t), c, new(7))
+		held <- err
+	}()
+	<-begun
+	leaver.drain()
+	await(t, c, "the leave", func() bool { return c.Snapshot().Counts.Leaving == 1 })
+	var err error
+	for err == nil { // until the server has come to refusing
+		_, err = divide.Call(within(t), c, &fraction{Num2: 1})
+	}
+	wantError(t, err, rollcall.CodeUnavailable, rollcall.ReasonDraining, rollcall.ExecutedNo)
+	_, err = divide.Call(within(t), c, &fraction{Num2: 1})
+	wantError(t, err, rollcall.CodeUnavailable, rollcall.ReasonNoInstance, rollcall.ExecutedNo)
+	close(release)
+	if err := <-held; err != nil {
+		t.Errorf("the call in flight: %v", err)
+	}
+}
