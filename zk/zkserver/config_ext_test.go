@@ -28,7 +28,7 @@ clientPortAddress: ::1
 maxClientCnxns=0
 snapCount=5000
 minSessionTimeout=-1
-maxSessionTimeout=60000
+maxSessionTimeout=060000
 jute.maxbuffer=0x3fffff
 4lw.commands.whitelist=ruok, stat ,mntr
 zookeeper.extendedTypesEnabled=true
@@ -81,7 +81,7 @@ func TestParseConfigSample(t *testing.T) {
 	const text = "tickTime=2000\r\ninitLimit=10\r\nsyncLimit=5\r\ndataDir=/tmp/zookeeper\r\nclientPort=2181\r\n" +
 		"#maxClientCnxns=60\r\nautopurge.snapRetainCount=3\r\nautopurge.purgeInterval=1\r\n" +
 		"metricsProvider.httpPort=7000\r\nadmin.serverPort=8080\r\nserver.1=localhost:2888:3888\r\nsnapCount=100\r\nfoo=bar\r\n" +
-		"4lw.commands.whitelist=ruok,lsnp,hash\r\ntickTime=3000\r\nssl.keyStore.password=hush\r\nauthProvider.1=x\r\n"
+		"4lw.commands.whitelist=ruok,lsnp,sysp\r\ntickTime=3000\r\nssl.keyStore.password=hush\r\nauthProvider.1=x\r\n"
 	got, warnings, err := zkserver.ParseConfig(strings.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
@@ -109,6 +109,7 @@ func TestParseConfigSample(t *testing.T) {
 // A line that cannot be followed is named with its key, its value and the fix.
 func TestParseConfigErrors(t *testing.T) {
 	for text, want := range map[string]string{
+		"tickTime=2_000":                                 "line 1: tickTime=2_000: want a whole number from 1 ",
 		"tickTime=fast":                                  "line 1: tickTime=fast: want a whole number from 1 ",
 		"\n\ntickTime=0":                                 "line 3: tickTime=0: want",
 		"tickTime=":                                      "line 1: tickTime=: want",

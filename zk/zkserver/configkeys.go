@@ -114,7 +114,11 @@ func unless(value, fix string) configKey {
 
 // number reads a whole number, 0x in front of a hexadecimal one.
 func (p *configParser) number(least, most int64) int64 {
-	n, err := strconv.ParseInt(p.value, 0, 64)
+	digits, base := p.value, 10
+	if hex, ok := strings.CutPrefix(digits, "0x"); ok {
+		digits, base = hex, 16
+	}
+	n, err := strconv.ParseInt(digits, base, 64)
 	if err != nil || n < least || n > most {
 		p.fail("want a whole number from %d to %d", least, most)
 		return least

@@ -90,7 +90,9 @@ func (d *disk) commit(o *owner, r *round) {
 	if err == nil && r.log.Len() > 0 {
 		begin := time.Now()
 		err = d.store.Append(&r.log)
-		if took := time.Since(begin); took > slowSync {
+		took := time.Since(begin)
+		d.s.stats.synced(took)
+		if took > slowSync {
 			d.s.opts.Logger.Warn("the disk is slow", slog.Duration("sync", took), slog.Int("bytes", r.log.Size()))
 		}
 	}
@@ -146,7 +148,9 @@ func (d *disk) writeSnapshot(w *store.SnapshotWriter, t *tree.Tree) error {
 	if err := w.Commit(); err != nil {
 		return err
 	}
-	d.s.opts.Logger.Info("snapshot written", slog.Int("znodes", t.Len()), slog.Duration("took", time.Since(begin)))
+	took := time.Since(begin)
+	d.s.stats.snapshotted(took)
+	d.s.opts.Logger.Info("snapshot written", slog.Int("znodes", t.Len()), slog.Duration("took", took))
 	return nil
 }
 

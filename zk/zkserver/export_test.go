@@ -14,15 +14,7 @@ func HasHandler(op jute.OpCode) bool { return handlerOf(op) != nil }
 
 // Watches returns how many watches there are on nodes and lists of children.
 func (s *Server) Watches() int {
-	s.pub.Lock()
-	defer s.pub.Unlock()
-	n := 0
-	for _, index := range []watchIndex{s.watches.data, s.watches.child} {
-		for _, list := range index {
-			n += len(list)
-		}
-	}
-	return n
+	return s.watchCount()
 }
 
 // ServeConn serves one connection and returns when it has ended. Serve must be

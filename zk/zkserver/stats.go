@@ -21,6 +21,23 @@ type stats struct {
 
 	mu    sync.Mutex // guards what follows; nothing else is locked while it is held
 	total tally
+	disk  diskTally
+}
+
+// A diskTally is how long the disk took, in ns.
+type diskTally struct{ syncs, snapshots spread }
+
+// synced and snapshotted note what the disk has done.
+func (s *stats) synced(took time.Duration) {
+	s.mu.Lock()
+	s.disk.syncs.add(int64(took))
+	s.mu.Unlock()
+}
+
+func (s *stats) snapshotted(took time.Duration) {
+	s.mu.Lock()
+	s.disk.snapshots.add(int64(took))
+	s.mu.Unlock()
 }
 
 // add adds what was counted elsewhere, and begins it anew.
@@ -37,11 +54,17 @@ func (s *stats) get() tally {
 	return s.total
 }
 
+func (s *stats) getDisk() diskTally {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.disk
+}
+
 // reset forgets packets and latencies, and nothing else.
 func (s *stats) reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.total = tally{}
+	s.total, s.disk = tally{}, diskTally{}
 }
 
 // A tally counts packets and how long they took. Whoever handles many keeps one

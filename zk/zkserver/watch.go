@@ -109,15 +109,16 @@ func (t *watchTable) forget(c *conn) {
 	}
 }
 
-// count returns the number of watched paths on nodes themselves and of watches on
-// them. Called with pub shared.
-func (t *watchTable) count() (paths, watches int) {
+// count returns the number of watches. Called with pub shared.
+func (t *watchTable) count() (watches int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, list := range t.data {
-		watches += len(list)
+	for _, index := range []watchIndex{t.data, t.child} {
+		for _, list := range index {
+			watches += len(list)
+		}
 	}
-	return len(t.data), watches
+	return watches
 }
 
 // fire tells every connection that watches for the event, once each. Called by

@@ -29,6 +29,7 @@ var words = map[string]func(c *conn, b *bytes.Buffer){
 	"dump": writeDump,
 	"envi": writeEnvi,
 	"gtmk": writeTraceMask,
+	"hash": func(*conn, *bytes.Buffer) {}, // no digests of the tree are kept: the list of them is empty
 	"isro": func(_ *conn, b *bytes.Buffer) { b.WriteString("rw") },
 	"mntr": writeMntr,
 	"ruok": func(_ *conn, b *bytes.Buffer) { b.WriteString("imok") },

@@ -32,6 +32,7 @@ func word(t *testing.T, addr, w string) string {
 	if err != nil {
 		t.Fatalf("%s: %v", w, err)
 	}
+	_ = c.nc.Close()
 	return string(b)
 }
 
@@ -50,7 +51,6 @@ func TestFourLetterWords(t *testing.T) {
 		"ruok\n": `^imok$`,
 		"isro":   `^rw$`,
 		"RUOK":   `^$`,
-		"hash":   `^$`,
 		"srvr": `^Zookeeper version: \d+\.\d+\.\d+-.*, built on .*\nLatency min/avg/max: \d+/\d+\.\d{1,4}/\d+\n` +
 			`Received: \d+\nSent: \d+\nConnections: \d+\nOutstanding: \d+\nZxid: 0x[0-9a-f]+\nMode: standalone\nNode count: 6\n$`,
 		"stat": `^Zookeeper version: .*\nClients:\n( /127\.0\.0\.1:\d+\[\d\]\(queued=\d+,recved=\d+,sent=\d+\)\n)+\nLatency `,
@@ -75,7 +75,7 @@ func TestFourLetterWordsNotListed(t *testing.T) {
 	}
 	// What is costly, or tells who the clients are, is not listed by default.
 	_, addr = startServer(t, zkserver.Options{})
-	for _, w := range []string{"cons", "crst", "dump", "gtmk", "srst", "stmk", "wchc", "wchp", "wchs"} {
+	for _, w := range []string{"cons", "crst", "dump", "gtmk", "hash", "srst", "stmk", "wchc", "wchp", "wchs"} {
 		if got, want := word(t, addr, w), w+" is not executed because it is not in the whitelist.\n"; got != want {
 			t.Errorf("%s: got %q, want %q", w, got, want)
 		}
@@ -214,6 +214,7 @@ func keysOf(text, sep string) map[string]bool {
 
 // What tools parse looks like what Apache ZooKeeper writes.
 func TestFourLetterWordsApache(t *testing.T) {
+	t.Parallel()
 	z := realtest.Apache(t)
 	all := map[string]map[string]string{}
 	for name, addr := range map[string]string{"ours": everyWord(t), "theirs": z.Addr()} {
@@ -226,9 +227,13 @@ func TestFourLetterWordsApache(t *testing.T) {
 			c.must(jute.OpGetData, &jute.PathWatchRequest{Path: "/e3", Watch: true}, nil)
 			c.must(jute.OpGetChildren, &jute.PathWatchRequest{Path: "/", Watch: true}, nil)
 		}
+		waitFor(t, "count of two connections and that which asks", func() bool {
+			return field(t, word(t, addr, "mntr"), "zk_num_alive_connections") == "3"
+		})
 		answers := map[string]string{}
 		for _, w := range []string{
-			"ruok", "isro", "srvr", "stat", "conf", "cons", "dump", "wchs", "wchc", "wchp", "dirs", "gtmk", "mntr",
+			"ruok", "ruok\n", "RUOK", "isro", "isro\n", "srvr", "stat", "conf", "cons", "dump", "wchs", "wchc", "wchp",
+			"dirs", "gtmk", "hash", "mntr", "abcd",
 			"stmk\x00\x00\x00\x00\x00\x00\x01\x32", "crst", "srst",
 		} {
 			answers[w] = word(t, addr, w)
@@ -243,12 +248,7 @@ func TestFourLetterWordsApache(t *testing.T) {
 				t.Errorf("conf: keys (-ours +theirs):\n%s", diff)
 			}
 		case "mntr":
-			known := keysOf(theirs, "\t")
-			for key := range maps.Keys(keysOf(ours, "\t")) {
-				if !known[key] {
-					t.Errorf("mntr: %s is not a key of ZooKeeper's", key)
-				}
-			}
+			compareMntr(t, ours, theirs)
 		default:
 			if diff := cmp.Diff(shape(w, ours), shape(w, theirs)); diff != "" {
 				t.Errorf("%s (-ours +theirs):\n%s", w, diff)
@@ -256,6 +256,45 @@ func TestFourLetterWordsApache(t *testing.T) {
 		}
 	}
 }
+
+// compareMntr demands that there are no keys that ZooKeeper has not, none is missing
+// that tools look for, and that they tell the same of the same state.
+func compareMntr(t *testing.T, ours, theirs string) {
+	t.Helper()
+	mine, known := keysOf(ours, "\t"), keysOf(theirs, "\t")
+	for key := range maps.Keys(mine) {
+		if !known[key] {
+			t.Errorf("mntr: %s is not a key of ZooKeeper's", key)
+		}
+	}
+	for key := range strings.FieldsSeq(monitored) {
+		if !mine["zk_"+key] {
+			t.Errorf("mntr: no zk_%s", key)
+		}
+	}
+	for key := range strings.FieldsSeq(counted) {
+		if got, want := field(t, ours, "zk_"+key), field(t, theirs, "zk_"+key); got != want {
+			t.Errorf("mntr: zk_%s: got %s, want %s", key, got, want)
+		}
+	}
+}
+
+// monitored are the keys of mntr that tools are known to look for, and counted
+// those of which the values are those of a state that a test knows.
+const (
+	monitored = `version server_state ephemerals_count num_alive_connections avg_latency min_latency max_latency
+		outstanding_requests znode_count watch_count packets_sent packets_received approximate_data_size
+		open_file_descriptor_count max_file_descriptor_count global_sessions local_sessions uptime
+		connection_drop_probability last_client_response_size max_client_response_size min_client_response_size
+		outstanding_tls_handshake auth_failed_count non_mtls_remote_conn_count non_mtls_local_conn_count
+		bytes_received_count response_bytes watch_bytes connection_rejected connection_request_count
+		connection_drop_count connection_revalidate_count stale_sessions_expired snap_count commit_count
+		sessionless_connections_expired throttled_ops unrecoverable_error_count large_requests_rejected
+		avg_readlatency cnt_updatelatency sum_fsynctime max_snapshottime`
+	counted = `server_state znode_count watch_count ephemerals_count global_sessions auth_failed_count
+		local_sessions outstanding_requests approximate_data_size connection_rejected stale_sessions_expired
+		large_requests_rejected`
+)
 
 // Where there is a disk, tools are told where and how much.
 func TestDataDirIsTold(t *testing.T) {

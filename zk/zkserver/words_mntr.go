@@ -55,9 +55,14 @@ func writeMntr(c *conn, b *bytes.Buffer) {
 	m.sizes(&packets.sizes)
 	m.line("outstanding_tls_handshake", 0)
 	m.line("auth_failed_count", s.stats.unproven.Load())
+	m.line("non_mtls_remote_conn_count", 0)
+	m.line("non_mtls_local_conn_count", 0)
 	m.counters(s, &packets)
 	m.summary("readlatency", &packets.reads)
 	m.summary("updatelatency", &packets.writes)
+	disk := s.stats.getDisk()
+	m.summary("fsynctime", &disk.syncs)
+	m.summary("snapshottime", &disk.snapshots)
 }
 
 func (m monitor) counters(s *Server, packets *tally) {
@@ -66,6 +71,10 @@ func (m monitor) counters(s *Server, packets *tally) {
 	m.line("watch_bytes", packets.watchBytes)
 	m.line("connection_rejected", s.stats.rejected.Load())
 	m.line("connection_request_count", s.stats.connected.Load())
+	m.line("connection_drop_count", 0)
+	m.line("connection_revalidate_count", 0)
+	m.line("snap_count", 0) // of those sent to other servers
+	m.line("commit_count", 0)
 	m.line("stale_sessions_expired", s.stats.expired.Load())
 	m.line("sessionless_connections_expired", s.stats.silent.Load())
 	m.line("throttled_ops", 0)
@@ -109,10 +118,10 @@ func maxOpenFiles() (int64, bool) {
 	return n, err == nil
 }
 
-// watchCount returns how many watches there are on nodes themselves.
+// watchCount returns how many watches there are, on nodes themselves and on lists
+// of children.
 func (s *Server) watchCount() int {
 	s.pub.RLock()
 	defer s.pub.RUnlock()
-	_, watches := s.watches.count()
-	return watches
+	return s.watches.count()
 }
