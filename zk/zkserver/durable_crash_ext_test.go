@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rollcall-rpc/rollcall/internal/realtest"
 	"github.com/rollcall-rpc/rollcall/zk/jute"
 	"github.com/rollcall-rpc/rollcall/zk/zkserver"
 	"github.com/rollcall-rpc/rollcall/zk/zkserver/internal/crashfs"
@@ -241,20 +242,12 @@ func (l *told) holds(t *testing.T, fs *crashfs.FS) {
 	}
 }
 
-// crashRounds is how many crashes and failures are tried.
-func crashRounds() int {
-	if testing.Short() {
-		return 10
-	}
-	return 40
-}
-
 // Whenever the power fails under load, and whatever the disk has kept of what was
 // not synced: what anybody was told of is there, and nothing by halves.
 func TestCrashUnderLoad(t *testing.T) {
-	for n := range crashRounds() {
+	for n := range realtest.CrashRounds(t) {
 		rng := rand.New(rand.NewPCG(7, uint64(n)))
-		at := 1 + n*7 + rng.IntN(7)
+		at := 1 + n%40*7 + rng.IntN(7)
 		fs := crashfs.New("data")
 		fs.CrashAt(at, "")
 		k, l := live(t, fs, nil)
@@ -270,9 +263,9 @@ func TestCrashUnderLoad(t *testing.T) {
 // When the disk is full or fails, nothing more is answered, every connection is
 // closed, and Serve returns the reason. A restart shows what was acknowledged.
 func TestFailureUnderLoad(t *testing.T) {
-	for n := range crashRounds() {
+	for n := range realtest.CrashRounds(t) {
 		rng := rand.New(rand.NewPCG(8, uint64(n)))
-		at := 30 + n*7 + rng.IntN(7)
+		at := 30 + n%40*7 + rng.IntN(7)
 		fs := crashfs.New("data")
 		fs.FailAt(at, "", syscall.ENOSPC)
 		fatal := make(chan error, 2)

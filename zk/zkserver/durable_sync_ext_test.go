@@ -139,3 +139,85 @@ func TestNothingIsSeenBeforeTheSync(t *testing.T) {
 		t.Errorf("%d syncs for 22 requests of which 21 had to wait, want at most 3", got)
 	}
 }
+
+// Whatever changes something is synced before it is answered: a session begun or
+// ended too. What fails, or only reads, needs no sync.
+func TestSyncBeforeAnswer(t *testing.T) {
+	disk := crashfs.New("data")
+	k, err := tryKept(t, zkserver.Options{
+		Store: store.Options{FS: disk}, TickTime: time.Hour, MinSessionTimeout: time.Second, ExtendedTypes: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := disk.Count(crashfs.OpSync)
+	synced := func(what string, want bool) {
+		t.Helper()
+		now := disk.Count(crashfs.OpSync)
+		if got := now > before; got != want {
+			t.Errorf("%s: synced %v before the answer, want %v", what, got, want)
+		}
+		before = now
+	}
+	c := open(t, k.addr, time.Minute)
+	synced("a new session", true)
+	one := newNode("/multi", 0)
+	for _, r := range []struct {
+		op     jute.OpCode
+		record jute.Record
+		synced bool
+	}{
+		{jute.OpCreate, newNode("/a", 0), true},
+		{jute.OpCreate2, newNode("/e", jute.FlagEphemeralSequential), true},
+		{jute.OpCreateContainer, newNode("/c", jute.FlagContainer), true},
+		{jute.OpCreateTTL, &jute.CreateTTLRequest{CreateRequest: *newNode("/t", jute.FlagTTL), TTLMillis: 1 << 30}, true},
+		{jute.OpSetData, &jute.SetDataRequest{Path: "/a", Version: 0}, true},
+		{jute.OpSetData, &jute.SetDataRequest{Path: "/a", Version: 0}, false}, // fails
+		{jute.OpSetACL, &jute.SetACLRequest{Path: "/a", ACL: jute.WorldAnyone(), Version: 0}, true},
+		{jute.OpMulti, &jute.MultiRequest{Ops: []jute.MultiOp{{Op: jute.OpCreate, Request: one}}}, true},
+		{jute.OpMulti, &jute.MultiRequest{Ops: []jute.MultiOp{{Op: jute.OpCreate, Request: one}}}, false}, // fails
+		{jute.OpDelete, &jute.PathVersionRequest{Path: "/multi", Version: -1}, true},
+		{jute.OpGetData, &jute.PathWatchRequest{Path: "/a"}, false},
+		{jute.OpCloseSession, nil, true},
+	} {
+		c.do(r.op, r.record)
+		synced(fmt.Sprint(r.op), r.synced)
+	}
+}
+
+// Batches of many clients: no fewer syncs than batches in the log.
+func TestSyncPerBatch(t *testing.T) {
+	disk := crashfs.New("data")
+	k, err := tryKept(t, zkserver.Options{Store: store.Options{FS: disk}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := disk.Count(crashfs.OpSync)
+	var clients sync.WaitGroup
+	for i := range 20 {
+		c := open(t, k.addr, time.Minute)
+		clients.Go(func() {
+			for j := range 20 {
+				if _, _, err := c.try(jute.OpCreate, newNode(fmt.Sprintf("/n-%d-%d", i, j), 0)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	clients.Wait()
+	syncs, batches := disk.Count(crashfs.OpSync)-before, 0
+	if err := k.Close(); err != nil {
+		t.Fatal(err)
+	}
+	report, _, err := store.Check(disk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range report.Segments {
+		batches += s.Batches
+	}
+	t.Logf("420 transactions in %d batches with %d syncs", batches, syncs)
+	if batches == 0 || syncs < batches {
+		t.Errorf("%d syncs for %d batches, want one for each", syncs, batches)
+	}
+}

@@ -33,7 +33,7 @@ type past struct {
 }
 
 // historiesPerRound is how many histories a round of the crash tests has.
-const historiesPerRound = 10
+const historiesPerRound = 2
 
 // Random histories of several lives, each of which ends at a random change of a
 // random kind: in a loss of power, a kill or a failing disk.
