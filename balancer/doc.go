@@ -35,6 +35,8 @@
 //     one pause count once. An instance that fails again within 10 s of its
 //     recovery goes on from the bound it had reached; after 10 s without a
 //     failure it starts afresh.
+//   - ejected: its calls, not its connection, speak against it; see below. After
+//     a pause it is usable again, on trial.
 //   - lingering: it left the list without a word, neither draining nor
 //     disabled. It is forgotten after LingerFor, or at the first dial that fails
 //     after it left, or when its ID or its address is listed anew. A lingering
@@ -54,11 +56,12 @@
 //
 // # Panic
 //
-// Members are the instances that are usable, set aside or lingering. While
+// Members are the instances that are usable, set aside, ejected or lingering.
+// While
 // fewer than half of the members are usable (2 × usable < members) the list, or
 // our view of the servers, is not to be trusted and there is panic: the
-// candidates are then the usable members and those set aside or lingering whose
-// last dial did not fail. Killing one server of two is no panic; a list that
+// candidates are then the usable members and those set aside, ejected or
+// lingering whose last dial did not fail. Killing one server of two is no panic; a list that
 // became empty is, and leaves every member that it lost callable.
 //
 // Without panic the candidates are the usable members. If these rules leave
@@ -66,9 +69,52 @@
 // are none, the draining and the leaving instances.
 //
 // A call that has failed on all candidates goes on to the first of these groups
-// that it has not used up: the members set aside or lingering whose last dial
-// did not fail; if no member is usable, those whose last dial failed; the
+// that it has not used up: the members set aside, ejected or lingering whose
+// last dial did not fail; if no member is usable, those whose last dial failed; the
 // draining and the leaving instances. Only then there is nobody left to pick.
+//
+// # Ejection
+//
+// The caller tells how each attempt went ([Endpoint].Start and Finish). An
+// instance is ejected
+//
+//   - for failures in a row: EjectAfter attempts that were lost, or answered with
+//     an error that speaks against the server. Finish asks for a review at once.
+//   - for its failure rate, reviewed every second while there are calls: of its
+//     attempts of about the last 8 s a greater part failed than of the others',
+//     by a tenth at least and by three standard deviations. It takes 20 attempts
+//     of its own, and of the others.
+//   - for its latency: in five reviews in a row its smoothed latency was more than
+//     5 times the median of the others, and more than 50 ms above it. It takes
+//     three that were called.
+//
+// The last two compare, so what slows down all, or fails all, ejects nobody: a
+// starved machine, a database that is down. Each ejection takes capacity away that
+// the others must have, so a tenth of the members may be ejected at a time
+// (EjectPercent), and one in any list; but never so many that panic begins. Of two
+// members one may be, a single one never. In a list of fewer than 20 a second
+// faulty instance stays: where several fail it is more often something that they
+// share than themselves, and p2c and retries go around it.
+//
+// The pause is EjectFor the first time, twice that the second, and so on up to 5
+// minutes; each minute without an ejection forgives one. Then the instance is on
+// trial: nothing is known of it, it has a tenth of its weight, which grows back
+// within 10 s, and the first failure ejects it again. An ejection also ends when
+// the connection dies, for then there are probes, and with a younger entry.
+//
+// # Slow start
+//
+// An instance that appears in a list that is being followed grows from a tenth of
+// its weight to all of it within SlowStart, in ten steps, by the age of its entry
+// on the registry's clock. That clock is never compared with the local one: an
+// entry that appears says what time it is there at least, and from then on the
+// local one measures what passes; of several entries the one counts that says the
+// most. So an age is never taken for greater than it is. What the first list
+// holds, and what appears after the registry was out of sight, is taken for old.
+//
+// Shares are relative to the greatest among the usable: where all are young, as
+// after an outage, nobody is held back. An instance that registers again, and
+// against which nothing was held, is the process that it was, and not young.
 //
 // # Concurrency
 //

@@ -34,6 +34,7 @@ func (r *Roster) Failed(now time.Time, e *Endpoint, dialed bool) {
 	if !s.aside && !s.recovered.IsZero() && now.Sub(s.recovered) >= stableAfter {
 		s.strikes = 0
 	}
+	s.ejection = nil // from here on probes tell
 	s.resume = now.Add(r.pause(s.strikes))
 	s.strikes++
 	s.aside, s.probing = true, false
@@ -49,6 +50,7 @@ func (r *Roster) Recovered(now time.Time, e *Endpoint) {
 	}
 	s.aside, s.refused, s.probing, s.silent = false, false, false, false
 	s.resume, s.recovered = time.Time{}, now
+	s.current.load.streak.Store(0) // of the calls that died with the connection
 	r.touch()
 }
 

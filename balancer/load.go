@@ -59,6 +59,14 @@ func (w *watch) at(now time.Time) int64 { return int64(now.Sub(w.origin)) }
 // ask notes that a review is wanted, and reports whether that is news.
 func (w *watch) ask() bool { return !w.asked.Load() && w.asked.CompareAndSwap(false, true) }
 
+// forget drops what the calls have shown.
+func (l *load) forget() {
+	l.latency.Store(0)
+	l.peak.Store(0)
+	l.streak.Store(0)
+	l.trial.Store(false)
+}
+
 func (l *load) start(t int64) {
 	l.watch.inFlight.Add(1)
 	if l.inFlight.Add(1) == 1 {

@@ -84,12 +84,12 @@ func TestFinishAsksForAReview(t *testing.T) {
 	list := measured(100, 100)
 	e, w := list[0], list[0].load.watch
 	w.next.Store(int64(10 * time.Second))
-	for n := 1; n <= DefaultFailures; n++ {
-		if got := call(e, 0, 1, OutcomeLost); got != (n == DefaultFailures) {
+	for n := 1; n <= DefaultEjectAfter; n++ {
+		if got := call(e, 0, 1, OutcomeLost); got != (n == DefaultEjectAfter) {
 			t.Errorf("failure %d in a row: got %v", n, got)
 		}
 	}
-	for range DefaultFailures {
+	for range DefaultEjectAfter {
 		if call(list[1], 0, 1, OutcomeError) {
 			t.Error("with a review asked for: asked again")
 		}

@@ -17,6 +17,7 @@ import (
 // TestRandomOperations runs random operations and checks after each what must
 // hold whatever happened. A failure prints the seed.
 func TestRandomOperations(t *testing.T) {
+	ejecting := 0
 	for seed := range uint64(150) {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
 			f := newFuzzer(seed)
@@ -27,7 +28,13 @@ func TestRandomOperations(t *testing.T) {
 				}
 				f.check(t)
 			}
+			if f.sawEjected {
+				ejecting++
+			}
 		})
+	}
+	if ejecting < 50 {
+		t.Errorf("somebody was ejected in %d of 150 runs, want most", ejecting)
 	}
 }
 
@@ -46,14 +53,23 @@ type fuzzer struct {
 	before   *Snapshot
 	copied   []EndpointState
 	log      string
+
+	ejected    int // now
+	sawEjected bool
 }
 
 func newFuzzer(seed uint64) *fuzzer {
 	f := &fuzzer{rnd: rand.New(rand.NewPCG(seed, 1)), now: epoch, attached: make(map[any]bool)}
+	policy := policies[seed%3]
+	if seed%64 == 15 { // it takes its time for each list
+		policy = RingHash
+	}
 	f.roster = NewRoster(Options{
-		Policy:    policies[seed%uint64(len(policies))],
+		Policy:    policy,
 		Rand:      f.rnd.Float64,
 		LingerFor: 3 * time.Second,
+		SlowStart: 4 * time.Second,
+		EjectFor:  time.Second,
 		DrainFor:  2 * time.Second,
 		Supported: func(in *discovery.Instance) bool { return len(in.Protocols) == 0 },
 		Attach: func(*Endpoint) any {
@@ -81,6 +97,9 @@ func (f *fuzzer) instance() discovery.Instance {
 		Weight:   []int{0, 1, 100, 100, 100}[f.rnd.IntN(5)],
 		Revision: f.revision,
 	}
+	if f.rnd.IntN(2) == 0 {
+		in.Registered = epoch.Add(time.Hour).Add(f.now.Sub(epoch))
+	}
 	if f.rnd.IntN(3) > 0 {
 		in.ID = fmt.Sprint("id", in.Host)
 	}
@@ -103,6 +122,7 @@ func (f *fuzzer) endpoint() *Endpoint {
 
 func (f *fuzzer) step() {
 	f.now = f.now.Add(time.Duration(f.rnd.Int64N(int64(300 * time.Millisecond))))
+	f.call()
 	switch op := f.rnd.IntN(12); op {
 	case 0, 1:
 		f.log = "join"
@@ -168,6 +188,29 @@ func (f *fuzzer) step() {
 	}
 }
 
+// call makes some attempts, on one that is no longer known as well, and has the
+// roster look at them as a client does.
+func (f *fuzzer) call() {
+	for range f.rnd.IntN(8) {
+		e := f.roster.Snapshot().Picker.Pick(PickInfo{Now: f.now, Hash: f.rnd.Uint64N(4)})
+		if f.rnd.IntN(4) == 0 {
+			e = f.endpoint()
+		}
+		if e == nil {
+			return
+		}
+		e.Start(f.now)
+		latency := time.Duration(f.rnd.Int64N(int64(100 * time.Millisecond)))
+		outcome := OutcomeAnswered
+		if int(f.now.Unix()/8)%4 == int(e.Instance.Host[4]-'0')/2 || f.rnd.IntN(4) == 0 {
+			latency, outcome = 20*latency, Outcome(1+f.rnd.IntN(4))
+		}
+		if e.Finish(f.now, latency, outcome) {
+			f.roster.Tick(f.now)
+		}
+	}
+}
+
 // override returns an order of operators, or none.
 func (f *fuzzer) override() *discovery.Override {
 	o := new(discovery.Override)
@@ -213,6 +256,7 @@ func (f *fuzzer) checkEndpoints(t *testing.T, s *Snapshot) {
 	for _, in := range f.list {
 		listed[keyOf(&in)] = in
 	}
+	full := false
 	owners := make(map[any]bool)
 	for _, es := range s.Endpoints {
 		f.seen = append(f.seen, es.Endpoint)
@@ -220,6 +264,12 @@ func (f *fuzzer) checkEndpoints(t *testing.T, s *Snapshot) {
 		k := keyOf(&es.Endpoint.Instance)
 		want, ok := listed[k]
 		delete(listed, k)
+		if full = full || es.Weight == float64(want.Weight); es.Weight < 0.0999*float64(want.Weight) || (ok && es.Weight > float64(want.Weight)) {
+			t.Errorf("%v: weight: got %v, want a tenth of %d to all of it", k, es.Weight, want.Weight)
+		}
+		if (es.Ejection != nil) != (es.State == StateEjected) || (es.Ejection != nil && es.Ejection.Times < 1) {
+			t.Errorf("%v is %v: got ejection %v", k, es.State, es.Ejection)
+		}
 		if ok == (es.State == StateLingering || es.State == StateLeaving) {
 			t.Errorf("%v: got %v, listed: %v", k, es.State, ok)
 		}
@@ -227,6 +277,14 @@ func (f *fuzzer) checkEndpoints(t *testing.T, s *Snapshot) {
 			t.Errorf("%v: got %v, want %v", k, es.Endpoint.Instance, want)
 		}
 	}
+	if s.Counts.Usable > 0 && !full {
+		t.Error("weights: got less than its own for each, want them relative to the grown")
+	}
+	if most := max(1, (s.Counts.Listed+s.Counts.Lingering)/10); s.Counts.Ejected > most && s.Counts.Ejected > f.ejected {
+		t.Errorf("got %d ejected, want %d at most", s.Counts.Ejected, most)
+	}
+	f.ejected = s.Counts.Ejected
+	f.sawEjected = f.sawEjected || f.ejected > 0
 	if len(listed) > 0 {
 		t.Errorf("listed and not known: %v", listed)
 	}
@@ -242,14 +300,14 @@ func checkCounts(t *testing.T, s *Snapshot) {
 	for _, es := range s.Endpoints {
 		n[es.State]++
 	}
-	want.Usable, want.SetAside, want.Lingering = n[StateUsable], n[StateSetAside], n[StateLingering]
+	want.Usable, want.SetAside, want.Ejected, want.Lingering = n[StateUsable], n[StateSetAside], n[StateEjected], n[StateLingering]
 	want.Draining, want.Drained, want.Disabled, want.Unsupported = n[StateDraining], n[StateDrained], n[StateDisabled], n[StateUnsupported]
 	want.Leaving = n[StateLeaving]
 	want.Listed = len(s.Endpoints) - want.Lingering - want.Leaving
 	if s.Counts != want {
 		t.Errorf("counts: got %+v, want %+v", s.Counts, want)
 	}
-	members := want.Usable + want.SetAside + want.Lingering
+	members := want.Usable + want.SetAside + want.Ejected + want.Lingering
 	if got, want := s.Panic, 2*want.Usable < members; got != want {
 		t.Errorf("panic: got %v, want %v with %v", got, want, s.Counts)
 	}
@@ -277,7 +335,7 @@ func checkPicks(t *testing.T, s *Snapshot) {
 		switch {
 		case !ok:
 			t.Fatalf("pick %d: got %v, tried before or never to be picked", len(tried), e.Instance)
-		case (state == StateDraining || state == StateLeaving) && n[StateUsable]+n[StateLingering]+n[StateSetAside] > 0 && !usable:
+		case (state == StateDraining || state == StateLeaving) && n[StateUsable]+n[StateLingering]+n[StateSetAside]+n[StateEjected] > 0 && !usable:
 			t.Errorf("pick %d: got a draining one, with members left: %v", len(tried), n)
 		case state != StateUsable && n[StateUsable] > 0 && !s.Panic:
 			t.Errorf("pick %d: got one that is %v, with usable ones left: %v", len(tried), state, n)

@@ -16,7 +16,11 @@ const (
 	DefaultBackoffMax = 5 * time.Second
 	DefaultLingerFor  = 10 * time.Minute
 	DefaultDrainFor   = 60 * time.Second
-	DefaultFailures   = 5
+	DefaultSlowStart  = 10 * time.Second
+
+	DefaultEjectAfter   = 5
+	DefaultEjectFor     = 10 * time.Second
+	DefaultEjectPercent = 10
 )
 
 // stableAfter is how long an instance must have been without a failure for its
@@ -40,6 +44,23 @@ type Options struct {
 	// DrainFor is how long an instance that announced its leave is not picked
 	// while its entry stays. 0: 60 s; negative: not at all.
 	DrainFor time.Duration
+
+	// SlowStart is how long an instance that is new in the list grows from a
+	// tenth of its weight to all of it. 0: 10 s; negative: it has all at once.
+	SlowStart time.Duration
+
+	// EjectAfter is how many attempts that fail in a row eject an instance. 0 or
+	// less: 5.
+	EjectAfter int
+
+	// EjectFor is how long an instance is ejected for the first time; each
+	// further time it is as much longer, up to 5 min. 0: 10 s; negative: nobody
+	// is ever ejected.
+	EjectFor time.Duration
+
+	// EjectPercent is how many of the members may be ejected at a time, but one
+	// always may. 0 or less: 10.
+	EjectPercent int
 
 	// Rand returns numbers in [0, 1): jitter and random picks. It is called
 	// from every goroutine that picks. nil: Float64 of math/rand/v2.
@@ -78,6 +99,18 @@ func (o Options) withDefaults() Options {
 	}
 	if o.DrainFor == 0 {
 		o.DrainFor = DefaultDrainFor
+	}
+	if o.SlowStart == 0 {
+		o.SlowStart = DefaultSlowStart
+	}
+	if o.EjectAfter <= 0 {
+		o.EjectAfter = DefaultEjectAfter
+	}
+	if o.EjectFor == 0 {
+		o.EjectFor = DefaultEjectFor
+	}
+	if o.EjectPercent <= 0 {
+		o.EjectPercent = DefaultEjectPercent
 	}
 	if o.Rand == nil {
 		o.Rand = rand.Float64

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/rollcall-rpc/rollcall/discovery"
 )
@@ -27,7 +28,7 @@ func weighted(weights ...int) []*Endpoint {
 // measured returns endpoints of these weights with the load of a Roster.
 func measured(weights ...int) []*Endpoint {
 	list := weighted(weights...)
-	shared := &watch{origin: epoch, streak: DefaultFailures}
+	shared := &watch{origin: epoch, streak: DefaultEjectAfter}
 	for _, e := range list {
 		e.load = &load{watch: shared}
 	}
@@ -71,7 +72,7 @@ func repeat(w, n int) []int {
 }
 
 func TestSharesFollowTheWeights(t *testing.T) {
-	const picks = 400_000
+	const picks = 200_000
 	forPolicies(t, func(t *testing.T, policy Policy) {
 		for name, weights := range mixes {
 			list := weighted(weights...)
@@ -300,12 +301,13 @@ func TestConcurrentPicks(t *testing.T) {
 		r.Update(epoch, discovery.Update{Instances: instances, Source: discovery.SourceLive})
 		var current atomic.Pointer[Snapshot]
 		current.Store(r.Snapshot())
+		var asked atomic.Bool
 		var wg sync.WaitGroup
 		for range 4 {
 			wg.Go(func() {
-				for range 5000 {
+				for n := range 5000 {
 					p := current.Load().Picker
-					e := p.Pick(PickInfo{})
+					e := p.Pick(PickInfo{Now: epoch, Hash: uint64(n % 7)})
 					if e == nil {
 						t.Error("pick: got nil")
 						return
@@ -314,12 +316,15 @@ func TestConcurrentPicks(t *testing.T) {
 					if again := p.Pick(PickInfo{Tried: []*Endpoint{e}}); again == e {
 						t.Error("pick: got one that was tried")
 					}
-					e.Finish(epoch, 1, OutcomeAnswered)
+					if e.Finish(epoch.Add(time.Duration(n)*time.Millisecond), time.Duration(n), Outcome(1+n%4)) {
+						asked.Store(true)
+					}
 				}
 			})
 		}
 		rnd := rand.New(rand.NewPCG(6, 6))
-		for range 500 {
+		for n := range 500 {
+			r.Tick(epoch.Add(time.Duration(n) * 20 * time.Millisecond))
 			e := current.Load().Endpoints[rnd.IntN(10)].Endpoint
 			switch rnd.IntN(3) {
 			case 0:
@@ -332,6 +337,9 @@ func TestConcurrentPicks(t *testing.T) {
 			current.Store(r.Snapshot())
 		}
 		wg.Wait()
+		if !asked.Load() {
+			t.Error("after failures in a row: nobody asked for a review")
+		}
 		for _, es := range current.Load().Endpoints {
 			if n := es.Endpoint.InFlight(); n != 0 {
 				t.Errorf("%s: got %d in flight after all, want 0", es.Endpoint.Instance.ID, n)

@@ -17,7 +17,13 @@ type Roster struct {
 	slots []*slot // the listed ones in the list's order, then those that are not listed
 	watch *watch
 
+	clock    registryClock
+	growAt   time.Time // when shares grow; zero: all have grown
+	reviewed time.Time // the last review
+	measured time.Time // the last one that was not of failures in a row alone
+
 	generation uint64 // counts the updates
+	following  bool   // the list was live before the last update and is live with it
 	source     discovery.Source
 	confirmed  time.Time
 	err        error
@@ -35,10 +41,11 @@ type Roster struct {
 
 // NewRoster returns a Roster that knows nobody yet.
 func NewRoster(opts Options) *Roster {
+	opts = opts.withDefaults()
 	return &Roster{
-		opts:     opts.withDefaults(),
+		opts:     opts,
 		byKey:    make(map[key]*slot),
-		watch:    &watch{streak: DefaultFailures},
+		watch:    &watch{streak: uint32(opts.EjectAfter)},
 		source:   discovery.SourceNone,
 		snapshot: &Snapshot{Picker: noPicker{}, Source: discovery.SourceNone},
 	}
@@ -46,21 +53,31 @@ func NewRoster(opts Options) *Roster {
 
 // Next returns when the Roster has something to do by itself: the caller then
 // calls Tick and Probes. false: nothing is due before the next change.
-func (r *Roster) Next(_ time.Time) (time.Time, bool) {
+func (r *Roster) Next(now time.Time) (time.Time, bool) {
 	if !r.dueOK {
-		r.due, r.dueOK = time.Time{}, true
+		r.due, r.dueOK = r.growAt, true
 		for _, s := range r.slots {
 			r.due = earlier(r.due, s.due())
 		}
 	}
-	return r.due, !r.due.IsZero()
+	due := r.due
+	if r.watch.asked.Load() {
+		due = earlier(due, later(now, r.reviewed.Add(reviewGap)))
+	}
+	return due, !due.IsZero()
 }
 
-// Tick ends the states whose time has passed: it forgets those that lingered or
-// were leaving long enough, and takes back those that drained for too long.
+// Tick does what is due. It ends the states whose time has passed: it forgets
+// those that lingered or were leaving long enough, takes back those that drained
+// for too long and lets in again those that were ejected. It lets the young grow.
+// And where [Endpoint.Finish] has asked for it, it reviews what the calls have
+// shown and ejects who is worse than the others.
 func (r *Roster) Tick(now time.Time) {
 	if due, ok := r.Next(now); !ok || now.Before(due) {
 		return
+	}
+	if r.watch.asked.Load() && !now.Before(r.reviewed.Add(reviewGap)) {
+		r.review(now)
 	}
 	for _, s := range r.slots {
 		switch {
@@ -70,6 +87,13 @@ func (r *Roster) Tick(now time.Time) {
 			s.drained = time.Time{}
 			r.touch()
 		}
+		if s.ejection != nil && !now.Before(s.readmitted) {
+			r.readmit(now, s)
+			r.growAt = now
+		}
+	}
+	if !r.growAt.IsZero() && !now.Before(r.growAt) {
+		r.grow(now)
 	}
 	r.sweep()
 }
@@ -112,6 +136,14 @@ func (r *Roster) known(e *Endpoint) *slot {
 		return nil
 	}
 	return e.slot
+}
+
+// later returns the later of two times.
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
 }
 
 // earlier returns the earlier of two times, of which zero means never.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -74,6 +75,75 @@ func TestEndpointSurvivesWhatDoesNotChangeIt(t *testing.T) {
 	r.Failed(epoch, first, false)
 	if got := r.Snapshot().Endpoints[0].State; got != StateSetAside {
 		t.Errorf("after a failure of the earlier endpoint: got %v, want %v", got, StateSetAside)
+	}
+}
+
+func TestWeightCountsAtOnce(t *testing.T) {
+	for _, policy := range policies {
+		r := NewRoster(Options{Policy: policy, Rand: seeded(1), Attach: func(e *Endpoint) any { return e.Instance.Host }})
+		list := make([]discovery.Instance, 10)
+		for i := range list {
+			list[i] = discovery.Instance{Name: fmt.Sprint(i), Host: fmt.Sprint("h", i), Port: 1, Weight: 100}
+		}
+		picks := func(weight *int) int {
+			changed := slices.Clone(list)
+			if weight != nil {
+				changed[0] = list[0].Overridden(&discovery.Override{Weight: &discovery.WeightOrder{Value: *weight}})
+			}
+			r.Update(epoch, discovery.Update{Instances: changed, Source: discovery.SourceLive})
+			n := 0
+			for range 10_000 {
+				if r.Snapshot().Picker.Pick(PickInfo{}).Owner == "h0" {
+					n++
+				}
+			}
+			return n
+		}
+		for _, tt := range []struct{ weight, least, most int }{{300, 2000, 3000}, {0, 0, 0}, {1, 1, 80}} {
+			if n := picks(&tt.weight); n < tt.least || n > tt.most {
+				t.Errorf("%s: weight %d of 900 more: got %d of 10000 picks, want %d to %d", policy.Name(), tt.weight, n, tt.least, tt.most)
+			}
+		}
+		if n := picks(nil); n < 600 || n > 1400 {
+			t.Errorf("%s: the order taken back: got %d of 10000 picks, want about 1000", policy.Name(), n)
+		}
+	}
+}
+
+func TestNegativeMeansOff(t *testing.T) {
+	r := NewRoster(Options{SlowStart: -1, EjectFor: -1})
+	u := discovery.Update{Source: discovery.SourceLive}
+	for i := range 3 {
+		u.Instances = append(u.Instances, discovery.Instance{Name: fmt.Sprint(i), Host: fmt.Sprint("h", i), Port: 1, Weight: 1, Registered: epoch})
+		r.Update(epoch, u)
+	}
+	e := r.Snapshot().Endpoints[2].Endpoint
+	for range 50 {
+		e.Start(epoch)
+		e.Finish(epoch, time.Second, OutcomeError)
+	}
+	r.Tick(epoch.Add(time.Minute))
+	for _, es := range r.Snapshot().Endpoints {
+		if es.State != StateUsable || es.Weight != 1 {
+			t.Errorf("%v: got %v with weight %v, want usable with 1", es.Endpoint.Instance, es.State, es.Weight)
+		}
+	}
+	if next, ok := r.Next(epoch.Add(time.Minute)); ok {
+		t.Errorf("next: got %v, want nothing", next)
+	}
+}
+
+func TestRegistryClock(t *testing.T) {
+	var c registryClock
+	at := func(s int) time.Time { return time.Unix(int64(s), 0) }
+	c.observe(at(1000), at(1))
+	c.observe(at(1010), at(21)) // 10 s old when it was seen
+	if got := c.now(at(31)); !got.Equal(at(1030)) {
+		t.Errorf("after an entry that says less: got %v, want %v", got, at(1030))
+	}
+	c.observe(at(1050), at(31))
+	if got := c.now(at(32)); !got.Equal(at(1051)) {
+		t.Errorf("after an entry that says more: got %v, want %v", got, at(1051))
 	}
 }
 

@@ -32,10 +32,11 @@ var update = flag.Bool("update", false, "write what the scenarios show now as wh
 //	1s silent a [over]             Silent
 //	1s drain a [id=ID]             Draining on a's connection
 //	1s left a                      Left
+//	1s call a lost 10ms x5         so many attempts of that outcome and latency
 //	1s tick                        Tick, then Probes
 //
 // An instance NAME has that ID and the address NAME:1; "id=" takes the ID away,
-// "drain=" lets operators drain it.
+// "drain=" lets operators drain it, "at=" is when it was registered.
 // Every pause lasts as long as its bound. A "|" separates the candidates from
 // those that are picked when the call has failed on them.
 func TestScenarios(t *testing.T) {
@@ -147,6 +148,8 @@ func (s *scenario) step(t *testing.T, fields []string) {
 	case "drain":
 		_, id, _ := strings.Cut(strings.Join(args[1:], ""), "id=")
 		s.roster.Draining(now, id, s.endpoint(t, args))
+	case "call":
+		s.call(t, now, args)
 	case "tick":
 		s.roster.Tick(now)
 		for _, e := range s.roster.Probes(now) {
@@ -157,6 +160,29 @@ func (s *scenario) step(t *testing.T, fields []string) {
 	}
 	for _, es := range s.roster.Snapshot().Endpoints {
 		s.endpoints[es.Endpoint.Instance.Host] = es.Endpoint
+	}
+}
+
+// call makes attempts; one that asks for a look at the roster is an event.
+func (s *scenario) call(t *testing.T, now time.Time, args []string) {
+	t.Helper()
+	e := s.endpoint(t, args)
+	outcome := map[string]Outcome{
+		"answered": OutcomeAnswered, "error": OutcomeError, "lost": OutcomeLost, "abandoned": OutcomeAbandoned,
+	}[args[1]]
+	latency, err := time.ParseDuration(args[2])
+	if err != nil || outcome == 0 {
+		t.Fatalf("call %q: want NAME OUTCOME LATENCY [xN]: %v", args, err)
+	}
+	times := 1
+	if len(args) > 3 {
+		times = atoi(t, strings.TrimPrefix(args[3], "x"))
+	}
+	for range times {
+		e.Start(now)
+		if e.Finish(now, latency, outcome) {
+			s.events = append(s.events, fmt.Sprintf("asked by %s at %v", e.Instance.Host, now.Sub(epoch)))
+		}
 	}
 }
 
@@ -186,6 +212,12 @@ func parseInstance(t *testing.T, arg string) discovery.Instance {
 			in.Weight = atoi(t, value)
 		case "drain": // by operators
 			in = in.Overridden(&discovery.Override{Drain: &discovery.Order{By: value}})
+		case "at":
+			d, err := time.ParseDuration(value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			in.Registered = time.Unix(1_000_000, 0).Add(d) // not the local clock
 		case "rev":
 			in.Revision = int64(atoi(t, value))
 		case "protocol":
@@ -231,6 +263,12 @@ func (s *scenario) show(t *testing.T) string {
 		fmt.Fprintf(&b, "  %s %s", es.Endpoint.Instance.Name, es.State)
 		if !es.Until.IsZero() {
 			fmt.Fprintf(&b, " until %v", es.Until.Sub(epoch))
+		}
+		if es.Weight != float64(es.Endpoint.Instance.Weight) {
+			fmt.Fprintf(&b, " weight %.3g", es.Weight)
+		}
+		if es.Ejection != nil {
+			fmt.Fprintf(&b, ": %v, times %d", es.Ejection, es.Ejection.Times)
 		}
 		b.WriteString("\n")
 	}

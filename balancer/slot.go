@@ -41,6 +41,10 @@ type slot struct {
 	// What the instance said.
 	drained time.Time // when draining ends; zero: it does not drain
 
+	// What its age is.
+	born  time.Time // on the registry's clock; zero: not known, or old
+	share float64   // which part of its weight it has grown to
+
 	// What its connections say.
 	aside     bool      // the last connection or dial failed
 	silent    bool      // its connection stands, and nothing comes
@@ -49,7 +53,17 @@ type slot struct {
 	strikes   int       // failures in a row, for the pause
 	resume    time.Time // while aside: when the pause ends
 	recovered time.Time // when it was last no longer aside; zero: it never was
+
+	// What its calls say.
+	calls, failed float64   // of late
+	fresh         bool      // there was one before the last review
+	slow          int       // reviews in a row that found it slow
+	ejection      *Ejection // nil: it is not ejected
+	ejections     int       // not yet forgiven
+	readmitted    time.Time // when the last ejection ends or ended; zero: there was none
 }
+
+func (s *slot) onTrial() bool { return s.current.load.trial.Load() }
 
 func (s *slot) draining() bool { return !s.drained.IsZero() }
 
@@ -70,6 +84,8 @@ func (s *slot) state() State {
 		return StateDraining
 	case s.aside || s.silent:
 		return StateSetAside
+	case s.ejection != nil:
+		return StateEjected
 	}
 	return StateUsable
 }
@@ -79,6 +95,8 @@ func (s *slot) until() time.Time {
 	switch s.state() {
 	case StateSetAside:
 		return s.resume
+	case StateEjected:
+		return s.readmitted
 	case StateLingering:
 		return s.leaves
 	case StateDraining, StateLeaving:
@@ -99,6 +117,9 @@ func (s *slot) due() time.Time {
 	}
 	if s.probeable() {
 		t = earlier(t, s.resume)
+	}
+	if s.ejection != nil {
+		t = earlier(t, s.readmitted)
 	}
 	return t
 }
@@ -127,6 +148,10 @@ func (s *slot) absolve() {
 	s.drained = time.Time{}
 	s.aside, s.refused, s.probing, s.silent = false, false, false, false
 	s.strikes = 0
+	s.calls, s.failed, s.slow = 0, 0, 0
+	s.ejection, s.ejections, s.readmitted = nil, 0, time.Time{}
+	s.current.load.streak.Store(0)
+	s.current.load.trial.Store(false)
 }
 
 // sameInstance reports whether two entries say the same.

@@ -47,25 +47,42 @@ func (r *Roster) Snapshot() *Snapshot {
 func (r *Roster) survey(next *Snapshot) {
 	next.Counts = Counts{}
 	next.Endpoints = make([]EndpointState, len(r.slots))
-	var usable, willing, refusing, draining []Candidate
+	grown := 0.0 // the greatest share: where all are young none is
 	for i, s := range r.slots {
 		state := s.state()
 		next.Counts.add(state)
-		c := Candidate{Endpoint: s.current, Weight: float64(s.current.Instance.Weight)}
-		next.Endpoints[i] = EndpointState{Endpoint: s.current, State: state, Until: s.until()}
+		next.Endpoints[i] = EndpointState{
+			Endpoint: s.current, State: state, Until: s.until(),
+			Weight: float64(s.current.Instance.Weight),
+		}
+		switch state {
+		case StateUsable:
+			grown = max(grown, s.share)
+		case StateEjected:
+			next.Endpoints[i].Ejection = s.ejection
+		}
+	}
+	next.Panic = 2*next.Counts.Usable < next.Counts.members()
+	var usable, willing, refusing, draining []Candidate
+	for i, s := range r.slots {
+		e := &next.Endpoints[i]
+		c, state := Candidate{Endpoint: s.current, Weight: e.Weight}, e.State
 		switch {
 		case state == StateUsable:
+			if s.share < grown {
+				e.Weight *= s.share / grown
+				c.Weight = e.Weight
+			}
 			usable = append(usable, c)
 		case state == StateDraining, state == StateLeaving:
 			draining = append(draining, c)
-		case state != StateSetAside && state != StateLingering:
+		case state != StateSetAside && state != StateEjected && state != StateLingering:
 		case s.refused:
 			refusing = append(refusing, c)
 		default:
 			willing = append(willing, c)
 		}
 	}
-	next.Panic = 2*len(usable) < len(usable)+len(willing)+len(refusing)
 	first := usable
 	if next.Panic {
 		first, willing = append(first, willing...), nil

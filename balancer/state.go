@@ -17,6 +17,7 @@ type State uint8
 const (
 	StateUsable      State = iota + 1 // gets calls
 	StateSetAside                     // its connection died or its dial failed
+	StateEjected                      // its calls fail, or it is slow, beyond the others
 	StateLingering                    // left the list without a word
 	StateDraining                     // announced that it leaves
 	StateLeaving                      // likewise, and its entry is gone
@@ -32,6 +33,8 @@ func (s State) String() string {
 		return "usable"
 	case StateSetAside:
 		return "set aside"
+	case StateEjected:
+		return "ejected"
 	case StateLingering:
 		return "lingering"
 	case StateDraining:
@@ -54,16 +57,24 @@ type EndpointState struct {
 	State    State
 
 	// Until is when the state ends by itself: the next probe of what was set
-	// aside (in the past while that runs), the end of lingering, of draining or
-	// of leaving. Zero for the other states, and for a silent connection.
+	// aside (in the past while that runs), the end of an ejection, of lingering,
+	// of draining or of leaving. Zero for the other states, and for a silent
+	// connection.
 	Until time.Time
+
+	// Weight is what counts: the instance's own, or less while it is young or on
+	// trial and others are not.
+	Weight float64
+
+	// Ejection says why, where the state is StateEjected; else nil.
+	Ejection *Ejection
 }
 
 // Counts are the numbers of instances by state. Listed is the sum of Usable,
-// SetAside, Draining, Drained, Disabled and Unsupported; several entries of one instance
-// count once.
+// SetAside, Ejected, Draining, Drained, Disabled and Unsupported; several entries
+// of one instance count once.
 type Counts struct {
-	Listed, Usable, SetAside, Lingering, Draining, Leaving, Drained, Disabled, Unsupported int
+	Listed, Usable, SetAside, Ejected, Lingering, Draining, Leaving, Drained, Disabled, Unsupported int
 
 	Skipped int // entries that could not be read as an instance
 }
@@ -80,6 +91,7 @@ func (c Counts) String() string {
 	}{
 		{c.Usable, StateUsable},
 		{c.SetAside, StateSetAside},
+		{c.Ejected, StateEjected},
 		{c.Draining, StateDraining},
 		{c.Drained, StateDrained},
 		{c.Disabled, StateDisabled},
@@ -105,6 +117,9 @@ func (c Counts) String() string {
 	return b.String()
 }
 
+// members returns how many count for panic.
+func (c Counts) members() int { return c.Usable + c.SetAside + c.Ejected + c.Lingering }
+
 // add counts one instance.
 func (c *Counts) add(s State) {
 	if s != StateLingering && s != StateLeaving {
@@ -115,6 +130,8 @@ func (c *Counts) add(s State) {
 		c.Usable++
 	case StateSetAside:
 		c.SetAside++
+	case StateEjected:
+		c.Ejected++
 	case StateLingering:
 		c.Lingering++
 	case StateDraining:

@@ -12,6 +12,7 @@ func TestCountsString(t *testing.T) {
 	}{
 		{Counts{}, "0 listed"},
 		{Counts{Listed: 3, Usable: 2, SetAside: 1}, "3 listed: 2 usable, 1 set aside"},
+		{Counts{Listed: 3, Usable: 2, Ejected: 1, Draining: 1}, "3 listed: 2 usable, 1 ejected, 1 draining"},
 		{Counts{Lingering: 3, Skipped: 1}, "0 listed; 3 lingering; 1 skipped"},
 		{
 			Counts{Listed: 23, Usable: 1, SetAside: 2, Lingering: 6, Draining: 3, Leaving: 9, Drained: 8, Disabled: 4, Unsupported: 5, Skipped: 7},

@@ -18,6 +18,7 @@ func (r *Roster) Update(now time.Time, u discovery.Update) {
 	if r.watch.origin.IsZero() {
 		r.watch.origin = now
 	}
+	r.following = r.source == discovery.SourceLive && u.Source == discovery.SourceLive
 	r.source, r.confirmed, r.err = u.Source, u.Confirmed, u.Err
 	r.sourceChanged = true
 	if u.Source == discovery.SourceNone {
@@ -27,7 +28,7 @@ func (r *Roster) Update(now time.Time, u discovery.Update) {
 	r.skipped = len(u.Skipped)
 	order := make([]*slot, 0, len(u.Instances))
 	for i := len(u.Instances) - 1; i >= 0; i-- {
-		if s := r.list(&u.Instances[i]); s != nil {
+		if s := r.list(now, &u.Instances[i]); s != nil {
 			order = append(order, s)
 		}
 	}
@@ -37,15 +38,16 @@ func (r *Roster) Update(now time.Time, u discovery.Update) {
 		r.touch()
 	}
 	r.slots = order
+	r.grow(now)
 	r.sweep()
 }
 
 // list notes that an instance is in the list, and returns its slot; nil when
 // the same update held a younger entry of it.
-func (r *Roster) list(in *discovery.Instance) *slot {
+func (r *Roster) list(now time.Time, in *discovery.Instance) *slot {
 	s := r.byKey[keyOf(in)]
 	if s == nil {
-		s = &slot{key: keyOf(in), name: in.Name, revision: in.Revision}
+		s = &slot{key: keyOf(in), name: in.Name, revision: in.Revision, share: 1, born: r.birth(now, in)}
 		e := &Endpoint{slot: s, load: &load{watch: r.watch}}
 		r.byKey[s.key] = s
 		r.enter(s, e, in)
@@ -57,6 +59,12 @@ func (r *Roster) list(in *discovery.Instance) *slot {
 		return nil
 	}
 	if s.isNews(in) {
+		if s.aside || s.refused || s.draining() || !s.listed {
+			// Another process, by all that is known, and not one that has only
+			// registered again.
+			s.born = r.birth(now, in)
+			s.current.load.forget()
+		}
 		s.absolve()
 		s.name, s.revision = in.Name, in.Revision
 		r.touch()
@@ -133,7 +141,7 @@ func (r *Roster) lingers(now time.Time, s *slot) bool {
 	switch state := s.state(); {
 	case state == StateDraining:
 		s.leaves = s.drained
-	case (state == StateUsable || state == StateSetAside) && r.opts.LingerFor >= 0:
+	case (state == StateUsable || state == StateSetAside || state == StateEjected) && r.opts.LingerFor >= 0:
 		s.leaves = now.Add(r.opts.LingerFor)
 	default:
 		return false

@@ -55,6 +55,10 @@ var standards = []standard{
 	{"drain_timeout", rollcall.DefaultDrainTimeout, "for its calls in flight to end"},
 	{"draining", balancer.DefaultDrainFor, "a client does not pick an instance that drains"},
 	{"linger", balancer.DefaultLingerFor, "a client remembers an instance that left the list without a word"},
+	{"slow_start", balancer.DefaultSlowStart, "a new instance grows from a tenth of its weight to all of it"},
+	{"eject_after", balancer.DefaultEjectAfter, "attempts on an instance that fail in a row until it is ejected"},
+	{"eject_for", balancer.DefaultEjectFor, "the first time, and as much longer each further time"},
+	{"eject_percent", balancer.DefaultEjectPercent, "of the instances at most are ejected at a time, but one always may be"},
 	{"weight", discovery.DefaultWeight, "of an instance"},
 }
 
