@@ -25,6 +25,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asCommand) != "" {
 		main()
 	}
+	if os.Getenv(asRolloutServer) != "" {
+		runRolloutServer()
+	}
 	os.Unsetenv(environmentTarget)
 	os.Exit(m.Run())
 }

@@ -17,17 +17,6 @@ import (
 
 const overridesNode = "/rpc-meta/overrides"
 
-// peer opens a client of the registry, for what others do to it.
-func peer(t *testing.T, registry *zktest.Server) *zk.Client {
-	t.Helper()
-	client, err := zk.New([]string{registry.Addr()}, zk.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { client.Close() })
-	return client
-}
-
 // writeOverrides writes the document by hand.
 func writeOverrides(t *testing.T, client *zk.Client, doc string) {
 	t.Helper()
@@ -103,7 +92,7 @@ func TestWeightAndDefault(t *testing.T) {
 	command(t, "undrain", target, "one").check(t, statusOK, []string{"weight 300, 100% of calls"}, nil)
 	command(t, "weight", target, "one", "default").check(t, statusOK, []string{"weight 300, 100% of calls  weight 50, 100% of calls"}, nil)
 	command(t, "undrain", target, "two", "two").check(t, statusOK, []string{"2 of 2 instances get calls, 1 before"}, nil)
-	if data, _, err := peer(t, registry).Get(t.Context(), overridesNode); err != nil || string(data) != `{"overrides":[],"version":1}` {
+	if data, _, err := newZKClient(t, registry.Addr()).Get(t.Context(), overridesNode); err != nil || string(data) != `{"overrides":[],"version":1}` {
 		t.Errorf("got %s, %v, want no orders", data, err)
 	}
 }
@@ -117,7 +106,7 @@ func TestLastInstanceIsNotTakenOut(t *testing.T) {
 	serve(t, rollcall.ServerOptions{Registry: target, ID: "never", Weight: -1})
 	const refused = "with that no instance of 3 would get calls: give --force"
 	command(t, "drain", target, "one", "two").check(t, statusFailure, nil, []string{refused})
-	if _, there, err := peer(t, registry).Exists(t.Context(), overridesNode); there || err != nil {
+	if _, there, err := newZKClient(t, registry.Addr()).Exists(t.Context(), overridesNode); there || err != nil {
 		t.Errorf("something was written for what was refused: %v", err)
 	}
 	command(t, "weight", target, "one", "0").check(t, statusOK, []string{"weight 0, 0% of calls"}, nil)
@@ -163,7 +152,7 @@ func TestUnreadableOverrides(t *testing.T) {
 	registry := zktest.Start(t)
 	target := registry.Target("/rpc")
 	serve(t, rollcall.ServerOptions{Registry: target, ID: "one"})
-	writeOverrides(t, peer(t, registry), `{"version":9}`)
+	writeOverrides(t, newZKClient(t, registry.Addr()), `{"version":9}`)
 	command(t, "ls", target).check(t, statusOK, []string{"one", "skipped " + overridesNode + ": ", `version "9"`}, nil)
 	command(t, "drain", target, "one", "--force").check(t, statusFailure, nil, []string{overridesNode + " cannot be read, and so not changed: version"})
 }
@@ -187,7 +176,7 @@ func TestPrune(t *testing.T) {
 	registry := zktest.Start(t)
 	target := registry.Target("/rpc")
 	serve(t, rollcall.ServerOptions{Registry: target, ID: "one"})
-	client := peer(t, registry)
+	client := newZKClient(t, registry.Addr())
 	yesterday, now := time.Now().Add(-24*time.Hour).UTC().Format(time.RFC3339), time.Now().UTC().Format(time.RFC3339)
 	doc := fmt.Sprintf(`{"version":1,"overrides":[{"id":"old","address":"10.0.0.1:1","drain":{"at":%[1]q},"weight":{"value":3}},
 		{"id":"mixed","drain":{"at":%[1]q},"weight":{"value":3,"at":%[2]q}},{"id":"one","weight":{"value":7,"at":%[1]q}},{"id":"new","drain":{"at":%[2]q}}]}`, yesterday, now)

@@ -4,8 +4,6 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -22,46 +20,11 @@ import (
 	"github.com/rollcall-rpc/rollcall/zk"
 )
 
-// A registryProcess is a registry in a process of its own.
-type registryProcess struct {
-	cmd    *exec.Cmd
-	addr   string
-	stderr bytes.Buffer // to be read when it has ended
-}
-
 // startRegistry starts a registry on a directory and waits until it is ready.
-func startRegistry(t *testing.T, dir, listen string, more ...string) *registryProcess {
+func startRegistry(t *testing.T, dir, listen string, more ...string) *child {
 	t.Helper()
-	executable, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	args := append([]string{"registry", "--data", dir, "--listen", listen}, more...)
-	p := &registryProcess{cmd: exec.Command(executable, args...)}
-	p.cmd.Env = append(os.Environ(), asCommand+"=1")
-	p.cmd.Stderr = &p.stderr
-	stdout, err := p.cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(p.kill)
-	ready, err := bufio.NewReader(stdout).ReadString('\n')
-	addr, ok := strings.CutPrefix(strings.TrimSpace(ready), "registry ready on ")
-	if !ok {
-		p.kill()
-		t.Fatalf("got %q, %v, want the address it is ready on; stderr:\n%s", ready, err, p.stderr.String())
-	}
-	p.addr = addr
-	return p
-}
-
-// kill ends the process with SIGKILL and waits for its end.
-func (p *registryProcess) kill() {
-	p.cmd.Process.Kill() //nolint:errcheck // it may have ended
-	p.cmd.Wait()         //nolint:errcheck // killed
+	return startChild(t, asCommand, "registry ready on ", args...)
 }
 
 func newZKClient(t *testing.T, addr string) *zk.Client {
