@@ -13,6 +13,7 @@ import (
 	"github.com/rollcall-rpc/rollcall"
 	"github.com/rollcall-rpc/rollcall/balancer"
 	"github.com/rollcall-rpc/rollcall/discovery"
+	"github.com/rollcall-rpc/rollcall/discovery/layout"
 	"github.com/rollcall-rpc/rollcall/discovery/zookeeper"
 	"github.com/rollcall-rpc/rollcall/frame"
 	"github.com/rollcall-rpc/rollcall/internal/transport"
@@ -60,6 +61,7 @@ var standards = []standard{
 	{"eject_for", balancer.DefaultEjectFor, "the first time, and as much longer each further time"},
 	{"eject_percent", balancer.DefaultEjectPercent, "of the instances at most are ejected at a time, but one always may be"},
 	{"weight", discovery.DefaultWeight, "of an instance"},
+	{"max_overrides", sizeBytes(layout.MaxOverridesBytes), "the document of operators' orders for the instances of one service"},
 }
 
 // key is what the setting is called in JSON: a number has its unit in the name.
