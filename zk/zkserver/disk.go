@@ -15,29 +15,15 @@ import (
 	"github.com/rollcall-rpc/rollcall/zk/zkserver/tree"
 )
 
-// A disk makes batches durable and publishes them, in order, on a goroutine of
-// its own: while one is synced, the owner works on the next.
+// A disk makes batches durable, and writes snapshots beside that.
 type disk struct {
-	s      *Server
-	store  *store.Store
-	rounds chan *round // to the goroutine
-	free   chan *round // back to the owner
-	done   chan struct{}
+	s     *Server
+	store *store.Store
+	log   store.Batch // the owner's, at work
 
 	snapshots sync.WaitGroup
 	stopping  atomic.Bool // a snapshot is to be given up
 }
-
-// A round is a batch of the owner on its way to the disk.
-type round struct {
-	items []item
-	next  *tree.Tree
-	log   store.Batch
-	tick  bool // time has passed
-}
-
-// roundsAhead is how many batches there are: one is synced, one is made.
-const roundsAhead = 2
 
 const (
 	// slowSync is from when on a batch that takes long is worth a line in the log
@@ -47,67 +33,46 @@ const (
 	keepBatch = 4 << 20
 )
 
-// start begins the goroutine of the disk.
-func (d *disk) start() {
-	d.rounds = make(chan *round, 1)
-	d.free = make(chan *round, roundsAhead)
-	for range roundsAhead {
-		d.free <- &round{}
-	}
-	d.done = make(chan struct{})
-	d.stopping.Store(false)
-	o := &owner{s: d.s}
-	go func() {
-		defer close(d.done)
-		for r := range d.rounds {
-			d.commit(o, r)
-			clear(r.items)
-			if r.log.Size() > keepBatch {
-				r.log = store.Batch{}
-			}
-			r.log.Reset()
-			r.next, r.tick = nil, false
-			d.free <- r
-		}
-	}()
-}
-
-// stop ends the goroutine behind the last round, and a snapshot at once.
+// stop ends a snapshot at once. Called behind the last batch.
 func (d *disk) stop() {
-	close(d.rounds)
-	<-d.done
 	d.stopping.Store(true)
 	d.snapshots.Wait()
+	d.stopping.Store(false)
 	if err := d.store.Settle(); err != nil {
 		d.s.fail(err)
 	}
 }
 
-// commit makes a round durable and publishes it. After a failure nothing is
-// published any more: the requests of the round are as if never asked.
-func (d *disk) commit(o *owner, r *round) {
+// commit makes transactions durable, if there are any, and the mark, if time has
+// passed.
+func (d *disk) commit(txns []tree.Txn, tick bool) error {
 	err := d.store.Err()
-	if err == nil && r.log.Len() > 0 {
-		begin := time.Now()
-		err = d.store.Append(&r.log)
-		took := time.Since(begin)
-		d.s.stats.synced(took)
-		if took > slowSync {
-			d.s.opts.Logger.Warn("the disk is slow", slog.Duration("sync", took), slog.Int("bytes", r.log.Size()))
-		}
+	if err == nil && len(txns) > 0 {
+		err = d.append(txns)
 	}
-	if err == nil && r.tick {
+	if err == nil && tick {
 		err = d.store.Settle()
 	}
-	if err != nil {
-		d.s.fail(err)
-		o.abandon(r.items)
-		return
+	return err
+}
+
+func (d *disk) append(txns []tree.Txn) error {
+	for i := range txns {
+		txn := &txns[i]
+		d.log.Add(txn.Zxid, func(b []byte) []byte { return tree.AppendTxn(b, txn) })
 	}
-	o.publish(r.next, r.items)
-	if d.store.SnapshotDue() {
-		d.snapshot(r.next)
+	begin := time.Now()
+	err := d.store.Append(&d.log)
+	took := time.Since(begin)
+	d.s.stats.synced(took)
+	if took > slowSync {
+		d.s.opts.Logger.Warn("the disk is slow", slog.Duration("sync", took), slog.Int("bytes", d.log.Size()))
 	}
+	if d.log.Size() > keepBatch {
+		d.log = store.Batch{}
+	}
+	d.log.Reset()
+	return err
 }
 
 // snapshot begins to write a version, while others follow.

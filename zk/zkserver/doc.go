@@ -20,8 +20,7 @@
 // applies it to the next version of the tree, commits the batch, publishes the
 // version, and then sends the watch events and replies in the order of their
 // transactions. With a data directory, to commit is to append the batch to a log
-// and to sync that, on a goroutine of its own: the owner works on the next batch
-// meanwhile, and requests gather for the one behind. A read behind an unanswered write of its own connection travels
+// and to sync that, while requests gather for the next one. A read behind an unanswered write of its own connection travels
 // with it, so that replies keep the order of the requests and a client sees what
 // it wrote. Nobody sees what was not committed.
 //

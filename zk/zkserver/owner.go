@@ -4,20 +4,19 @@
 package zkserver
 
 import (
+	"runtime"
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/zk/jute"
 	"github.com/rollcall-rpc/rollcall/zk/zkserver/tree"
 )
 
-// An owner is the goroutine that changes the tree. Where there is a disk, its
-// goroutine has an owner of its own, of which it uses what publishes.
+// An owner is the goroutine that changes the tree.
 type owner struct {
 	s       *Server
-	tip     *tree.Tree // the newest version; not published yet if there is a disk
-	touched []*conn    // were sent something by the batch at work
-	round   uint64     // of the batch at work
-	rd      reading    // the read at work; here, for it would be allocated each time
+	touched []*conn // were sent something by the batch at work
+	round   uint64  // of the batch at work
+	rd      reading // the read at work; here, for it would be allocated each time
 	quotas  quotaLog
 	tally   tally // of the batch at work
 }
@@ -30,11 +29,8 @@ func (s *Server) startOwner() {
 		sess.touched.Store(now)
 	}
 	s.queue.start()
-	if s.disk != nil {
-		s.disk.start()
-	}
 	stop, stopped := make(chan struct{}), make(chan struct{})
-	o := &owner{s: s, tip: s.version.Load()}
+	o := &owner{s: s}
 	go func() {
 		defer close(stopped)
 		o.run(stop)
@@ -53,41 +49,28 @@ func (s *Server) startOwner() {
 // run works until stop is closed, and then through what has been pushed.
 func (o *owner) run(stop <-chan struct{}) {
 	clock, tick := o.s.opts.Clock, o.s.opts.TickTime
-	r := o.nextRound(&round{})
 	last, next := clock.Now(), clock.After(tick)
+	var items []item
 	for {
 		select {
 		case <-o.s.queue.wake:
-			r.items = o.s.queue.take(r.items)
+			runtime.Gosched() // whose requests are read already shall share the sync
+			items = o.s.queue.take(items)
+			o.work(items, false)
 		case <-next:
 			now := clock.Now()
 			o.s.forgive(now.Sub(last))
-			r.items, r.tick = append(r.items[:0], o.s.overdue()...), true
-			o.work(r)
-			r = o.nextRound(r)
+			items = append(items[:0], o.s.overdue()...)
+			o.work(items, true)
 			// Only now: who turns the clock takes the next wait for a sign that what
 			// was due is done.
 			last, next = now, clock.After(tick)
-			continue
 		case <-stop:
-			r.items = o.s.queue.stop()
-			o.work(r)
+			o.work(o.s.queue.stop(), false)
 			return
 		}
-		o.work(r)
-		r = o.nextRound(r)
+		clear(items)
 	}
-}
-
-// nextRound returns the round to work on after r. Where there is a disk, that is
-// the one that it has done with: until then, requests gather in the queue.
-func (o *owner) nextRound(r *round) *round {
-	if d := o.s.disk; d != nil {
-		return <-d.free
-	}
-	clear(r.items)
-	r.tick = false
-	return r
 }
 
 // forgive stops the sessions' time for as long as the process did: after a
@@ -99,37 +82,32 @@ func (s *Server) forgive(elapsed time.Duration) {
 	}
 }
 
-// work carries out a batch: apply, commit, publish, tell. Where there is a disk,
-// that does the rest, in the order of the batches.
-func (o *owner) work(r *round) {
+// work carries out a batch: apply, commit, publish, tell. While it does, requests
+// gather for the next one: the slower the disk, the more of them share a sync.
+// After a failure of the disk nothing is published any more: the requests are as
+// if never asked. A tick says that time has passed.
+func (o *owner) work(items []item, tick bool) {
 	s := o.s
-	if len(r.items) > 0 {
-		batch := o.tip.Begin()
-		batch.Rules = s.rules()
-		now := s.opts.Clock.Now().UnixMilli()
-		for i := range r.items {
-			s.apply(batch, &r.items[i], now)
-		}
-		o.tip = batch.Commit()
-		o.quotas.warn(s, batch.Overruns())
-		if s.disk != nil {
-			r.encode(batch.Txns())
+	batch := s.version.Load().Begin()
+	batch.Rules = s.rules()
+	now := s.opts.Clock.Now().UnixMilli()
+	for i := range items {
+		s.apply(batch, &items[i], now)
+	}
+	next := batch.Commit()
+	o.quotas.warn(s, batch.Overruns())
+	if s.disk != nil {
+		if err := s.disk.commit(batch.Txns(), tick); err != nil {
+			s.fail(err)
+			o.abandon(items)
+			return
 		}
 	}
-	r.next = o.tip
-	switch {
-	case s.disk != nil:
-		s.disk.rounds <- r
-	case len(r.items) > 0:
-		o.publish(r.next, r.items)
+	if len(items) > 0 {
+		o.publish(next, items)
 	}
-}
-
-// encode fills the batch for the log.
-func (r *round) encode(txns []tree.Txn) {
-	for i := range txns {
-		txn := &txns[i]
-		r.log.Add(txn.Zxid, func(b []byte) []byte { return tree.AppendTxn(b, txn) })
+	if s.disk != nil && s.disk.store.SnapshotDue() {
+		s.disk.snapshot(next)
 	}
 }
 
