@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,7 +27,7 @@ var chaosFor = []string{"--rate", "200", "--callers", "10", "--duration", "600ms
 // runChaos runs the suite and returns what it reports.
 func runChaos(t *testing.T, args ...string) (chaos.Report, result) {
 	t.Helper()
-	got := command(t, append(append([]string{"chaos", "-o", "json"}, chaosFor...), args...)...)
+	got := command(t, append([]string{"chaos", "-o", "json"}, args...)...)
 	var report chaos.Report
 	if err := json.Unmarshal([]byte(got.stdout), &report); err != nil {
 		t.Fatalf("%v: %s%s", err, got.stdout, got.stderr)
@@ -66,14 +67,37 @@ func asCommandHere(t *testing.T) {
 func TestChaos(t *testing.T) {
 	asCommandHere(t)
 	t.Parallel()
-	checkChaos(t, []string{"kill", "stop", "rolling", "slow", "refuse", "blackhole", "reset", "registry-kill", "registry-empty"})
+	checkChaos(t, []string{"kill", "stop", "rolling", "refuse", "blackhole", "registry-kill"}, chaosFor...)
 }
 
 func TestChaosApache(t *testing.T) {
 	asCommandHere(t)
 	t.Parallel()
 	member := realtest.Members(t, 1)[0]
-	checkChaos(t, []string{"kill", "rolling", "registry-kill", "registry-empty"}, "--ensemble", member.Addr+"="+member.Command)
+	checkChaos(t, []string{"kill", "registry-kill", "registry-empty"}, append(chaosFor, "--ensemble", member.Addr+"="+member.Command)...)
+}
+
+// All of it with the load and the limits of its defaults, on each registry.
+func TestChaosLong(t *testing.T) {
+	realtest.Long(t)
+	asCommandHere(t)
+	names := func(without ...string) []string {
+		return slices.DeleteFunc(chaos.Names(), func(name string) bool { return slices.Contains(without, name) })
+	}
+	t.Run("embedded", func(t *testing.T) {
+		checkChaos(t, names("leader-kill"))
+	})
+	t.Run("Apache", func(t *testing.T) {
+		member := realtest.Members(t, 1)[0]
+		checkChaos(t, names("leader-kill", "registry-wipe"), "--ensemble", member.Addr+"="+member.Command)
+	})
+	t.Run("ensemble", func(t *testing.T) {
+		var args []string
+		for _, member := range realtest.Members(t, 3) {
+			args = append(args, "--ensemble", member.Addr+"="+member.Command)
+		}
+		checkChaos(t, names("registry-kill", "registry-wipe"), args...)
+	})
 }
 
 // doubleClient sends every Put twice.
