@@ -26,6 +26,8 @@ dataDir = /var/lib/\
 clientPort 2182
 clientPortAddress: ::1
 maxClientCnxns=0
+maxCnxns=500
+globalOutstandingLimit=2000
 snapCount=5000
 minSessionTimeout=-1
 maxSessionTimeout=060000
@@ -49,6 +51,7 @@ enforce.auth.enabled=false
 		Address: "[::1]:2182",
 		Options: zkserver.Options{
 			TickTime: 1500 * time.Millisecond, MaxSessionTimeout: time.Minute, MaxConnectionsPerHost: -1,
+			MaxConnections: 500, MaxOutstanding: 2000,
 			MaxPacketBytes: 0x3fffff, FourLetterWords: []string{"ruok", "stat", "mntr"},
 			ExtendedTypes: true, EnforceQuota: true, SkipACL: true, SuperDigest: "super:lK75jTNcA+U9vtVEw5vB51mj/w4=",
 			DataDir: "/var/lib/zookeeper", Store: store.Options{SnapshotRecords: 5000},

@@ -21,7 +21,11 @@ var configKeys = map[string]configKey{
 	"tickTime":          millis(1, func(o *Options) *time.Duration { return &o.TickTime }),
 	"minSessionTimeout": timeout(func(o *Options) *time.Duration { return &o.MinSessionTimeout }),
 	"maxSessionTimeout": timeout(func(o *Options) *time.Duration { return &o.MaxSessionTimeout }),
-	"maxClientCnxns":    parseMaxClientCnxns,
+	"maxClientCnxns":    count(func(o *Options) *int { return &o.MaxConnectionsPerHost }),
+	"maxCnxns":          count(func(o *Options) *int { return &o.MaxConnections }),
+	"globalOutstandingLimit": func(p *configParser) {
+		p.config.Options.MaxOutstanding = int(p.number(1, math.MaxInt32))
+	},
 	"jute.maxbuffer": func(p *configParser) {
 		p.config.Options.MaxPacketBytes = int(p.number(minPacketBytes, math.MaxInt32/2))
 	},
@@ -50,12 +54,10 @@ var configKeys = map[string]configKey{
 
 	"dataLogDir":                    ignore("the log is kept with the rest, in dataDir"),
 	"forceSync":                     ignore("everything is synced before it is answered, always"),
-	"globalOutstandingLimit":        ignore("waiting requests are bounded by the memory they take"),
 	"clientPortListenBacklog":       ignore("the system's default is used"),
 	"preAllocSize":                  ignore("the log is not allocated ahead"),
 	"snapSizeLimitInKb":             ignore("this server decides itself when to write a snapshot"),
 	"fsync.warningthresholdms":      ignore("slow disks are not warned of"),
-	"maxCnxns":                      ignore("connections are bounded by address only: see maxClientCnxns"),
 	"initLimit":                     ignore(forEnsembles),
 	"syncLimit":                     ignore(forEnsembles),
 	"connectToLearnerMasterLimit":   ignore(forEnsembles),
@@ -156,13 +158,15 @@ func flag(field func(o *Options) *bool) configKey {
 	}
 }
 
-// parseMaxClientCnxns knows 0 as unlimited.
-func parseMaxClientCnxns(p *configParser) {
-	n := int(p.number(0, math.MaxInt32))
-	if n == 0 {
-		n = -1
+// count sets a number of connections, of which 0 is unlimited.
+func count(field func(o *Options) *int) configKey {
+	return func(p *configParser) {
+		n := int(p.number(0, math.MaxInt32))
+		if n == 0 {
+			n = -1
+		}
+		*field(&p.config.Options) = n
 	}
-	p.config.Options.MaxConnectionsPerHost = n
 }
 
 func parseWhitelist(p *configParser) {

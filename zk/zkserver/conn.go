@@ -4,10 +4,10 @@
 package zkserver
 
 import (
+	"container/list"
 	"io"
 	"log/slog"
 	"net"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,6 +27,7 @@ type conn struct {
 	srv     *Server
 	nc      net.Conn
 	host    string
+	silent  *list.Element // in Server.silent, guarded by Server.mu
 	in      frameReader
 	out     outbox
 	session *session
@@ -37,6 +38,7 @@ type conn struct {
 	behind   int     // reads in the burst or with the owner since it was idle last
 	watching bool    // it may have watches
 	closing  bool    // the burst holds the end of the session
+	large    bool    // the buffer of requests is greater than it usually is
 	rd       reading // the request at work; here, for it would be allocated each time
 	readAt   int64   // session time of the last read
 	inline   int64   // requests answered since the last read
@@ -45,6 +47,8 @@ type conn struct {
 
 	// The connection's half of the watch table, see watchTable.
 	data, child map[string]*watch
+	watchBytes  int64 // of them, guarded as they are
+	greedy      bool  // they became too many
 
 	// Of the owner.
 	told  uint64 // the last round of the watch table that told it something
@@ -52,38 +56,6 @@ type conn struct {
 
 	since   int64   // ms since 1970
 	traffic traffic // guarded by out.mu
-}
-
-// admit serves a new connection on goroutines of its own, or closes it if there
-// are too many.
-func (s *Server) admit(sv *serve, nc net.Conn) {
-	c := &conn{
-		srv: s, nc: nc, host: hostOf(nc.RemoteAddr()), since: s.opts.Clock.Now().UnixMilli(),
-		data: map[string]*watch{}, child: map[string]*watch{},
-	}
-	c.out.init(nc)
-	c.in = newFrameReader(nc, maxHandshake)
-	c.who.Store(s.firstIdentities(c.host))
-	s.mu.Lock()
-	full := s.pending >= s.opts.MaxPendingConnections || s.hosts[c.host] >= s.opts.MaxConnectionsPerHost
-	if full || sv.stopping {
-		s.mu.Unlock()
-		_ = nc.Close()
-		if full {
-			s.stats.rejected.Add(1)
-			s.opts.Logger.Warn("too many connections, closing one", slog.Any("remote", nc.RemoteAddr()))
-		}
-		return
-	}
-	s.conns[c] = sv
-	s.hosts[c.host]++
-	s.pending++
-	sv.conns.Add(1)
-	s.mu.Unlock()
-	go func() {
-		defer sv.conns.Done()
-		c.serve()
-	}()
 }
 
 // cutAll closes the connections of a Serve; no more are added.
@@ -102,16 +74,6 @@ func (s *Server) cutAll(sv *serve) {
 	}
 }
 
-func hostOf(addr net.Addr) string {
-	if addr == nil {
-		return ""
-	}
-	if ap, err := netip.ParseAddrPort(addr.String()); err == nil {
-		return ap.Addr().Unmap().WithZone("").String()
-	}
-	return addr.String()
-}
-
 func (c *conn) identities() []tree.Identity { return *c.who.Load() }
 
 // serve runs the connection until it ends.
@@ -119,9 +81,7 @@ func (c *conn) serve() {
 	var writer sync.WaitGroup
 	writer.Go(c.out.write)
 	known := c.handshake()
-	c.srv.mu.Lock()
-	c.srv.pending--
-	c.srv.mu.Unlock()
+	c.srv.heard(c)
 	if known {
 		c.requests()
 		c.settle()
@@ -130,23 +90,6 @@ func (c *conn) serve() {
 	c.hangUp()
 	c.leave()
 	writer.Wait()
-}
-
-// leave takes the connection out of everything that knows it.
-func (c *conn) leave() {
-	s := c.srv
-	s.pub.RLock()
-	s.watches.forget(c)
-	s.pub.RUnlock()
-	if c.session != nil {
-		c.session.conn.CompareAndSwap(c, nil)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.conns, c)
-	if s.hosts[c.host]--; s.hosts[c.host] == 0 {
-		delete(s.hosts, c.host)
-	}
 }
 
 const (
@@ -176,7 +119,9 @@ func (c *conn) requests() {
 	for {
 		ok := c.drain()
 		c.submit()
+		c.receiving()
 		c.count()
+		c.srv.shed()
 		c.out.flush()
 		if !ok || c.closing {
 			return
@@ -187,6 +132,15 @@ func (c *conn) requests() {
 		}
 		c.readAt = c.srv.sessionNow()
 		c.session.touched.Store(c.readAt)
+	}
+}
+
+// receiving makes room for what is still to come, and notes if that is much.
+func (c *conn) receiving() {
+	c.in.makeRoom()
+	if size := len(c.in.buf); size > busyRead || c.large {
+		c.large = size > busyRead
+		c.out.receiving(size, c.tally.received > 0)
 	}
 }
 
@@ -258,8 +212,9 @@ func (c *conn) write(h *handler, rh jute.RequestHeader, size int) {
 
 // enqueue adds an item to the burst and returns it to be completed.
 func (c *conn) enqueue(h *handler, xid int32) *item {
-	if len(c.burst) >= maxPending {
-		c.settle()
+	if len(c.burst) >= maxBurst {
+		c.submit()
+		c.out.await(func() bool { return c.out.pending < maxPending })
 	}
 	c.burst = append(c.burst, item{conn: c, handler: h, xid: xid, readAt: c.readAt})
 	c.bytes += itemCost
@@ -306,6 +261,7 @@ func (c *conn) readNow(h *handler, xid int32) bool {
 	}
 	c.unlock()
 	if full {
+		c.srv.shed()
 		c.out.awaitRoom()
 	}
 	return true
@@ -339,10 +295,18 @@ func (c *conn) submit() {
 	if len(c.burst) == 0 {
 		return
 	}
-	n := len(c.burst)
-	c.out.add(n)
-	if !c.srv.queue.push(c.burst, c.bytes) {
-		c.out.add(-n)
+	rest, each, idle := c.burst, c.bytes/len(c.burst), false
+	for len(rest) > 0 {
+		c.out.add(len(rest))
+		n, open := c.srv.queue.push(rest, each, idle)
+		if n < len(rest) {
+			c.out.add(n - len(rest))
+			c.out.awaitIdle()
+		}
+		if !open {
+			break
+		}
+		rest, idle = rest[n:], true
 	}
 	clear(c.burst)
 	c.burst, c.bytes = c.burst[:0], 0

@@ -46,7 +46,9 @@
 // where no mechanism is configured. The removal of a container, which is
 // ZooKeeper's own operation, is not taken from clients.
 //
-// The number of nodes, of sessions and of watches is bounded by memory alone.
+// The number of nodes and of sessions is bounded by memory alone. What a
+// connection can take beside them has its limits in [Options]: who reaches one
+// loses the connection or waits, and others are served.
 //
 // A transaction that fails consumes no zxid, unlike in ZooKeeper; its reply
 // carries the zxid of the transaction before it.

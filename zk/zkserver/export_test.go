@@ -24,3 +24,24 @@ func (s *Server) ServeConn(nc net.Conn) {
 	s.admit(sv, nc)
 	sv.conns.Wait()
 }
+
+// Stall keeps the owner from publishing until resume is called.
+func (s *Server) Stall() (resume func()) {
+	s.pub.RLock()
+	return s.pub.RUnlock
+}
+
+// Queued returns how many requests wait for the owner.
+func (s *Server) Queued() int {
+	s.queue.mu.Lock()
+	defer s.queue.mu.Unlock()
+	return len(s.queue.items)
+}
+
+// Held returns how many bytes of replies and requests connections hold, as far as
+// they are counted, and how many connections there are.
+func (s *Server) Held() (bytes int64, conns int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.held.used.Load(), len(s.conns)
+}

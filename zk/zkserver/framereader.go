@@ -78,9 +78,10 @@ func (f *frameReader) fill() error {
 func (f *frameReader) makeRoom() {
 	full := f.w == len(f.buf)
 	switch {
-	case f.r == f.w && len(f.buf) > busyRead: // a large request has passed
-		f.buf = make([]byte, firstRead)
-		f.r, f.w = 0, 0
+	case len(f.buf) > busyRead && f.r > 0 && f.w-f.r < firstRead: // a large request has passed
+		small := make([]byte, firstRead)
+		f.w = copy(small, f.buf[f.r:f.w])
+		f.buf, f.r = small, 0
 	case !full:
 		if f.r == f.w {
 			f.r, f.w = 0, 0

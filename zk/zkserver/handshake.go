@@ -30,6 +30,7 @@ func (c *conn) handshake() bool {
 	if !ok {
 		return false
 	}
+	c.srv.heard(c)
 	c.readAt = c.srv.sessionNow()
 	c.tally.received++
 	c.tally.bytesReceived += int64(lengthSize + len(payload))

@@ -173,10 +173,6 @@ func TestConnectionLimits(t *testing.T) {
 		_, err := c.next()
 		return err == nil
 	})
-
-	_, addr = startServer(t, zkserver.Options{MaxPendingConnections: 1})
-	dialRaw(t, addr)
-	dialRaw(t, addr).wantEOF()
 }
 
 // waitFor calls cond until it holds.

@@ -8,7 +8,7 @@ import "github.com/rollcall-rpc/rollcall/zk/jute"
 // maxMultiRead bounds the answer of a multiRead in bytes: a small request may
 // ask for the data of a great node many times. A greater one is refused like one
 // that cannot be decoded; clients divide it.
-const maxMultiRead = hardOut
+const maxMultiRead = 16 << 20
 
 var multiReadHandler = handler{read: readMulti, short: "MLTR"}
 

@@ -26,12 +26,36 @@ type Options struct {
 	// HandshakeTimeout is how long a new connection may take until its first
 	// request is complete. Default 10 s.
 	HandshakeTimeout time.Duration
-	// MaxConnectionsPerHost bounds the connections from one address; one more is
-	// closed without a word (maxClientCnxns). Default 1000, negative: unlimited.
+	// MaxConnections bounds the connections (maxCnxns). One more is closed without
+	// a word, unless there is one that has not sent its first request yet: then the
+	// oldest of those is closed for it. Default 10000, negative: unlimited.
+	MaxConnections int
+	// MaxConnectionsPerHost bounds the connections from one address in the same way
+	// (maxClientCnxns). Default 1000, negative: unlimited.
 	MaxConnectionsPerHost int
-	// MaxPendingConnections bounds the connections whose handshake is not done
-	// yet; one more is closed without a word. Default 1000, negative: unlimited.
+	// MaxPendingConnections bounds those that have not sent their first request yet.
+	// Default 1000, negative: unlimited.
 	MaxPendingConnections int
+	// MaxOutstanding bounds the writes, and the reads behind writes, that wait for
+	// their turn (globalOutstandingLimit). Beyond it a connection is not read while
+	// more than a few of its own wait. Default 10000, negative: unlimited.
+	MaxOutstanding int
+	// MaxUnreadBytes is how many bytes may wait for one client to read them: one more
+	// message closes the connection, and its session lives on. From 256 KiB on the
+	// client's requests are not read, so that only notifications come so far.
+	// Default 16 MiB, negative: unlimited.
+	MaxUnreadBytes int
+	// MaxBufferedBytes bounds what the connections hold together of replies and
+	// notifications that were not read, and of requests that were not received in
+	// full. Beyond it those connections are closed that have been stuck for
+	// longest. What is less than 64 KiB on a connection is not counted. Default
+	// 256 MiB, or 8 times MaxPacketBytes if that is more; negative: unlimited.
+	MaxBufferedBytes int64
+	// MaxWatchBytes bounds the memory of the watches, each of which counts as 256
+	// bytes and its path. Beyond it a connection that leaves one more watch, and
+	// holds more than the others do on average, is closed. Default 1 GiB, negative:
+	// unlimited.
+	MaxWatchBytes int64
 	// MaxPacketBytes is the greatest request; the connection of a greater one is
 	// closed (jute.maxbuffer). Memory is taken as bytes arrive, at most twice what
 	// has come. Replies are not limited. Default 1048575.
@@ -106,7 +130,13 @@ func (systemClock) After(d time.Duration) <-chan time.Time { return time.After(d
 const (
 	defaultTickTime       = 2 * time.Second
 	defaultHandshake      = 10 * time.Second
-	defaultConnections    = 1000
+	defaultConnections    = 10000
+	defaultPerHost        = 1000
+	defaultPending        = 1000
+	defaultOutstanding    = 10000
+	defaultUnreadBytes    = 16 << 20
+	defaultBufferedBytes  = 256 << 20
+	defaultWatchBytes     = 1 << 30
 	defaultMaxPacketBytes = 1<<20 - 1
 	// As in ContainerManager.
 	defaultContainerCheck      = time.Minute
@@ -131,11 +161,16 @@ func (o Options) withDefaults() Options {
 	if o.HandshakeTimeout == 0 {
 		o.HandshakeTimeout = defaultHandshake
 	}
-	o.MaxConnectionsPerHost = limit(o.MaxConnectionsPerHost)
-	o.MaxPendingConnections = limit(o.MaxPendingConnections)
+	o.MaxConnections = limit(o.MaxConnections, defaultConnections)
+	o.MaxConnectionsPerHost = limit(o.MaxConnectionsPerHost, defaultPerHost)
+	o.MaxPendingConnections = limit(o.MaxPendingConnections, defaultPending)
+	o.MaxOutstanding = limit(o.MaxOutstanding, defaultOutstanding)
 	if o.MaxPacketBytes == 0 {
 		o.MaxPacketBytes = defaultMaxPacketBytes
 	}
+	o.MaxUnreadBytes = limit(o.MaxUnreadBytes, defaultUnreadBytes)
+	o.MaxBufferedBytes = limit(o.MaxBufferedBytes, max(defaultBufferedBytes, 8*int64(o.MaxPacketBytes)))
+	o.MaxWatchBytes = limit(o.MaxWatchBytes, defaultWatchBytes)
 	if o.ContainerCheckInterval == 0 {
 		o.ContainerCheckInterval = defaultContainerCheck
 	}
@@ -157,10 +192,12 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-func limit(n int) int {
+// limit returns a limit: 0 stands for its default, a negative one for the greatest
+// number there is.
+func limit[N int | int64](n, byDefault N) N {
 	switch {
 	case n == 0:
-		return defaultConnections
+		return byDefault
 	case n < 0:
 		return math.MaxInt
 	}

@@ -12,10 +12,6 @@ const (
 	// softOut is how many bytes may wait to be sent before the connection's
 	// requests are left unread.
 	softOut = 256 << 10
-	// hardOut is how many bytes may wait before one more message closes the
-	// connection. Its session lives on, and its client asks for its watches
-	// again elsewhere.
-	hardOut = 16 << 20
 	// keepOut is the greatest buffer that is kept for reuse.
 	keepOut = 256 << 10
 )
@@ -24,8 +20,10 @@ const (
 // and notifications are encoded straight into it, in the order in which the
 // client shall see them.
 type outbox struct {
-	nc   net.Conn
-	wake chan struct{} // tells the writer that there is something to write
+	nc     net.Conn
+	wake   chan struct{} // tells the writer that there is something to write
+	budget *budget
+	max    int // bytes that may wait before one more message closes the connection
 
 	mu      sync.Mutex // guards what follows
 	changed sync.Cond  // something below has become less, or dead
@@ -35,10 +33,14 @@ type outbox struct {
 	dead    bool          // nothing is sent any more
 	ended   chan struct{} // closed with dead; nil: nobody wants to know
 	pending int           // requests with the owner, whose replies are still to come
+
+	sending    int     // bytes that are being written
+	unread     holding // what waits and what is being written
+	unfinished holding // the buffer of requests that did not arrive in full
 }
 
-func (o *outbox) init(nc net.Conn) {
-	o.nc = nc
+func (o *outbox) init(nc net.Conn, maxBytes int, b *budget) {
+	o.nc, o.max, o.budget = nc, maxBytes, b
 	o.wake = make(chan struct{}, 1)
 	o.changed.L = &o.mu
 }
@@ -47,10 +49,32 @@ func (o *outbox) init(nc net.Conn) {
 // connection is dead, or has just died of too much that waits. Called with mu
 // held.
 func (o *outbox) open() bool {
-	if !o.dead && len(o.buf) > hardOut {
-		o.die()
+	if !o.dead && len(o.buf) > countedFrom {
+		o.count(false)
+		if len(o.buf) > o.max {
+			o.die()
+		}
 	}
 	return !o.dead
+}
+
+// count notes in the budget what is unread. Called with mu held.
+func (o *outbox) count(cameForward bool) {
+	if o.dead {
+		o.unread.set(o.budget, 0, false)
+		o.unfinished.set(o.budget, 0, false)
+		return
+	}
+	o.unread.set(o.budget, len(o.buf)+o.sending, cameForward)
+}
+
+// receiving notes in the budget how large the buffer of requests is.
+func (o *outbox) receiving(bytes int, cameForward bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.dead {
+		o.unfinished.set(o.budget, bytes, cameForward)
+	}
 }
 
 // die gives up what waits and closes the connection. Called with mu held.
@@ -66,6 +90,7 @@ func (o *outbox) die() {
 func (o *outbox) giveUp() {
 	o.dead = true
 	o.buf = nil
+	o.count(false)
 	if o.ended != nil {
 		close(o.ended)
 	}
@@ -113,10 +138,15 @@ func (o *outbox) flush() {
 	o.writing = true
 	for len(o.buf) > 0 && !o.dead {
 		out := o.buf
-		o.buf, o.spare = o.spare[:0], nil
+		o.buf, o.spare, o.sending = o.spare[:0], nil, len(out)
+		if len(out) > countedFrom {
+			o.count(false)
+		}
 		o.mu.Unlock()
 		_, err := o.nc.Write(out)
 		o.mu.Lock()
+		o.sending = 0
+		o.count(true)
 		if err != nil {
 			o.die()
 		}

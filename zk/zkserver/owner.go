@@ -149,6 +149,7 @@ func (o *owner) publish(next *tree.Tree, items []item) {
 	}
 	s.pub.Unlock()
 	s.stats.add(&o.tally)
+	s.shed()
 	for _, c := range o.touched {
 		c.out.kick()
 	}

@@ -20,6 +20,10 @@ const (
 	requestCost = 320
 	// maxPending is how many requests of one connection may wait for the owner.
 	maxPending = 1000
+	// maxBurst is how many of them are handed over at a time.
+	maxBurst = 256
+	// crowdedBurst is how many of them may while Options.MaxOutstanding are there.
+	crowdedBurst = 16
 )
 
 // An item is one request on its way through the owner.
@@ -40,6 +44,7 @@ type item struct {
 // A queue takes the requests of all connections to the owner.
 type queue struct {
 	wake chan struct{}
+	max  int // requests from which on it is crowded
 
 	mu    sync.Mutex // guards what follows
 	room  sync.Cond
@@ -48,25 +53,38 @@ type queue struct {
 	open  bool // an owner is at work
 }
 
-func (q *queue) init() {
+func (q *queue) init(maxRequests int) {
+	q.max = maxRequests
 	q.wake = make(chan struct{}, 1)
 	q.room.L = &q.mu
 }
 
-// push adds requests, waiting for room. It returns false, and adds nothing, if
-// there is no owner.
-func (q *queue) push(items []item, bytes int) bool {
+// push adds requests of a connection, of so many bytes each, waiting for room, and
+// returns how many: in a crowded queue a few, and those only if the connection is
+// idle, which means that it has no others there. It adds nothing and returns false
+// if there is no owner.
+func (q *queue) push(items []item, each int, idle bool) (n int, open bool) {
 	q.mu.Lock()
 	for q.open && q.bytes > maxQueued {
 		q.room.Wait()
 	}
-	return q.put(items, bytes)
+	n = min(len(items), max(q.max-len(q.items), 0))
+	if n < len(items) && n < crowdedBurst {
+		n = 0
+		if idle {
+			n = min(len(items), crowdedBurst)
+		}
+	}
+	if !q.open {
+		n = 0
+	}
+	return n, q.put(items[:n], n*each)
 }
 
 // pushUrgent is push without waiting for room, for the server's own requests.
-func (q *queue) pushUrgent(it item) bool {
+func (q *queue) pushUrgent(items ...item) bool {
 	q.mu.Lock()
-	return q.put([]item{it}, 0)
+	return q.put(items, 0)
 }
 
 // put adds requests and releases mu.

@@ -77,7 +77,7 @@ func (r *reaper) remove(paths []string) bool {
 	}
 	done := make(chan bool, 1)
 	items[len(items)-1].done = done
-	if !r.s.queue.push(items, 0) {
+	if !r.s.queue.pushUrgent(items...) {
 		return false
 	}
 	select {

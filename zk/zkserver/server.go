@@ -4,6 +4,7 @@
 package zkserver
 
 import (
+	"container/list"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -31,6 +32,8 @@ type Server struct {
 
 	traceMask atomic.Int64
 	hook      atomic.Pointer[Hook] // nil: none
+	held      budget               // what connections hold of the memory that they share
+	warned    atomic.Int64         // when a limit was warned of, ns since held.begin; 0: never
 
 	// pub is held in full while a version is published and its events and
 	// replies are queued, and shared by readers on connections that may have
@@ -54,7 +57,7 @@ type Server struct {
 	lastSession int64
 	conns       map[*conn]*serve
 	hosts       map[string]int // connections per remote address
-	pending     int            // connections without a session
+	silent      list.List      // connections without a first request, the oldest first
 }
 
 // New returns a Server with an empty tree, or with what its data directory holds,
@@ -81,8 +84,9 @@ func New(opts Options) (*Server, error) {
 	}
 	_, _ = rand.Read(s.secret[:]) // never fails
 	s.traceMask.Store(firstTraceMask)
-	s.queue.init()
-	s.watches.init()
+	s.held.init(opts.MaxBufferedBytes)
+	s.queue.init(opts.MaxOutstanding)
+	s.watches.init(opts.MaxWatchBytes)
 	s.version.Store(tree.New(first))
 	if opts.durable() {
 		if err := s.openDisk(); err != nil {

@@ -43,15 +43,40 @@ type watchTable struct {
 	mu         sync.Mutex // guards what follows among holders of pub shared
 	data       watchIndex
 	child      watchIndex
-	recursives int // watches with the recursive mode
+	recursives int   // watches with the recursive mode
+	max, bytes int64 // that watches may take, and take
+	holders    int   // connections that have watches
 	round      uint64
 	frame      []byte
 }
 
-func (t *watchTable) init() { t.data, t.child = watchIndex{}, watchIndex{} }
+func (t *watchTable) init(maxBytes int64) {
+	t.data, t.child, t.max = watchIndex{}, watchIndex{}, maxBytes
+}
+
+// watchCost is what a watch takes beside its path.
+const watchCost = 256
+
+func (w *watch) cost() int64 { return watchCost + int64(len(w.path)) }
+
+// add counts a watch of a connection, with its sign, and reports whether the
+// connection may have it. Called with mu held.
+func (t *watchTable) add(c *conn, bytes int64) bool {
+	before := c.watchBytes
+	c.watchBytes += bytes
+	t.bytes += bytes
+	switch {
+	case before == 0:
+		t.holders++
+	case c.watchBytes == 0:
+		t.holders--
+	}
+	return t.bytes <= t.max || c.watchBytes <= t.max/int64(max(t.holders, 1))
+}
 
 // set adds a mode to a connection's watch on a path, in the global index and in
-// the connection's own.
+// the connection's own. Called with outbox.mu held: it closes the connection if
+// that has too many.
 func (t *watchTable) set(index watchIndex, own map[string]*watch, c *conn, path string, mode watchMode) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -61,6 +86,10 @@ func (t *watchTable) set(index watchIndex, own map[string]*watch, c *conn, path 
 		w = &watch{conn: c, path: path, index: len(list)}
 		index[path] = append(list, w)
 		own[path] = w
+		if !t.add(c, w.cost()) {
+			c.greedy = true
+			c.out.die()
+		}
 	}
 	if mode&^w.mode&recursive != 0 {
 		t.recursives++
@@ -82,6 +111,7 @@ func (t *watchTable) unset(index watchIndex, own map[string]*watch, w *watch, mo
 		return true
 	}
 	delete(own, w.path)
+	t.add(w.conn, -w.cost())
 	list := index[w.path]
 	last := len(list) - 1
 	if last == 0 {
