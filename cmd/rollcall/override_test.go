@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -113,8 +114,43 @@ func TestLastInstanceIsNotTakenOut(t *testing.T) {
 	command(t, "drain", target, "two").check(t, statusFailure, nil, []string{refused})
 	command(t, "weight", target, "two", "0").check(t, statusFailure, nil, []string{refused})
 	command(t, "weight", target, "two", "0", "--force").check(t, statusOK, nil, nil)
-	// Where nobody is left no order makes it worse.
+	// Where nobody is left no order makes it worse, and a call tells why it fails.
 	command(t, "drain", target, "two").check(t, statusOK, []string{"0 of 3 instances get calls, 0 before"}, nil)
+	command(t, "call", target, divideMethod.Name, `{"num1":6}`).check(t, statusFailure, nil, []string{"3 listed: 1 drained by operators, 2 disabled"})
+}
+
+// Two operators who take out one instance each at the same time cannot take out
+// the last one together.
+func TestTwoOperators(t *testing.T) {
+	registry := zktest.Start(t)
+	target := registry.Target("/rpc")
+	ids := []string{"one", "two"}
+	for _, id := range ids {
+		serve(t, rollcall.ServerOptions{Registry: target, ID: id})
+	}
+	for range 10 {
+		results := make([]result, len(ids))
+		var work sync.WaitGroup
+		for i, id := range ids {
+			work.Go(func() { results[i] = command(t, "drain", target, id) })
+		}
+		work.Wait()
+		refused := 0
+		for _, got := range results {
+			if got.status != statusOK {
+				got.check(t, statusFailure, nil, []string{"no instance of 2 would get calls"})
+				refused++
+			}
+		}
+		if refused != 1 {
+			t.Errorf("%d of 2 operators were refused, want 1", refused)
+		}
+		for i, got := range results {
+			if got.status == statusOK {
+				command(t, "undrain", target, ids[i]).check(t, statusOK, nil, nil)
+			}
+		}
+	}
 }
 
 func TestOverrideErrors(t *testing.T) {

@@ -72,6 +72,26 @@ func BenchmarkJoinAndLeave(b *testing.B) {
 	}
 }
 
+// BenchmarkOrder measures the time from an order of an operator, which reads and
+// writes the document, until a watcher has the list with it.
+func BenchmarkOrder(b *testing.B) {
+	for _, members := range []int{10, 10_000} {
+		b.Run(fmt.Sprintf("members=%d", members), func(b *testing.B) {
+			server := zktest.Start(b)
+			populate(b, server.Addr(), members)
+			s := session(b, server.Addr(), func(o *Options) { o.MinUpdateInterval = -1 })
+			sp := spectate(b, s, "/rpc")
+			sp.until("whole list", func(u discovery.Update) bool { return len(u.Instances) == members })
+			operator := session(b, server.Addr(), private)
+			b.ReportAllocs()
+			for i := 1; b.Loop(); i++ {
+				edit(b, operator, "/rpc", instance(7), &discovery.Override{Weight: &discovery.WeightOrder{Value: i % 100}})
+				sp.until("order", func(u discovery.Update) bool { return u.Instances[6].Weight == i%100 })
+			}
+		})
+	}
+}
+
 // BenchmarkFirstList measures a new session from Open to its first live list.
 func BenchmarkFirstList(b *testing.B) {
 	for _, members := range []int{10, 10_000} {

@@ -10,27 +10,35 @@ import (
 	"net"
 
 	"github.com/rollcall-rpc/rollcall/discovery"
+	"github.com/rollcall-rpc/rollcall/discovery/layout"
 	"github.com/rollcall-rpc/rollcall/discovery/zookeeper"
 	"github.com/rollcall-rpc/rollcall/zk/zkserver"
 )
 
-// A server registers, a client finds it. The registry is embedded; any ZooKeeper
-// does as well.
-func ExampleOpen() {
+// embedded starts a registry in this process.
+func embedded() (addr string, stop func() error, err error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		fmt.Println(err)
-		return
+		return "", nil, err
 	}
 	registry, err := zkserver.New(zkserver.Options{})
 	if err != nil {
+		return "", nil, err
+	}
+	go func() { _ = registry.Serve(context.Background(), listener) }()
+	return listener.Addr().String(), registry.Close, nil
+}
+
+// A server registers, a client finds it. The registry is embedded; any ZooKeeper
+// does as well.
+func ExampleOpen() {
+	addr, stop, err := embedded()
+	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	defer registry.Close()
-	go func() { _ = registry.Serve(context.Background(), listener) }()
-
-	session, err := zookeeper.Open([]string{listener.Addr().String()}, zookeeper.Options{})
+	defer stop()
+	session, err := zookeeper.Open([]string{addr}, zookeeper.Options{})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -54,5 +62,45 @@ func ExampleOpen() {
 	fmt.Println(errors.Is(err, context.Canceled))
 	// Output:
 	// live server0000000000 127.0.0.1:8001
+	// true
+}
+
+// An operator drains an instance, as rollcall drain does.
+func ExampleSession_EditOverrides() {
+	addr, stop, err := embedded()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer stop()
+	session, err := zookeeper.Open([]string{addr}, zookeeper.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer session.Close()
+	in := discovery.Instance{ID: "7f3a91c2e0b4d586", Host: "127.0.0.1", Port: 8001, Weight: discovery.DefaultWeight}
+	if _, err = session.Registrar("/rpc").Register(in); err != nil {
+		fmt.Println(err)
+		return
+	}
+	in.Override = &discovery.Override{Drain: &discovery.Order{By: "ann@ops1", Reason: "new kernel"}}
+	err = session.EditOverrides(context.Background(), "/rpc", func(all *layout.Overrides) error {
+		all.Put(in)
+		return nil
+	})
+	fmt.Println(err)
+
+	ctx, cancel := context.WithCancel(context.Background())
+	err = session.Resolver("/rpc").Watch(ctx, func(u discovery.Update) {
+		for _, in := range u.Instances {
+			fmt.Println(in.Addr(), in.Drained(), in.Override.Drain.By)
+			cancel()
+		}
+	})
+	fmt.Println(errors.Is(err, context.Canceled))
+	// Output:
+	// <nil>
+	// 127.0.0.1:8001 true ann@ops1
 	// true
 }

@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/discovery"
+	"github.com/rollcall-rpc/rollcall/internal/realtest"
 	"github.com/rollcall-rpc/rollcall/zk"
+	"github.com/rollcall-rpc/rollcall/zk/zktest"
 )
 
 // drainDoc is a document that drains a server of the bubble.
@@ -254,4 +256,64 @@ func TestOverridesOnRegistries(t *testing.T) {
 			}
 		}
 	})
+}
+
+// kazooDrains drains every instance that it finds, as docs/overrides.md tells
+// programs in other languages to.
+const kazooDrains = `
+import json, sys
+from kazoo.client import KazooClient
+from kazoo.exceptions import BadVersionError, NodeExistsError, NoNodeError
+from kazoo.security import OPEN_ACL_UNSAFE
+zk = KazooClient(hosts=sys.argv[1])
+zk.start()
+ids = [json.loads(zk.get("/rpc/" + name)[0])["id"] for name in zk.get_children("/rpc")]
+zk.ensure_path("/rpc-meta")
+while True:
+    try:
+        data, stat = zk.get("/rpc-meta/overrides")
+        doc, version = json.loads(data), stat.version
+    except NoNodeError:
+        doc, version = {"version": 1, "overrides": []}, None
+    by_id = {e.get("id"): e for e in doc["overrides"]}
+    for id in ids:
+        by_id.setdefault(id, {"id": id})["drain"] = {"by": "python", "ticket": 7}
+    doc["overrides"] = list(by_id.values())
+    data = json.dumps(doc).encode()
+    try:
+        if version is None:
+            zk.create("/rpc-meta/overrides", data, acl=OPEN_ACL_UNSAFE)
+        else:
+            zk.set("/rpc-meta/overrides", data, version=version)
+        break
+    except (BadVersionError, NodeExistsError):
+        pass
+zk.stop()
+`
+
+// TestOverridesOfPython: orders of programs in other languages are followed and
+// changed, and what only they know stays.
+func TestOverridesOfPython(t *testing.T) {
+	python := realtest.Kazoo(t)
+	server := zktest.Start(t)
+	s := session(t, server.Addr())
+	ready(t, register(t, s, "/rpc", instance(8001)))
+	ready(t, register(t, s, "/rpc", instance(8002)))
+	sp := spectate(t, s, "/rpc")
+	see := func(want string) {
+		t.Helper()
+		sp.until(want, func(u discovery.Update) bool { return shown(u) == want })
+	}
+	edit(t, s, "/rpc", instance(8002), &discovery.Override{Weight: &discovery.WeightOrder{Value: 7}})
+	see("8001 8002w7")
+	if out, err := realtest.Command(t, python, "-B", "-c", kazooDrains, server.Addr()).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	see("8001d 8002dw7")
+	edit(t, s, "/rpc", instance(8001), nil)
+	see("8001 8002dw7")
+	data, _, err := peer(t, server.Addr()).Get(within(t), "/rpc-meta/overrides")
+	if err != nil || !strings.Contains(string(data), `"ticket":7`) || strings.Contains(string(data), "id8001") {
+		t.Errorf("got %s, %v", data, err)
+	}
 }
