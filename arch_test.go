@@ -29,7 +29,7 @@ var layers = map[string][]string{
 	"balancer":            {"discovery"},
 	"internal/transport":  {"frame"},
 	"internal/memnet":     {},
-	"internal/execlog":    {},
+	"internal/execlog":    {"frame"},
 	"internal/chaos":      {"", "balancer", "discovery", "zk", "internal/execlog", "internal/load"},
 	"internal/load":       {},
 	"internal/realtest":   {},

@@ -9,6 +9,7 @@
 //	err = log.Note(id)             // first thing in a handler, before it works
 //	counts, err := execlog.Read(path)
 //	twice := execlog.Twice(counts)
+//	wrong := execlog.Check(counts, calls) // what the callers were told
 //
 // A line is one write to a file that is open for appending: lines of several
 // processes do not mix, and none is lost when a process is killed behind it.
