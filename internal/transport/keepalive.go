@@ -10,9 +10,14 @@ import (
 	"github.com/rollcall-rpc/rollcall/frame"
 )
 
-// ticksPerInterval is how finely the monitor looks at a keepalive interval, so
-// that an interval begins with the silence and not with a tick.
-const ticksPerInterval = 3
+const (
+	// ticksPerInterval is how finely the monitor looks at a keepalive interval,
+	// so that an interval begins with the silence and not with a tick.
+	ticksPerInterval = 3
+	// silentIntervals are needed to call a peer silent: the first one's silence
+	// is what the first PING asks about, the second one's is the answer.
+	silentIntervals = 2
+)
 
 // monitor is a goroutine that watches the peer while calls are outstanding.
 func (c *ClientConn) monitor() {
@@ -28,13 +33,18 @@ func (c *ClientConn) monitor() {
 	}
 }
 
-// watch returns when no call is outstanding, or with the connection.
+// watch returns when no call is outstanding and the peer is not silent, or with
+// the connection.
 func (c *ClientConn) watch(timer *time.Timer) {
 	tick := max(c.opts.KeepaliveInterval/ticksPerInterval, 1)
-	// The first interval's silence is what the first PING asks about, so fewer
-	// than two intervals prove nothing.
-	fatal := max(c.opts.KeepaliveMisses, 2) * ticksPerInterval
-	silent, seen := 0, c.in.reads.Load()
+	fatal := max(c.opts.KeepaliveMisses, silentIntervals) * ticksPerInterval
+	told, ticks, seen := false, 0, c.in.reads.Load()
+	tell := func(silent bool) {
+		if told != silent && c.opts.OnSilent != nil {
+			c.opts.OnSilent(silent)
+		}
+		told = silent
+	}
 	for {
 		due := time.Now().Add(tick)
 		timer.Reset(tick)
@@ -43,32 +53,44 @@ func (c *ClientConn) watch(timer *time.Timer) {
 			return
 		case <-timer.C:
 		}
-		// A timer that fires late shows that we ourselves were held up; the
-		// peer's bytes may be waiting for our reader.
 		late := time.Since(due) > tick/2
-		if c.fallAsleep() {
+		reads := c.in.reads.Load()
+		if reads != seen {
+			tell(false)
+		}
+		if !told && c.fallAsleep() {
 			return
 		}
-		switch reads := c.in.reads.Load(); {
-		case reads != seen:
-			silent, seen = 0, reads
-			continue
-		case late:
+		if reads != seen {
+			ticks, seen = 0, reads
 			continue
 		}
-		silent++
-		if silent >= fatal {
+		// A timer that fires late, and bytes that nobody has read yet, show that
+		// it is we who were held up: that time proves nothing.
+		if late || c.out.raw.unread() {
+			continue
+		}
+		ticks++
+		switch {
+		case ticks >= fatal:
 			c.die(ErrKeepalive)
 			return
+		case ticks >= silentIntervals*ticksPerInterval:
+			tell(true)
 		}
-		if silent%ticksPerInterval == 0 {
-			c.out.mu.Lock()
-			if !c.out.full() {
-				c.appendPing(0)
-			}
-			c.unlockAndFlush()
+		if ticks%ticksPerInterval == 0 {
+			c.ask()
 		}
 	}
+}
+
+// ask sends a PING.
+func (c *ClientConn) ask() {
+	c.out.mu.Lock()
+	if !c.out.full() {
+		c.appendPing(0)
+	}
+	c.unlockAndFlush()
 }
 
 // fallAsleep reports that no call is outstanding; the next one kicks.

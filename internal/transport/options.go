@@ -45,6 +45,11 @@ type ClientOptions struct {
 	// QueueBytes bounds what waits to be written; callers wait beyond it.
 	// 0: 1 MiB.
 	QueueBytes int
+	// OnSilent is called with true when calls are outstanding and a PING was not
+	// answered within an interval, and with false when something has come again.
+	// A connection that dies of its silence ends without the latter. It is called
+	// from the monitor's goroutine and must not block.
+	OnSilent func(silent bool)
 	// OnGoAway is called for each GOAWAY, from the reader's goroutine; it must
 	// not block.
 	OnGoAway func(frame.GoAway)

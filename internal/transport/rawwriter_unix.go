@@ -55,6 +55,20 @@ func (w *rawWriter) try(b []byte) (n int, err error) {
 	return n, err
 }
 
+// unread reports whether the socket holds bytes that were not read yet, or its
+// end. Any goroutine may ask; a nil rawWriter cannot tell.
+func (w *rawWriter) unread() (found bool) {
+	if w == nil {
+		return false
+	}
+	err := w.conn.Control(func(fd uintptr) {
+		var b [1]byte
+		_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT) //nolint:gosec // a descriptor
+		found = err == nil
+	})
+	return found && err == nil
+}
+
 func (w *rawWriter) write(fd uintptr) bool {
 	for w.n < len(w.buf) {
 		n, err := syscall.Write(int(fd), w.buf[w.n:]) //nolint:gosec // a descriptor

@@ -1,0 +1,75 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package transport
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rollcall-rpc/rollcall/frame"
+	"github.com/rollcall-rpc/rollcall/internal/memnet"
+)
+
+// A silence is a call of OnSilent.
+type silence struct {
+	silent bool
+	after  time.Duration
+}
+
+// silences makes a call to a server that is mute for a while, and returns what
+// OnSilent was told, rounded to 100 ms, and how the call ended.
+func silences(t *testing.T, mute time.Duration, patience time.Duration) (told []silence, err error) {
+	a, b := memnet.Pipe()
+	var start time.Time
+	r := newRig(t, a, b, ClientOptions{OnSilent: func(silent bool) {
+		told = append(told, silence{silent, time.Since(start).Truncate(100 * time.Millisecond)})
+	}}, ServerOptions{Handler: func(ctx context.Context, req *ServerRequest) (Reply, error) {
+		time.Sleep(10 * time.Second)
+		return echo(ctx, req)
+	}})
+	if err := r.client.Handshake(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	start = time.Now()
+	b.Block()
+	time.AfterFunc(mute, b.Unblock)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	_, err = r.client.Call(ctx, &Request{Method: "M"})
+	time.Sleep(time.Minute) // nobody calls: nobody is asked
+	synctest.Wait()
+	return told, err
+}
+
+// A peer is called silent when it has not answered a PING for an interval, and
+// taken back when something comes; it is dead after one interval more.
+func TestSilenceIsToldBeforeDeath(t *testing.T) {
+	for _, tt := range []struct {
+		name           string
+		mute, patience time.Duration
+		told           []silence
+		dead           bool
+	}{
+		{"short", 500 * time.Millisecond, time.Minute, nil, false},
+		{"longer", 750 * time.Millisecond, time.Minute, []silence{{true, 600 * time.Millisecond}, {false, 800 * time.Millisecond}}, false},
+		{"for ever", time.Hour, time.Minute, []silence{{true, 600 * time.Millisecond}}, true},
+		{"the caller leaves", time.Hour, 650 * time.Millisecond, []silence{{true, 600 * time.Millisecond}}, false},
+		{"the caller leaves, something comes", 750 * time.Millisecond, 650 * time.Millisecond, []silence{{true, 600 * time.Millisecond}, {false, 800 * time.Millisecond}}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				told, err := silences(t, tt.mute, tt.patience)
+				if !slices.Equal(told, tt.told) {
+					t.Errorf("told %v, want %v", told, tt.told)
+				}
+				if tt.dead {
+					wantCallError(t, err, frame.ExecutedMaybe, PhaseWait, ErrKeepalive)
+				}
+			})
+		})
+	}
+}
