@@ -89,6 +89,8 @@ type Client struct {
 	session *zookeeper.Session // nil without ZooKeeper
 
 	snapshot atomic.Pointer[balancer.Snapshot] // what calls pick from
+	budget   *retryBudget
+	times    latencies // of hedged methods
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelCauseFunc
@@ -113,6 +115,7 @@ func NewClient(target string, opts ClientOptions) (*Client, error) {
 		opts:    opts.withDefaults(),
 		kick:    make(chan struct{}, 1),
 		changed: make(chan struct{}),
+		budget:  newRetryBudget(time.Now()),
 	}
 	resolver, err := c.openResolver()
 	if err != nil {
@@ -393,6 +396,6 @@ func (c *Client) report(method string, snap *balancer.Snapshot, attempts []Attem
 	}
 	return &Report{
 		Target: c.target, Method: method, Source: snap.Source, ListAge: age,
-		SourceErr: snap.Err, Counts: snap.Counts, Attempts: attempts,
+		SourceErr: snap.Err, Counts: snap.Counts, Panic: snap.Panic, Attempts: attempts,
 	}
 }

@@ -27,7 +27,9 @@
 // about the handler: surely not begun, perhaps, or answered. A call that was
 // surely not begun is tried on another instance, whatever the method; a call
 // that may have been begun is tried again only where the method is marked
-// Idempotent. No retry outlives the deadline of the caller's context.
+// Idempotent. No retry outlives the deadline of the caller's context, and all of
+// them together stay within the client's budget: a fifth of its calls, and ten
+// per second.
 //
 // # Concurrency
 //

@@ -42,6 +42,7 @@ const (
 	ReasonMetadataTooLarge    = transport.ReasonMetadataTooLarge // likewise their metadata
 	ReasonDeadline            = transport.ReasonDeadline         // it had passed when the request arrived
 	ReasonClosed              = "CLOSED"                         // the client is closed
+	ReasonAttemptTimeout      = "ATTEMPT_TIMEOUT"                // CallOptions.AttemptTimeout passed before the call's deadline
 )
 
 // An Error is how a call fails. A handler returns one to choose code, reason,
@@ -106,7 +107,9 @@ type Report struct {
 	ListAge   time.Duration // since the list was last known to be true; 0: it is live; negative: never
 	SourceErr error         // why the list is not live
 	Counts    balancer.Counts
+	Panic     bool // fewer than half of the members were usable
 	Attempts  []Attempt
+	Stopped   string // why no further instance was tried, where one was left; else empty
 }
 
 // An Attempt is one try of a call on one instance.
@@ -115,6 +118,7 @@ type Attempt struct {
 	Instance string // its entry in the list
 	Phase    string // where it ended: "dial", "handshake", "queue", "write", "wait", "reply"
 	Elapsed  time.Duration
+	Hedge    bool // it was made because an earlier one took long
 	Executed Executed
 	Err      error
 }
@@ -134,11 +138,21 @@ func (r *Report) String() string {
 		fmt.Fprintf(&b, ", %v list confirmed %v ago", r.Source, r.ListAge.Round(time.Millisecond))
 	}
 	fmt.Fprintf(&b, ": %v", r.Counts)
+	if r.Panic {
+		b.WriteString(", too few to trust the list")
+	}
 	if r.SourceErr != nil {
 		fmt.Fprintf(&b, " (%v)", r.SourceErr)
 	}
 	for _, a := range r.Attempts {
-		fmt.Fprintf(&b, "; tried %s (%s, %v): %v", a.Addr, a.Phase, a.Elapsed.Round(10*time.Microsecond), a.Err)
+		tried := "tried"
+		if a.Hedge {
+			tried = "hedged to"
+		}
+		fmt.Fprintf(&b, "; %s %s (%s, %v): %v", tried, a.Addr, a.Phase, a.Elapsed.Round(10*time.Microsecond), a.Err)
+	}
+	if r.Stopped != "" {
+		b.WriteString("; no further attempt: " + r.Stopped)
 	}
 	return b.String()
 }

@@ -29,6 +29,10 @@ type Method[Req, Res any] struct {
 
 	// Timeout bounds a call whose context has no earlier deadline. 0: none.
 	Timeout time.Duration
+
+	// AttemptTimeout and Hedge are those of [CallOptions].
+	AttemptTimeout time.Duration
+	Hedge          bool
 }
 
 // Call calls the method on an instance of the client's choice. Every error is
@@ -38,7 +42,8 @@ func (m Method[Req, Res]) Call(ctx context.Context, c *Client, request *Req) (*R
 }
 
 // CallWith is Call with options. What the method's descriptor says is added to
-// them: Codec always, Idempotent where it is true, Timeout where none is given.
+// them: Codec always, Idempotent and Hedge where they are true, the timeouts where
+// none is given.
 func (m Method[Req, Res]) CallWith(ctx context.Context, c *Client, request *Req, opts CallOptions) (*Res, error) {
 	codec := m.Codec
 	if codec == nil {
@@ -46,6 +51,10 @@ func (m Method[Req, Res]) CallWith(ctx context.Context, c *Client, request *Req,
 	}
 	opts.Codec = codec.ID()
 	opts.Idempotent = opts.Idempotent || m.Idempotent
+	opts.Hedge = opts.Hedge || m.Hedge
+	if opts.AttemptTimeout == 0 {
+		opts.AttemptTimeout = m.AttemptTimeout
+	}
 	if opts.Timeout == 0 {
 		opts.Timeout = m.Timeout
 	}

@@ -32,12 +32,20 @@ type peer struct {
 
 // A dialing is one attempt to connect, shared by all who wait for it.
 type dialing struct {
-	done chan struct{} // closed when conn or err is there
-	conn *transport.ClientConn
-	err  error
+	done  chan struct{} // closed when conn or err is there
+	conn  *transport.ClientConn
+	phase string // where it failed
+	err   error
 }
 
-var errRetired = errors.New("the instance has left")
+// dialPatience is how long a call waits for a connection before it looks for an
+// instance that it need not wait for.
+const dialPatience = 100 * time.Millisecond
+
+var (
+	errRetired  = errors.New("the instance has left")
+	errSlowDial = errors.New("no connection yet, and another instance has one")
+)
 
 func newPeer(c *Client, e *balancer.Endpoint) *peer {
 	return &peer{client: c, endpoint: e, conns: make(map[*transport.ClientConn]struct{})}
@@ -45,33 +53,56 @@ func newPeer(c *Client, e *balancer.Endpoint) *peer {
 
 func peerOf(e *balancer.Endpoint) *peer { return e.Owner.(*peer) }
 
+// connected returns a connection that accepts calls now, or nil.
+func (p *peer) connected() *transport.ClientConn {
+	if conn := p.conn.Load(); conn != nil && conn.Accepts() {
+		return conn
+	}
+	return nil
+}
+
 // connect returns the connection to the instance, after dialling where there is
-// none. A dial goes on when ctx ends: others may wait for it.
-func (p *peer) connect(ctx context.Context) (*transport.ClientConn, error) {
-	if conn := p.conn.Load(); conn != nil && conn.Accepts() {
-		return conn, nil
+// none. The dial goes on when it gives up, because ctx has ended or because
+// elsewhere, asked now and then, knows a better way: others may wait for it.
+func (p *peer) connect(ctx context.Context, elsewhere func() bool) (conn *transport.ClientConn, phase string, err error) {
+	d, err := p.dialOnce()
+	if err != nil {
+		return nil, phaseDial, err
 	}
+	ticker := time.NewTicker(dialPatience)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-d.done:
+			return d.conn, d.phase, d.err
+		case <-ctx.Done():
+			return nil, phaseDial, context.Cause(ctx)
+		case <-ticker.C:
+			if elsewhere != nil && elsewhere() {
+				return nil, phaseDial, errSlowDial
+			}
+		}
+	}
+}
+
+// dialOnce returns the dial that is under way, or begins one. It has ended
+// already where there is a connection.
+func (p *peer) dialOnce() (*dialing, error) {
 	p.mu.Lock()
-	if conn := p.conn.Load(); conn != nil && conn.Accepts() {
-		p.mu.Unlock()
-		return conn, nil
+	defer p.mu.Unlock()
+	if conn := p.connected(); conn != nil {
+		d := &dialing{done: make(chan struct{}), conn: conn}
+		close(d.done)
+		return d, nil
 	}
-	d := p.dialing
-	if d == nil {
-		d = &dialing{done: make(chan struct{})}
+	if p.dialing == nil {
+		d := &dialing{done: make(chan struct{})}
 		if p.retired.Load() || !p.client.spawn(func() { p.dial(d) }) {
-			p.mu.Unlock()
 			return nil, errRetired
 		}
 		p.dialing = d
 	}
-	p.mu.Unlock()
-	select {
-	case <-d.done:
-		return d.conn, d.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	return p.dialing, nil
 }
 
 // dialTCP opens a connection within the client's ConnectTimeout.
@@ -81,24 +112,40 @@ func (p *peer) dialTCP() (net.Conn, error) {
 	return p.client.opts.Dial(ctx, "tcp", p.endpoint.Instance.Addr())
 }
 
+// open connects and waits for the instance's preface, each within the client's
+// ConnectTimeout: the kernel of a hung server accepts connections as well. No
+// request is sent before the preface has come, so all that fails until then
+// surely executes nothing.
+func (p *peer) open() (conn *transport.ClientConn, phase string, err error) {
+	nc, err := p.dialTCP()
+	if err != nil {
+		return nil, phaseDial, err
+	}
+	conn = transport.NewClientConn(nc, transport.ClientOptions{
+		InstanceID:        p.endpoint.Instance.ID,
+		KeepaliveInterval: p.client.opts.KeepaliveInterval,
+		KeepaliveMisses:   p.client.opts.KeepaliveMisses,
+		HandshakeTimeout:  p.client.opts.ConnectTimeout,
+		MaxMessageBytes:   p.client.opts.MaxMessageBytes,
+		MaxMetadataBytes:  p.client.opts.MaxMetadataBytes,
+		OnSilent:          p.silent,
+		OnGoAway:          p.onGoAway,
+		Logger:            p.client.opts.Logger,
+	})
+	if err := conn.Handshake(p.client.ctx); err != nil {
+		conn.Close() //nolint:errcheck // it is not wanted
+		if errors.Is(err, transport.ErrWrongInstance) {
+			p.client.opts.Logger.Warn("another server answers at the instance's address",
+				"address", p.endpoint.Instance.Addr(), "instance_id", p.endpoint.Instance.ID)
+		}
+		return nil, phaseHandshake, err
+	}
+	return conn, "", nil
+}
+
 // dial connects, tells who waits, and stays with the connection until its end.
 func (p *peer) dial(d *dialing) {
-	nc, err := p.dialTCP()
-	if err == nil {
-		d.conn = transport.NewClientConn(nc, transport.ClientOptions{
-			InstanceID:        p.endpoint.Instance.ID,
-			KeepaliveInterval: p.client.opts.KeepaliveInterval,
-			KeepaliveMisses:   p.client.opts.KeepaliveMisses,
-			MaxMessageBytes:   p.client.opts.MaxMessageBytes,
-			MaxMetadataBytes:  p.client.opts.MaxMetadataBytes,
-			OnGoAway:          p.onGoAway,
-			Logger:            p.client.opts.Logger,
-		})
-	}
-	d.err = err
-	if err != nil {
-		p.failed(true)
-	}
+	d.conn, d.phase, d.err = p.open()
 	p.mu.Lock()
 	p.dialing = nil
 	unwanted := p.retired.Load()
@@ -107,6 +154,11 @@ func (p *peer) dial(d *dialing) {
 		p.conns[d.conn] = struct{}{}
 	}
 	p.mu.Unlock()
+	if d.err == nil {
+		p.client.update(func(now time.Time) { p.client.roster.Recovered(now, p.endpoint) })
+	} else {
+		p.failed(true)
+	}
 	close(d.done)
 	if d.conn == nil {
 		return
@@ -114,24 +166,17 @@ func (p *peer) dial(d *dialing) {
 	if unwanted && d.conn.InFlight() == 0 {
 		d.conn.Close() //nolint:errcheck // it is not wanted
 	}
-	if d.conn.Handshake(p.client.ctx) == nil {
-		p.client.update(func(now time.Time) { p.client.roster.Recovered(now, p.endpoint) })
-	}
 	p.watch(d.conn)
 }
 
 // watch waits for the end of a connection and draws the conclusions.
 func (p *peer) watch(conn *transport.ClientConn) {
 	<-conn.Done()
-	err := conn.Err()
-	switch {
+	switch err := conn.Err(); {
 	case errors.Is(err, transport.ErrClosed):
 	case conn.Draining():
+		p.silent(false)
 		p.left()
-	case errors.Is(err, transport.ErrWrongInstance):
-		p.client.opts.Logger.Warn("another server answers at the instance's address",
-			"address", p.endpoint.Instance.Addr(), "instance_id", p.endpoint.Instance.ID)
-		p.failed(true)
 	default:
 		p.failed(false)
 	}
@@ -147,6 +192,11 @@ func (p *peer) failed(dialed bool) {
 	if p.client.ctx.Err() == nil {
 		p.client.update(func(now time.Time) { p.client.roster.Failed(now, p.endpoint, dialed) })
 	}
+}
+
+// silent tells the roster that a connection shows no life, or shows it again.
+func (p *peer) silent(silent bool) {
+	p.client.update(func(now time.Time) { p.client.roster.Silent(now, p.endpoint, silent) })
 }
 
 // left tells the roster that the instance, which drains, takes no more calls.
@@ -167,17 +217,19 @@ func (p *peer) ready(ctx context.Context, e *balancer.Endpoint) error {
 	if d := p.client.dialect(&e.Instance); d != nil {
 		return p.readyDialect(d)
 	}
-	conn, err := p.connect(ctx)
+	conn, _, err := p.connect(ctx, nil)
 	if err != nil {
 		return err
 	}
-	return conn.Handshake(ctx)
+	_, err = conn.Ping(ctx) // one that stands may be dead
+	return err
 }
 
 // probe tries whether an instance that was set aside is back.
 func (p *peer) probe(e *balancer.Endpoint) {
-	// Time for the dial, which has a limit of its own, and as much for the answer.
-	ctx, cancel := context.WithTimeout(p.client.ctx, 2*p.client.opts.ConnectTimeout)
+	// Time for the dial and the preface, which have limits of their own, and as
+	// much again for the answer.
+	ctx, cancel := context.WithTimeout(p.client.ctx, 3*p.client.opts.ConnectTimeout)
 	defer cancel()
 	err := p.ready(ctx, e)
 	if p.client.ctx.Err() != nil {
@@ -194,13 +246,15 @@ func (p *peer) probe(e *balancer.Endpoint) {
 
 // call makes one attempt of a call. phase is where it ended; it means something
 // only with an error.
-func (p *peer) call(ctx context.Context, e *balancer.Endpoint, req *transport.Request) (reply transport.Reply, phase string, err error) {
+func (p *peer) call(ctx context.Context, e *balancer.Endpoint, req *transport.Request, elsewhere func() bool) (reply transport.Reply, phase string, err error) {
 	if d := p.client.dialect(&e.Instance); d != nil {
 		return p.callDialect(ctx, d, req)
 	}
-	conn, err := p.connect(ctx)
-	if err != nil {
-		return reply, phaseDial, &transport.CallError{Executed: ExecutedNo, Phase: transport.PhaseQueue, Err: err}
+	conn := p.connected()
+	if conn == nil {
+		if conn, phase, err = p.connect(ctx, elsewhere); err != nil {
+			return reply, phase, &transport.CallError{Executed: ExecutedNo, Phase: transport.PhaseQueue, Err: err}
+		}
 	}
 	reply, err = conn.Call(ctx, req)
 	if p.retired.Load() {

@@ -42,6 +42,8 @@ var standards = []standard{
 	{"balance", balancer.P2C.Name(), "how a client chooses among the instances"},
 	{"backoff_min", balancer.DefaultBackoffMin, "the shortest pause before an instance that failed is tried again, with full jitter"},
 	{"backoff_max", balancer.DefaultBackoffMax, "the longest one"},
+	{"retry_percent", rollcall.RetryPercent, "of a client's calls: how many further attempts its calls may make"},
+	{"retries_per_second", rollcall.RetriesPerSecond, "likewise, beside those"},
 	{"client_deadline", rollcall.CallOptions{}.Timeout, "of a call, beside that of its context"},
 	{"keepalive_interval", transport.DefaultKeepaliveInterval, "silence on a connection with calls outstanding until it is probed"},
 	{"keepalive_misses", transport.DefaultKeepaliveMisses, "unanswered probes until the connection is given up"},

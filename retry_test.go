@@ -1,0 +1,244 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package rollcall_test
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rollcall-rpc/rollcall"
+)
+
+// pair runs a test in a bubble with the servers victim and other, of which calls
+// prefer the victim, and a client that has seen both.
+func pair(t *testing.T, tr *trial, test func(t *testing.T, c *rollcall.Client)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		tr.t = t
+		victim, other := tr.serve("victim:1", rollcall.ServerOptions{}), tr.serve("other:1", rollcall.ServerOptions{})
+		c := tr.client(rollcall.ClientOptions{Balance: victimFirst{}})
+		synctest.Wait()
+		test(t, c)
+		c.Close()
+		victim.Close()
+		other.Close()
+	})
+}
+
+// idBody is the request of the call id.
+func idBody(id uint64) *[]byte { return new(binary.BigEndian.AppendUint64(nil, id)) }
+
+// attemptsOf returns how many attempts a call that failed made.
+func attemptsOf(t *testing.T, err error) int {
+	t.Helper()
+	var e *rollcall.Error
+	if !errors.As(err, &e) || e.Report == nil {
+		t.Fatalf("got %v, want an error with a report", err)
+	}
+	return len(e.Report.Attempts)
+}
+
+// When everything fails, retries are bounded: a fifth of the calls and ten per
+// second, however many instances there are.
+func TestAttemptsWhenEverythingFails(t *testing.T) {
+	const servers, perSecond, over = 5, 200, 20 * time.Second
+	for name, refused := range map[string]bool{"dials are refused": true, "connections die": false} {
+		t.Run(name, func(t *testing.T) {
+			tr := newTrial(t)
+			tr.next = func(string) death { return death{refused: refused, server: 40} }
+			synctest.Test(t, func(t *testing.T) {
+				tr.t = t
+				var list []*trialServer
+				for i := range servers {
+					list = append(list, tr.serve(fmt.Sprintf("server%d:1", i), rollcall.ServerOptions{}))
+				}
+				c := tr.client(rollcall.ClientOptions{})
+				synctest.Wait()
+				calls, attempts, failed := 0, 0, 0
+				for begun := time.Now(); time.Since(begun) < over; time.Sleep(time.Second / perSecond) {
+					calls++
+					attempts++
+					_, err := once.CallWith(context.Background(), c, idBody(uint64(calls)), rollcall.CallOptions{Idempotent: true})
+					if err != nil {
+						failed++
+						attempts += attemptsOf(t, err) - 1
+					}
+				}
+				most := 1.2*float64(calls) + 10*(over.Seconds()+1)
+				t.Logf("%d calls, %d failed, %d attempts: %.3f per call; the bound is %.0f", calls, failed, attempts, float64(attempts)/float64(calls), most)
+				if float64(attempts) > most || failed < calls/2 {
+					t.Errorf("%d attempts of %d calls, at most %.0f; %d failed", attempts, calls, most, failed)
+				}
+				_, err := once.CallWith(context.Background(), c, idBody(0), rollcall.CallOptions{Idempotent: true})
+				wantError(t, err, rollcall.CodeUnavailable, rollcall.ReasonConnection, err.(*rollcall.Error).Executed, "no further attempt: the retry budget is used up")
+				c.Close()
+				for _, s := range list {
+					s.Close()
+				}
+			})
+		})
+	}
+}
+
+func TestMaxAttempts(t *testing.T) {
+	for most := range 3 {
+		tr := newTrial(t)
+		tr.next = func(string) death { return death{refused: true} }
+		pair(t, tr, func(t *testing.T, c *rollcall.Client) {
+			_, err := once.CallWith(context.Background(), c, idBody(1), rollcall.CallOptions{MaxAttempts: most})
+			want := most
+			if most == 0 {
+				want = 2
+			}
+			if got := attemptsOf(t, err); got != want {
+				t.Errorf("MaxAttempts %d: %d attempts, want %d: %v", most, got, want, err)
+			}
+		})
+	}
+}
+
+// An attempt whose own time is up is followed by another where nothing can run
+// twice, or may.
+func TestAttemptTimeout(t *testing.T) {
+	opts := rollcall.CallOptions{AttemptTimeout: 50 * time.Millisecond, Timeout: time.Second}
+	for _, idempotent := range []bool{true, false} {
+		tr := newTrial(t)
+		var again atomic.Bool
+		tr.work = func(ctx context.Context, _ uint64) {
+			if !again.Swap(true) {
+				<-ctx.Done()
+			}
+		}
+		pair(t, tr, func(t *testing.T, c *rollcall.Client) {
+			begun := time.Now()
+			opts.Idempotent = idempotent
+			err := tr.call(context.Background(), c, 1, 0, idempotent, opts)
+			if elapsed := time.Since(begun); elapsed > 60*time.Millisecond {
+				t.Errorf("idempotent %t: took %v", idempotent, elapsed)
+			}
+			if idempotent && err != nil {
+				t.Errorf("idempotent: %v", err)
+			}
+			if !idempotent {
+				wantError(t, err, rollcall.CodeDeadlineExceeded, rollcall.ReasonAttemptTimeout, rollcall.ExecutedMaybe, "own time")
+			}
+		})
+		for _, wrong := range tr.check() {
+			t.Error(wrong)
+		}
+	}
+	// A connection that does not come in time has executed nothing.
+	tr := newTrial(t)
+	tr.next = func(addr string) death { return death{mute: addr == "victim:1"} }
+	pair(t, tr, func(t *testing.T, c *rollcall.Client) {
+		opts.Idempotent = false
+		if err := tr.call(context.Background(), c, 1, 0, false, opts); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A host that vanished keeps a call no longer than a look around, where another
+// instance is connected.
+func TestSlowDialIsNotWaitedFor(t *testing.T) {
+	tr := newTrial(t)
+	synctest.Test(t, func(t *testing.T) {
+		tr.t = t
+		vanished := func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if addr == "victim:1" {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+			return tr.dial(ctx, network, addr)
+		}
+		other := tr.serve("other:1", rollcall.ServerOptions{})
+		c, err := rollcall.NewClient("memory", rollcall.ClientOptions{Resolver: &tr.registry, Dial: vanished, Balance: victimFirst{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		call := func(id uint64) time.Duration {
+			begun := time.Now()
+			if err := tr.call(context.Background(), c, id, 0, false, rollcall.CallOptions{}); err != nil {
+				t.Error(err)
+			}
+			return time.Since(begun)
+		}
+		call(1) // connects the other
+		victim := tr.serve("victim:1", rollcall.ServerOptions{})
+		synctest.Wait()
+		if took := call(2); took != 100*time.Millisecond {
+			t.Errorf("took %v beside a connected instance, want 100ms", took)
+		}
+		time.Sleep(time.Second) // the dial has failed
+		if took := call(3); took != 0 {
+			t.Errorf("took %v after the dial had failed", took)
+		}
+		c.Close()
+		other.Close()
+		victim.Close()
+	})
+}
+
+// A hedge is answered by another instance, the slow attempt is cancelled, and
+// nothing of the two is mixed.
+func TestHedge(t *testing.T) {
+	tr := newTrial(t)
+	var slow atomic.Bool
+	cancelled := make(chan struct{})
+	tr.work = func(ctx context.Context, _ uint64) {
+		if slow.Swap(false) {
+			info, _ := rollcall.InfoFromContext(ctx)
+			info.ReplyMetadata = rollcall.Metadata{"from": "slow"}
+			<-ctx.Done()
+			close(cancelled)
+			time.Sleep(time.Second) // the caller has gone
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	pair(t, tr, func(t *testing.T, c *rollcall.Client) {
+		opts := rollcall.CallOptions{Idempotent: true, Hedge: true}
+		call := func(id uint64, opts rollcall.CallOptions) time.Duration {
+			begun := time.Now()
+			if err := tr.call(context.Background(), c, id, 0, true, opts); err != nil {
+				t.Error(err)
+			}
+			return time.Since(begun)
+		}
+		for id := range uint64(200) {
+			call(id, opts)
+		}
+		slow.Store(true)
+		var meta rollcall.Metadata
+		opts.ReplyMetadata = &meta
+		if took := call(1000, opts); took < 20*time.Millisecond || took > 25*time.Millisecond {
+			t.Errorf("a hedged call took %v, want 10ms, the 99th percentile, and 10ms", took)
+		}
+		<-cancelled
+		if meta != nil {
+			t.Errorf("the reply has metadata of the slow attempt: %v", meta)
+		}
+		// Without budget, and where the call does not ask for it, there is none.
+		for _, opts := range []rollcall.CallOptions{
+			{Idempotent: true, Timeout: time.Second},
+			{Hedge: true, Timeout: time.Second},
+			{Idempotent: true, Hedge: true, MaxAttempts: 1, Timeout: time.Second},
+		} {
+			cancelled = make(chan struct{})
+			slow.Store(true)
+			_, err := once.CallWith(context.Background(), c, idBody(2000), opts)
+			if !errors.Is(err, context.DeadlineExceeded) || attemptsOf(t, err) != 1 {
+				t.Errorf("%+v: got %v, want a deadline that passed", opts, err)
+			}
+			<-cancelled
+		}
+	})
+}
