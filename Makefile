@@ -49,9 +49,13 @@ fuzz: ## Run every fuzz target for FUZZTIME (10s)
 	@.ci/fuzz $(FUZZTIME)
 
 .PHONY: long
-long: ## Run all of chaos on three registries, then every fuzz target for 10 minutes; docs/ keeps the figures
+long: long-crash ## Run the long crash tests, all of chaos on three registries, then every fuzz target for 10 minutes; docs/ keeps the figures
 	ROLLCALL_TEST_LONG=1 ROLLCALL_TEST_REQUIRE=all go test -run Long -timeout 30m -v ./cmd/rollcall
 	@.ci/fuzz 10m
+
+.PHONY: long-crash
+long-crash: ## Run the crash tests 10 to 100 times as long as CI does; docs/crash-tests.md keeps the figures
+	.ci/crash
 
 .PHONY: bench
 bench: ## Run the benchmarks of the packages

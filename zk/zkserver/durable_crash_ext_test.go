@@ -248,15 +248,17 @@ func TestCrashUnderLoad(t *testing.T) {
 	for n := range realtest.CrashRounds(t) {
 		rng := rand.New(rand.NewPCG(7, uint64(n)))
 		at := 1 + n%40*7 + rng.IntN(7)
-		fs := crashfs.New("data")
-		fs.CrashAt(at, "")
-		k, l := live(t, fs, nil)
-		left := fs.Crash(rng)
-		if k != nil {
-			_ = k.Close()
-		}
-		t.Logf("crash at change %d: %d nodes acknowledged, %d seen", at, len(l.czxid), len(l.seen))
-		l.holds(t, left)
+		t.Run(fmt.Sprintf("change %d", at), func(t *testing.T) { // its connections end with it
+			fs := crashfs.New("data")
+			fs.CrashAt(at, "")
+			k, l := live(t, fs, nil)
+			left := fs.Crash(rng)
+			if k != nil {
+				_ = k.Close()
+			}
+			t.Logf("%d nodes acknowledged, %d seen", len(l.czxid), len(l.seen))
+			l.holds(t, left)
+		})
 	}
 }
 
@@ -266,37 +268,39 @@ func TestFailureUnderLoad(t *testing.T) {
 	for n := range realtest.CrashRounds(t) {
 		rng := rand.New(rand.NewPCG(8, uint64(n)))
 		at := 30 + n%40*7 + rng.IntN(7)
-		fs := crashfs.New("data")
-		fs.FailAt(at, "", syscall.ENOSPC)
-		fatal := make(chan error, 2)
-		k, l := live(t, fs, func(err error) { fatal <- err })
-		if k == nil {
-			t.Fatalf("failure at change %d: not even started", at)
-		}
-		if !fs.Hit() {
-			t.Fatalf("failure at change %d: not reached", at)
-		}
-		if err := <-k.ended; !errors.Is(err, syscall.ENOSPC) {
-			t.Fatalf("failure at change %d: Serve: got %v, want %v", at, err, syscall.ENOSPC)
-		}
-		if err := <-fatal; !errors.Is(err, syscall.ENOSPC) || len(fatal) > 0 {
-			t.Fatalf("failure at change %d: OnFatal: got %v and %d more, want %v", at, err, len(fatal), syscall.ENOSPC)
-		}
-		if _, err := net.Dial("tcp", k.addr); err == nil {
-			t.Fatalf("failure at change %d: the port is still open", at)
-		}
-		again, other := net.Pipe()
-		_ = other.Close()
-		if err := k.Serve(t.Context(), &oneListener{again}); !errors.Is(err, syscall.ENOSPC) {
-			t.Fatalf("failure at change %d: Serve again: got %v, want %v", at, err, syscall.ENOSPC)
-		}
-		if err := k.Close(); !errors.Is(err, syscall.ENOSPC) {
-			t.Fatalf("failure at change %d: Close: got %v, want %v", at, err, syscall.ENOSPC)
-		}
-		left := fs.Kill()
-		l.holds(t, left)
-		l.sessions = nil // some were closed meanwhile, by nobody: they expire
-		l.holds(t, left.Crash(rng))
+		t.Run(fmt.Sprintf("change %d", at), func(t *testing.T) { // its connections end with it
+			fs := crashfs.New("data")
+			fs.FailAt(at, "", syscall.ENOSPC)
+			fatal := make(chan error, 2)
+			k, l := live(t, fs, func(err error) { fatal <- err })
+			if k == nil {
+				t.Fatal("not even started")
+			}
+			if !fs.Hit() {
+				t.Fatal("not reached")
+			}
+			if err := <-k.ended; !errors.Is(err, syscall.ENOSPC) {
+				t.Fatalf("Serve: got %v, want %v", err, syscall.ENOSPC)
+			}
+			if err := <-fatal; !errors.Is(err, syscall.ENOSPC) || len(fatal) > 0 {
+				t.Fatalf("OnFatal: got %v and %d more, want %v", err, len(fatal), syscall.ENOSPC)
+			}
+			if _, err := net.Dial("tcp", k.addr); err == nil {
+				t.Fatal("the port is still open")
+			}
+			again, other := net.Pipe()
+			_ = other.Close()
+			if err := k.Serve(t.Context(), &oneListener{again}); !errors.Is(err, syscall.ENOSPC) {
+				t.Fatalf("Serve again: got %v, want %v", err, syscall.ENOSPC)
+			}
+			if err := k.Close(); !errors.Is(err, syscall.ENOSPC) {
+				t.Fatalf("Close: got %v, want %v", err, syscall.ENOSPC)
+			}
+			left := fs.Kill()
+			l.holds(t, left)
+			l.sessions = nil // some were closed meanwhile, by nobody: they expire
+			l.holds(t, left.Crash(rng))
+		})
 	}
 }
 
