@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rollcall-rpc/rollcall/zk/zkserver"
+	"github.com/rollcall-rpc/rollcall/zk/zkserver/store"
 )
 
 func newRegistryCheck() *cobra.Command {
@@ -29,7 +30,10 @@ end of a log that was being written when the power failed is no damage.`,
 		Args: argCount(1, "DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			report, err := zkserver.CheckData(args[0])
-			if err != nil {
+			switch {
+			case errors.Is(err, store.ErrInUse):
+				return fmt.Errorf("%w: stop the registry, or back it up and check the copy", registryDataError("check", err))
+			case err != nil:
 				return registryDataError("check", err)
 			}
 			print := printReport
@@ -62,7 +66,7 @@ func reportDamage(stderr io.Writer, r *zkserver.DataReport) error {
 		fmt.Fprintf(stderr, "rollcall: registry check: note: %s\n", w)
 	}
 	for _, err := range r.Damage {
-		fmt.Fprintf(stderr, "rollcall: registry check: %v\n", err)
+		fmt.Fprintf(stderr, "rollcall: registry check: a registry would start in spite of this: %v\n", err)
 	}
 	if len(r.Damage) > 0 {
 		return errReported

@@ -98,7 +98,7 @@ func TestRegistryCheckAndBackup(t *testing.T) {
 		t.Fatal(err)
 	}
 	command(t, "registry", "--data", dir, "--listen", "127.0.0.1:0").check(t, statusFailure, nil, []string{"rollcall: registry: store: " + dir, "another process has it open"})
-	command(t, "registry", "check", dir).check(t, statusFailure, nil, []string{"another process has it open"})
+	command(t, "registry", "check", dir).check(t, statusFailure, nil, []string{"another process has it open", "back it up and check the copy"})
 	command(t, "registry", "backup", "--data", dir, out).check(t, statusOK, []string{out + ": 6 znodes, 1 sessions"}, nil)
 	command(t, "registry", "backup", "--data", dir, out).check(t, statusFailure, nil, []string{"exists: name a new directory"})
 	if err := client.Close(); err != nil {
@@ -119,6 +119,9 @@ func TestRegistryCheckAndBackup(t *testing.T) {
 	if err := json.Unmarshal([]byte(got.stdout), &doc); err != nil || doc.Znodes != 6 || !doc.Restored {
 		t.Errorf("got %+v, %v, want 6 znodes, restored", doc, err)
 	}
+	flip(t, out, "mark", 520)
+	command(t, "registry", "check", out).check(t, statusFailure, []string{"znodes"}, []string{"would start in spite of this", out + "/mark is damaged at offset 512"})
+	flip(t, out, "mark", 520)
 	flip(t, out, "snapshot.", 40)
 	command(t, "registry", "check", out).check(t, statusFailure, nil, []string{out + "/snapshot.", "is damaged at offset"})
 	flip(t, dir, "log.", 60)

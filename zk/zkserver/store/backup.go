@@ -74,7 +74,7 @@ func backup(from, to FS) error {
 		case err != nil:
 			return err
 		case !marked.found:
-			return damage(from, markName, 0, "%s", marked.what)
+			return damage(from, markName, marked.at, "%s", marked.what)
 		}
 		durable = marked.seq
 	}

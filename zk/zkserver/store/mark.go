@@ -58,6 +58,7 @@ type markFile struct {
 	id    identity
 	found bool   // a mark was there
 	what  string // what is wrong with the file, if anything is
+	at    int64  // ... and where
 }
 
 // readMark reads the newer of the two slots that is valid.
@@ -74,17 +75,17 @@ func readMark(fs FS) (markFile, error) {
 		return m, err
 	}
 	if n != markFileSize {
-		m.what = fmt.Sprintf("it has %d bytes, want %d", n, markFileSize)
+		m.what, m.at = fmt.Sprintf("it has %d bytes, want %d", n, markFileSize), int64(min(n, markFileSize))
 	}
 	if slices.Max(b[markSlotSize:markStride]) > 0 {
-		m.what = "there is something between the slots"
+		m.what, m.at = "there is something between the slots", markSlotSize
 	}
 	for i := range markSlots {
 		slot := b[i*markStride:][:markSlotSize]
 		got, id, version, what := parseMark(slot)
 		switch {
 		case what != "":
-			m.what = fmt.Sprintf("at offset %d: %s", i*markStride, what)
+			m.what, m.at = what, int64(i*markStride)
 		case version != formatVersion:
 			return m, &VersionError{Dir: fs.Name(), File: markName, Version: version}
 		case !m.found || got.turn > m.turn:

@@ -103,7 +103,7 @@ func (st *state) readMark(fs FS) error {
 		return err
 	}
 	if m.what != "" {
-		st.damage = append(st.damage, damage(fs, markName, 0, "%s", m.what))
+		st.damage = append(st.damage, damage(fs, markName, m.at, "%s", m.what))
 	}
 	st.marked = m
 	return nil
