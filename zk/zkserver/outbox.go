@@ -6,12 +6,16 @@ package zkserver
 import (
 	"net"
 	"sync"
+	"syscall"
 )
 
 const (
 	// softOut is how many bytes may wait to be sent before the connection's
 	// requests are left unread.
 	softOut = 256 << 10
+	// offerOut is how many bytes the owner writes at most for a connection; what is
+	// more is left to the connection's writer.
+	offerOut = 16 << 10
 	// keepOut is the greatest buffer that is kept for reuse.
 	keepOut = 256 << 10
 )
@@ -24,6 +28,12 @@ type outbox struct {
 	wake   chan struct{} // tells the writer that there is something to write
 	budget *budget
 	max    int // bytes that may wait before one more message closes the connection
+
+	raw syscall.RawConn // of nc; nil: it has none
+	now func(fd uintptr) bool
+	// Of whoever is writing by raw.
+	offered []byte
+	taken   int // of the bytes offered
 
 	mu      sync.Mutex // guards what follows
 	changed sync.Cond  // something below has become less, or dead
@@ -41,6 +51,13 @@ type outbox struct {
 
 func (o *outbox) init(nc net.Conn, maxBytes int, b *budget) {
 	o.nc, o.max, o.budget = nc, maxBytes, b
+	if sc, ok := nc.(syscall.Conn); ok {
+		o.raw, _ = sc.SyscallConn() // without it, the writer does all the work
+	}
+	o.now = func(fd uintptr) bool {
+		o.taken = writeNow(fd, o.offered)
+		return true
+	}
 	o.wake = make(chan struct{}, 1)
 	o.changed.L = &o.mu
 }
@@ -159,13 +176,44 @@ func (o *outbox) flush() {
 	o.changed.Broadcast()
 }
 
-// kick has the writer flush, if there is something and nobody does.
-func (o *outbox) kick() {
+// offer writes what waits, as far as that goes without waiting, and leaves the
+// rest to the writer. The owner tells thousands this way without waking anybody.
+func (o *outbox) offer() {
 	o.mu.Lock()
-	if len(o.buf) > 0 && !o.writing {
+	defer o.mu.Unlock()
+	if len(o.buf) == 0 || o.writing {
+		return
+	}
+	if o.raw != nil && len(o.buf) <= offerOut {
+		o.writeSome()
+	}
+	if len(o.buf) > 0 {
 		o.kickLocked()
 	}
+}
+
+// writeSome writes what the connection takes at once. Called with mu held, which
+// it gives up meanwhile.
+func (o *outbox) writeSome() {
+	out := o.buf
+	o.buf, o.spare, o.sending = o.spare[:0], nil, len(out)
+	o.writing = true
 	o.mu.Unlock()
+	o.offered, o.taken = out, 0
+	_ = o.raw.Write(o.now) // the writer will meet the same error
+	n := o.taken
+	o.offered = nil
+	o.mu.Lock()
+	o.writing, o.sending = false, 0
+	switch {
+	case o.dead:
+	case n == len(out):
+		o.spare = out[:0]
+	default:
+		o.buf = append(out[n:], o.buf...)
+	}
+	o.count(n > 0)
+	o.changed.Broadcast()
 }
 
 func (o *outbox) kickLocked() {

@@ -151,7 +151,7 @@ func (o *owner) publish(next *tree.Tree, items []item) {
 	s.stats.add(&o.tally)
 	s.shed()
 	for _, c := range o.touched {
-		c.out.kick()
+		c.out.offer()
 	}
 	o.rd = reading{}
 	clear(o.touched)
