@@ -25,15 +25,5 @@ func (rd *reading) children(b []byte) ([]byte, *tree.Node, jute.ErrCode) {
 	if watch {
 		rd.conn.watchChildren(string(path), oneShot)
 	}
-	return rd.appendChildren(b, n), n, jute.ErrOk
-}
-
-// appendChildren appends the names of a node's children.
-func (rd *reading) appendChildren(b []byte, n *tree.Node) []byte {
-	b = jute.AppendInt(b, int32(n.NumChildren())) //nolint:gosec // counted in an int32
-	rd.view.Children(n, func(name string) bool {
-		b = jute.AppendString(b, name)
-		return true
-	})
-	return b
+	return rd.view.AppendChildren(b, n), n, jute.ErrOk
 }

@@ -40,7 +40,7 @@ func readMulti(rd *reading, b []byte) ([]byte, jute.ErrCode) {
 		if h.Op == jute.OpGetData {
 			b = n.AppendStat(jute.AppendBuffer(b, n.Data))
 		} else {
-			b = rd.appendChildren(b, n)
+			b = rd.view.AppendChildren(b, n)
 		}
 	}
 }

@@ -62,6 +62,7 @@ func (b *Batch) applyCreate(c *Change) *Node {
 	parent.children++
 	parent.created = max(parent.created, c.Counter)
 	parent.pzxid = b.zxid
+	b.renewList(parent)
 	b.event(jute.EventNodeCreated, n)
 	b.event(jute.EventNodeChildrenChanged, parent)
 	return n
@@ -83,6 +84,7 @@ func (b *Batch) remove(path string) {
 	parent := b.writable(b.get(parentOf(path)))
 	parent.children--
 	parent.pzxid = b.zxid
+	b.renewList(parent)
 	b.event(jute.EventNodeDeleted, n)
 	b.event(jute.EventNodeChildrenChanged, parent)
 }

@@ -15,6 +15,7 @@ type Node struct {
 	Data []byte // nil is kept apart from empty
 	ACL  []jute.ACL
 
+	list         *list  // of the children; nil: there are few
 	cut          int32  // where the last slash of the path is
 	gen          uint64 // the step of the batch that made it and may still change it
 	czxid, mzxid int64

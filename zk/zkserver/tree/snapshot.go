@@ -191,6 +191,9 @@ func (l *Loader) decodeNode(d *jute.Decoder) *Node {
 	for _, v := range [...]*int32{&n.version, &n.aversion, &n.children, &n.created} {
 		*v = d.Int()
 	}
+	if n.children >= longList {
+		n.list = new(list)
+	}
 	return n
 }
 
