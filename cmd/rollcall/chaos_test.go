@@ -18,6 +18,7 @@ import (
 
 	"github.com/rollcall-rpc/rollcall/internal/chaos"
 	"github.com/rollcall-rpc/rollcall/internal/realtest"
+	"github.com/rollcall-rpc/rollcall/zk/zktest"
 )
 
 // chaosFor is a form of the suite that a busy machine bears: a little load, and
@@ -75,6 +76,18 @@ func TestChaosApache(t *testing.T) {
 	t.Parallel()
 	member := realtest.Members(t, 1)[0]
 	checkChaos(t, []string{"kill", "registry-kill", "registry-empty"}, append(chaosFor, "--ensemble", member.Addr+"="+member.Command)...)
+}
+
+// A registry that is there is used beside what it holds, and left as it was.
+func TestChaosRegistry(t *testing.T) {
+	asCommandHere(t)
+	t.Parallel()
+	registry := zktest.Start(t)
+	checkChaos(t, []string{"calm"}, append(chaosFor, "--registry", registry.Target("/rpc"))...)
+	command(t, "zk", "ls", registry.Target("/")).check(t, statusOK, nil, nil)
+	if got := command(t, "zk", "ls", registry.Target("/")); strings.Contains(got.stdout, "chaos") {
+		t.Errorf("the registry holds %s", got.stdout)
+	}
 }
 
 // All of it with the load and the limits of its defaults, on each registry.
