@@ -8,7 +8,6 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -43,13 +42,11 @@ func fields(stat string) []string {
 // A suite that is killed, which runs no cleanup, leaves no process: neither a
 // registry nor a server, a stopped one included.
 func TestChaosKilled(t *testing.T) {
-	cmd := exec.Command(os.Args[0], append([]string{"chaos", "--only", "calm,stop"}, chaosFor...)...)
-	cmd.Env = append(os.Environ(), asCommand+"=1")
+	cmd := chaosCmd(append([]string{"--only", "calm,stop"}, chaosFor...)...)
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	dieWithUs(cmd)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ func echoServer(t *testing.T, listener net.Listener) {
 
 func listen(t *testing.T) net.Listener {
 	t.Helper()
-	listener, err := net.Listen("tcp", anyPort)
+	listener, err := net.Listen("tcp", loopback+":0")
 	if err != nil {
 		t.Fatal(err)
 	}

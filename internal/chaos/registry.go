@@ -69,9 +69,13 @@ func openRegistry(ctx context.Context, cfg *Config, dir string) (*registry, erro
 			r.path = "/" + unique
 		}
 	default:
-		m := &member{addr: "127.0.0.1:0", data: filepath.Join(dir, "registry"), stderr: io.Discard}
+		addr, err := keptAddr(loopback)
+		if err != nil {
+			return r, err
+		}
+		m := &member{addr: addr, data: filepath.Join(dir, "registry"), stderr: io.Discard}
 		m.argv = append(append(m.argv, cfg.Registry...), "--data", m.data, "--tick", registryTick.String(), "--listen")
-		r.members = []*member{m}
+		r.members, r.hosts = []*member{m}, []string{addr}
 	}
 	for _, m := range r.members {
 		if err := m.start(); err != nil {
@@ -82,9 +86,6 @@ func openRegistry(ctx context.Context, cfg *Config, dir string) (*registry, erro
 		if err := m.await(ctx); err != nil {
 			return r, err
 		}
-	}
-	if len(r.hosts) == 0 {
-		r.hosts = []string{r.members[0].addr}
 	}
 	return r, nil
 }
@@ -197,10 +198,7 @@ func (m *member) start() (err error) {
 // await waits until the member serves.
 func (m *member) await(ctx context.Context) error {
 	if m.data != "" {
-		addr, err := m.proc.expect(ctx, registryReady)
-		if err == nil {
-			m.addr = addr // the port that was chosen
-		}
+		_, err := m.proc.expect(ctx, registryReady)
 		return err
 	}
 	for {

@@ -51,8 +51,8 @@ func (e *notPermittedError) Error() string { return "not permitted here: " + e.e
 func (e *notPermittedError) Unwrap() error { return e.err }
 
 // rightLimit is how long a list may take to be right again: a session that
-// expires, and time to spare.
-const rightLimit = 30 * time.Second
+// expires, or a server that was ejected twice, and time to spare.
+const rightLimit = 60 * time.Second
 
 // Run plays the scenarios. Its error means that one could not be played to its
 // end; what was seen until then is in the report.

@@ -24,7 +24,7 @@ func testService(t *testing.T) (*Service, *Gate, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gate, err := NewGate(anyPort)
+	gate, err := NewGate(loopback + ":0")
 	if err != nil {
 		t.Fatal(err)
 	}

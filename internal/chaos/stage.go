@@ -37,10 +37,7 @@ type stage struct {
 	wrong          error
 }
 
-const (
-	loopback = "127.0.0.1"
-	anyPort  = loopback + ":0"
-)
+const loopback = "127.0.0.1"
 
 // A server is one of a stage.
 type server struct {
@@ -112,7 +109,11 @@ func (s *stage) layNetwork() (err error) {
 
 // addServer starts a server.
 func (s *stage) addServer() error {
-	sv := &server{stage: s, listen: anyPort}
+	addr, err := keptAddr(loopback)
+	if err != nil {
+		return err
+	}
+	sv := &server{stage: s, listen: addr}
 	s.servers = append(s.servers, sv)
 	if s.scenario.ServerProxy {
 		link, err := newProxy(loopback, "")
