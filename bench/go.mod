@@ -5,6 +5,7 @@ go 1.26.0
 replace github.com/rollcall-rpc/rollcall => ../
 
 require (
+	github.com/go-zookeeper/zk v1.0.4
 	github.com/google/go-cmp v0.7.0
 	github.com/rollcall-rpc/rollcall v0.0.0-00010101000000-000000000000
 	golang.org/x/sys v0.49.0

@@ -8,8 +8,10 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/rollcall-rpc/rollcall/bench/internal/echo"
@@ -19,6 +21,11 @@ import (
 func TestMain(m *testing.M) {
 	if child := childOf(os.Args[1:]); child != nil {
 		os.Exit(runChild(context.Background(), child, os.Args[2:]))
+	}
+	if len(os.Args) > 1 && os.Args[1] == registryServer {
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+		defer stop()
+		os.Exit(runRegistryServer(ctx, os.Args[2:]))
 	}
 	if os.Getenv("GORACE") == "" { // a race-detecting process lingers for 1 s at its end
 		os.Setenv("GORACE", "atexit_sleep_ms=0")

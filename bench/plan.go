@@ -65,7 +65,8 @@ func parsePlan(args []string, stderr io.Writer) (*plan, error) {
 	return p, p.check(flags.Args(), *wantWorkloads, *wantSystems)
 }
 
-func (p *plan) check(rest []string, wantWorkloads, wantSystems string) error {
+// checkCommon checks what every command has.
+func (p *plan) checkCommon(rest []string) error {
 	switch {
 	case len(rest) > 0:
 		return fmt.Errorf("argument %q: give flags only", rest[0])
@@ -77,6 +78,13 @@ func (p *plan) check(rest []string, wantWorkloads, wantSystems string) error {
 		return fmt.Errorf("-warmup %v: give 0 or more, such as 1s", p.warmup)
 	case p.output != outputMarkdown && p.output != outputTable && p.output != outputJSON:
 		return fmt.Errorf("-o %q: give %s, %s or %s", p.output, outputMarkdown, outputTable, outputJSON)
+	}
+	return nil
+}
+
+func (p *plan) check(rest []string, wantWorkloads, wantSystems string) error {
+	if err := p.checkCommon(rest); err != nil {
+		return err
 	}
 	for name := range strings.SplitSeq(wantWorkloads, ",") {
 		w, err := findWorkload(name)
@@ -91,6 +99,8 @@ func (p *plan) check(rest []string, wantWorkloads, wantSystems string) error {
 	}
 	return nil
 }
+
+func (p *plan) outputKind() string { return p.output }
 
 // run measures everything. The systems' order is turned by one with each run, so
 // that none always follows the same one.

@@ -12,29 +12,40 @@ import (
 	"text/tabwriter"
 )
 
+// A tableWriter writes a header and lines.
+type tableWriter func(b *strings.Builder, table [][]string)
+
+// printAs writes a report in one of the kinds of output: itself in JSON, or what
+// text makes of it.
+func printAs(w io.Writer, output string, report any, text func(b *strings.Builder, write tableWriter)) error {
+	var b strings.Builder
+	switch output {
+	case outputJSON:
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(report)
+	case outputTable:
+		text(&b, writeAligned)
+	default:
+		text(&b, writeMarkdown)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
 // print writes the report in one of the kinds of output.
 func (r *report) print(w io.Writer, output string) error {
 	r.summarize()
-	if output == outputJSON {
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		return e.Encode(r)
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n\n", r.heading())
-	write := writeMarkdown
-	if output == outputTable {
-		write = writeAligned
-	}
-	write(&b, r.figureTable())
-	fmt.Fprintf(&b, "\nIn brackets: × r1 for A, × r2y for B, C and D, the median of the ratios taken within each run, and their least–greatest.\n")
-	if versus := r.versusTable(); len(versus) > 1 {
-		fmt.Fprintf(&b, "\nHow many times better Rollcall is than each, the median of the ratios taken within each run, and their least–greatest:\n\n")
-		write(&b, versus)
-	}
-	fmt.Fprintf(&b, "\n%s", r.legend())
-	_, err := io.WriteString(w, b.String())
-	return err
+	return printAs(w, output, r, func(b *strings.Builder, write tableWriter) {
+		fmt.Fprintf(b, "%s\n\n", r.heading())
+		write(b, r.figureTable())
+		fmt.Fprintf(b, "\nIn brackets: × r1 for A, × r2y for B, C and D, the median of the ratios taken within each run, and their least–greatest.\n")
+		if versus := r.versusTable(); len(versus) > 1 {
+			fmt.Fprintf(b, "\nHow many times better Rollcall is than each, the median of the ratios taken within each run, and their least–greatest:\n\n")
+			write(b, versus)
+		}
+		fmt.Fprintf(b, "\n%s", r.legend())
+	})
 }
 
 func (r *report) heading() string {
