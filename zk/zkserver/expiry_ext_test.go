@@ -13,6 +13,8 @@ import (
 
 	"github.com/rollcall-rpc/rollcall/zk/jute"
 	"github.com/rollcall-rpc/rollcall/zk/zkserver"
+	"github.com/rollcall-rpc/rollcall/zk/zkserver/internal/crashfs"
+	"github.com/rollcall-rpc/rollcall/zk/zkserver/store"
 )
 
 // A pipeListener hands out in-memory connections.
@@ -59,18 +61,22 @@ func (l *pipeListener) open(t *testing.T, timeout time.Duration) *rawConn {
 // inBubble runs f with a server on a clock of its own, with ticks of 1 s.
 func inBubble(t *testing.T, f func(t *testing.T, s *zkserver.Server, l *pipeListener)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		s, err := zkserver.New(zkserver.Options{TickTime: time.Second})
-		if err != nil {
-			t.Fatal(err)
-		}
-		l := newPipeListener()
-		done := make(chan error, 1)
-		go func() { done <- s.Serve(t.Context(), l) }()
-		f(t, s, l)
-		_ = s.Close()
-		<-done
-	})
+	synctest.Test(t, func(t *testing.T) { servePipes(t, zkserver.Options{}, f) })
+}
+
+func servePipes(t *testing.T, opts zkserver.Options, f func(t *testing.T, s *zkserver.Server, l *pipeListener)) {
+	t.Helper()
+	opts.TickTime = time.Second
+	s, err := zkserver.New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newPipeListener()
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(t.Context(), l) }()
+	f(t, s, l)
+	_ = s.Close()
+	<-done
 }
 
 func ping(c *rawConn) {
@@ -104,6 +110,33 @@ func TestAbandonedSessionExpires(t *testing.T) {
 			}
 		}
 		_ = obs.nc.Close()
+	})
+}
+
+// A session of a server that was killed has its whole timeout from the start of
+// the next one on, however long that took, and no more.
+func TestSessionExpiresAfterRestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs := crashfs.New("data")
+		var left *crashfs.FS
+		servePipes(t, zkserver.Options{Store: store.Options{FS: fs}}, func(t *testing.T, _ *zkserver.Server, l *pipeListener) {
+			c := l.open(t, 4*time.Second)
+			c.create("/e", jute.FlagEphemeral)
+			time.Sleep(3900 * time.Millisecond)
+			left = fs.Kill()
+			_ = c.nc.Close()
+		})
+		time.Sleep(time.Hour)
+		servePipes(t, zkserver.Options{Store: store.Options{FS: left}}, func(t *testing.T, _ *zkserver.Server, l *pipeListener) {
+			start := time.Now()
+			c := l.open(t, 20*time.Second)
+			c.must(jute.OpExists, &jute.PathWatchRequest{Path: "/e", Watch: true}, nil)
+			m := c.message()
+			if e, took := m.event(t), time.Since(start); e.Type != jute.EventNodeDeleted || took <= 4*time.Second || took > 5*time.Second {
+				t.Errorf("%v after %v, want NodeDeleted after more than 4s and at most 5s", e.Type, took)
+			}
+			_ = c.nc.Close()
+		})
 	})
 }
 
