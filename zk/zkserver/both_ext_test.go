@@ -36,12 +36,12 @@ func TestBoth(t *testing.T) {
 }
 
 // testBoth looks for each behaviour on a server.
-func testBoth(t *testing.T, server func(t *testing.T) (addr string)) {
+func testBoth(t *testing.T, server func(t *testing.T) place) {
 	t.Helper()
 	for _, name := range slices.Sorted(maps.Keys(both)) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			addr := server(t)
+			addr := server(t).addr
 			c := open(t, addr, sessionTimeout)
 			both[name](t, addr, c.create("/"+strings.ReplaceAll(name, " ", "-"), 0))
 		})

@@ -132,6 +132,41 @@ func testRestart(t *testing.T, end func(*kept, *crashfs.FS) *crashfs.FS) {
 	}
 }
 
+// Sessions have their whole timeout again after a restart, however long that took.
+func TestRestartedSessionsExpire(t *testing.T) {
+	fs, clock := crashfs.New("data"), newTurnedClock()
+	start := func() (*kept, chan time.Time) {
+		k, err := tryKept(t, zkserver.Options{TickTime: time.Second, Clock: clock, Store: store.Options{FS: fs}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k, <-clock.waits
+	}
+	k, wait := start()
+	c := open(t, k.addr, 4*time.Second)
+	c.create("/e", jute.FlagEphemeral)
+	for range 3 {
+		wait = clock.turn(wait, time.Second)
+	}
+	if err := k.Close(); err != nil {
+		t.Fatal(err)
+	}
+	clock.pass(time.Hour)
+	k, wait = start()
+	sessions := func() int { return len(k.Sessions()) }
+	for i := range 4 {
+		wait = clock.turn(wait, time.Second)
+		if got := sessions(); got != 1 {
+			t.Fatalf("%d s after the restart: got %d sessions, want 1", i+1, got)
+		}
+	}
+	clock.turn(wait, time.Second)
+	waitFor(t, "end of the session 5 s after the restart", func() bool { return sessions() == 0 })
+	if open(t, k.addr, 4*time.Second).exists("/e") {
+		t.Error("its node is there")
+	}
+}
+
 // A server of which the session ids are ahead of the wall clock: after a restart
 // with the clock set back, none is given twice.
 func TestSessionIDsAfterClockSetBack(t *testing.T) {

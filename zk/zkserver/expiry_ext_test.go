@@ -226,12 +226,16 @@ func (c *turnedClock) After(d time.Duration) <-chan time.Time {
 // turn lets d pass and the server's wait end, and returns the next wait: the
 // server is done with what was due.
 func (c *turnedClock) turn(wait chan time.Time, d time.Duration) chan time.Time {
-	c.mu.Lock()
-	c.now = c.now.Add(d)
-	now := c.now
-	c.mu.Unlock()
-	wait <- now
+	wait <- c.pass(d)
 	return <-c.waits
+}
+
+// pass lets d pass while nobody waits.
+func (c *turnedClock) pass(d time.Duration) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+	return c.now
 }
 
 // After the process has stood still, requests may wait unread: nobody is taken

@@ -17,10 +17,16 @@ import (
 	"github.com/rollcall-rpc/rollcall/zk/jute"
 )
 
+// A place is a server to play on.
+type place struct {
+	addr    string
+	restart func() (addr string) // of the process, on the same data
+}
+
 // A player plays a scenario on one server.
 type player struct {
-	t     *testing.T
-	addr  string
+	t *testing.T
+	place
 	base  string               // the node that the scenario's paths are below
 	conns map[string]*rawConn  // open ones
 	known map[string]*rawConn  // all that there were, by name
@@ -29,17 +35,19 @@ type player struct {
 	zxid  int64                // the last seen
 	// counted is the last zxid when zxids were counted.
 	counted int64
+	slowest time.Duration // of the steps that wait for nothing but an answer
 }
 
 // sessionTimeout is what connections ask for if they say nothing else: the
 // longest that Apache ZooKeeper grants here, for a machine may be slow.
 const sessionTimeout = 10 * time.Second
 
-// runScenario plays a scenario and returns what each step was answered.
-func runScenario(t *testing.T, sc *scenario, addr string) [][]string {
+// runScenario plays a scenario and returns what each step was answered, and how
+// long the slowest took.
+func runScenario(t *testing.T, sc *scenario, at place) (answers [][]string, slowest time.Duration) {
 	t.Helper()
 	p := &player{
-		t: t, addr: addr, base: "/" + sc.name(), conns: map[string]*rawConn{}, known: map[string]*rawConn{},
+		t: t, place: at, base: sc.base(), conns: map[string]*rawConn{}, known: map[string]*rawConn{},
 		names: map[int64]string{}, sent: map[string]time.Time{},
 	}
 	if !strings.HasPrefix(sc.name(), "0raw") {
@@ -47,11 +55,15 @@ func runScenario(t *testing.T, sc *scenario, addr string) [][]string {
 	}
 	all := make([][]string, len(sc.steps))
 	for i, st := range sc.steps {
+		begin := time.Now()
 		all[i] = p.step(st.lines)
+		if !st.waits() {
+			p.slowest = max(p.slowest, time.Since(begin))
+		}
 	}
 	p.end()
 	rankZxids(all)
-	return all
+	return all, p.slowest
 }
 
 func (p *player) conn(name string) *rawConn {

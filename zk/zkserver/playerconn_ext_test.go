@@ -26,6 +26,7 @@ var connSteps = map[string]func(p *player, name string, a args, lines []string) 
 	"zxids":    (*player).zxids,
 	"wait":     (*player).wait,
 	"drop":     (*player).drop,
+	"restart":  (*player).restartServer,
 	"eof":      (*player).eof,
 }
 
@@ -200,6 +201,13 @@ func (p *player) wait(name string, a args, _ []string) []string {
 	}
 	m := parseMessage(p.t, b)
 	return []string{p.event(&m, a.keys["header"]) + p.notBefore(a)}
+}
+
+// restartServer ends the server and starts it again on its data; the name is of no
+// connection.
+func (p *player) restartServer(string, args, []string) []string {
+	p.addr = p.restart()
+	return nil
 }
 
 // eof waits for the end of the connection, like wait.
