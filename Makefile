@@ -49,9 +49,13 @@ fuzz: ## Run every fuzz target for FUZZTIME (10s)
 	@.ci/fuzz $(FUZZTIME)
 
 .PHONY: long
-long: long-crash ## Run the long crash tests, all of chaos on three registries, then every fuzz target for 10 minutes; docs/ keeps the figures
+long: long-crash long-scenarios ## Run the long crash tests and scenarios, all of chaos on three registries, then every fuzz target for 10 minutes; docs/ keeps the figures
 	ROLLCALL_TEST_LONG=1 ROLLCALL_TEST_REQUIRE=all go test -run Long -timeout 30m -v ./cmd/rollcall
 	@.ci/fuzz 10m
+
+.PHONY: long-scenarios
+long-scenarios: ## Play 4000 steps of each random scenario on this registry and on Apache ZooKeeper; docs/zookeeper.md keeps the figures
+	ROLLCALL_TEST_REQUIRE=all go test -run TestApache/scenarios -count=1 -v ./zk/zkserver -args -random-steps 4000
 
 .PHONY: long-crash
 long-crash: ## Run the crash tests 10 to 100 times as long as CI does; docs/crash-tests.md keeps the figures
