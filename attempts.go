@@ -254,6 +254,9 @@ func (a *attempts) finish(snap *balancer.Snapshot, e *Error) *Error {
 	}
 	e.Report = a.client.report(a.req.Method, snap, a.made)
 	e.Report.Stopped = a.stopped
+	if a.opts.Report != nil {
+		*a.opts.Report = *e.Report
+	}
 	return e
 }
 

@@ -53,6 +53,10 @@ type CallOptions struct {
 	// ReplyMetadata receives the reply's metadata where it is not nil.
 	ReplyMetadata *Metadata
 
+	// Report receives what the call was based on and what it tried, also where it
+	// succeeded, if it is not nil.
+	Report *Report
+
 	// Answered receives the instance that answered, with a reply or with an
 	// error of its handler, where it is not nil.
 	Answered *discovery.Instance
@@ -119,6 +123,9 @@ func (c *Client) call(ctx context.Context, method string, body []byte, opts Call
 		}
 		if t.err == nil {
 			a.answered(&t)
+			if opts.Report != nil {
+				*opts.Report = *c.report(method, snap, a.made)
+			}
 			return t.reply, nil
 		}
 	}

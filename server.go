@@ -81,6 +81,11 @@ type ServerOptions struct {
 	// Auths are the credentials for ZooKeeper.
 	Auths []zk.Auth
 
+	// DebugAddr is a TCP address, "host:port", on which GET answers with
+	// [Server.State] as JSON. It asks nobody who they are: keep it to loopback or
+	// to a network of operators. Empty: none.
+	DebugAddr string
+
 	MaxMessageBytes       int // of one request or reply; 0: 4 MiB
 	MaxMetadataBytes      int // of one request; 0: 16 KiB
 	MaxStreams            int // calls in flight on one connection; 0: 1000
@@ -118,6 +123,7 @@ type Server struct {
 	serving      bool
 	served       chan struct{} // closed when Serve has returned; nil before Serve
 	registration discovery.Registration
+	conns        *connSet
 	registered   chan struct{} // closed when registration is set, or will never be
 	closeOnce    sync.Once
 }
@@ -192,7 +198,16 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		close(s.registered)
 		return err
 	}
+	stopDebug, err := s.serveDebug(ctx)
+	if err != nil {
+		close(s.registered)
+		return err
+	}
+	defer stopDebug()
 	conns := newConnSet(s, l, instance.ID)
+	s.mu.Lock()
+	s.conns = conns
+	s.mu.Unlock()
 	conns.start()
 	entry, err := s.join(instance)
 	waiting, stopWaiting := context.WithCancel(ctx)

@@ -52,6 +52,18 @@ func (e *Endpoint) InFlight() int64 {
 	return e.load.inFlight.Load()
 }
 
+// Wait returns how long a further call would take as P2C estimates it, before
+// weights: the peak of the latencies, which fades, or for how long the calls in
+// flight have heard nothing if that is longer, for each of them and the new one. 0:
+// nothing is known. It may be called from any goroutine.
+func (e *Endpoint) Wait(now time.Time) time.Duration {
+	if e.load == nil {
+		return 0
+	}
+	at := e.load.watch.at(now)
+	return time.Duration(wait(max(e.load.fadedPeak(at), e.load.silence(at)), float64(e.load.inFlight.Load())))
+}
+
 // Latency returns the smoothed time of the calls that were answered, each new
 // one weighing 1/8 (the gain that RFC 6298 gives to a round-trip time); 0 before
 // the first. It may be called from any goroutine.

@@ -32,6 +32,7 @@ type callCommand struct {
 	interval, timeout span
 	instance          string
 	idempotent        bool
+	explain           bool
 	balance           policy
 	metadata          metadata
 
@@ -50,6 +51,7 @@ func newCall() *cobra.Command {
 stdin. Each reply is printed on a line, each error on stderr with what was tried.
 The exit status is 1 if a call failed.`,
 		Example: `  rollcall call zk://127.0.0.1:2181/rpc Divide/Divide '{"num1":6,"num2":3}'
+  rollcall call zk://127.0.0.1:2181/rpc Divide/Divide '{"num1":6}' --explain
   rollcall call static://127.0.0.1:8001 Divide/Divide '{"num1":6}' -n 10 --interval 1s
   echo '{"num1":6}' | rollcall call zk://127.0.0.1:2181/rpc Divide/Divide - -o json`,
 		Args: argCount(2, "TARGET", "METHOD", "JSON"),
@@ -64,6 +66,7 @@ The exit status is 1 if a call failed.`,
 	flags.Var(&c.timeout, "timeout", "bound of each call; 0: none")
 	flags.StringVar(&c.instance, "instance", "", "call only this one: its `HOST:PORT` or its entry")
 	flags.BoolVar(&c.idempotent, "idempotent", false, "the method does no harm when it runs twice: a call that may have been executed is made again elsewhere")
+	flags.BoolVar(&c.explain, "explain", false, "say on stderr, or in the JSON, who could be called, who was and why")
 	flags.Var(&c.balance, "balance", "how to choose among the instances: "+strings.Join(balancer.PolicyNames(), ", ")+" (default "+balancer.P2C.Name()+")")
 	flags.Var(&c.metadata, "metadata", "metadata to send, may be repeated")
 	addOutput(cmd, &c.output)
@@ -154,6 +157,8 @@ type resultJSON struct {
 	ElapsedUS int64           `json:"elapsed_us"`
 	Reply     json.RawMessage `json:"reply,omitempty"`
 	Error     *errorJSON      `json:"error,omitempty"`
+
+	Explanation *explanationJSON `json:"explain,omitempty"`
 }
 
 type errorJSON struct {
@@ -167,12 +172,25 @@ type errorJSON struct {
 // once makes a call and prints what became of it; the error is one of writing.
 func (c *callCommand) once(ctx context.Context, client *rollcall.Client) (ok bool, err error) {
 	var answered discovery.Instance
+	var report rollcall.Report
+	var before rollcall.ClientState
+	if c.explain {
+		c.awaitList(ctx, client)
+		before = client.State()
+	}
 	begun := time.Now()
 	reply, callErr := client.Invoke(ctx, c.method, c.request, rollcall.CallOptions{
 		Codec: rollcall.JSON.ID(), Idempotent: c.idempotent, Timeout: c.timeout.d,
-		Instance: c.instance, Metadata: c.metadata.m, Answered: &answered,
+		Instance: c.instance, Metadata: c.metadata.m, Answered: &answered, Report: &report,
 	})
 	elapsed := time.Since(begun)
+	var explanation *explanationJSON
+	if c.explain {
+		explanation = explain(before, &report, &answered, c.instance)
+	}
+	if c.explain && c.output == formatTable {
+		explanation.print(c.stderr, begun)
+	}
 	if callErr != nil {
 		fmt.Fprintf(c.stderr, "rollcall: %v\n", callErr)
 	}
@@ -182,7 +200,7 @@ func (c *callCommand) once(ctx context.Context, client *rollcall.Client) (ok boo
 		}
 		return callErr == nil, err
 	}
-	result := resultJSON{ElapsedUS: elapsed.Microseconds(), Entry: answered.Name}
+	result := resultJSON{ElapsedUS: elapsed.Microseconds(), Entry: answered.Name, Explanation: explanation}
 	if answered.Host != "" {
 		result.Instance = answered.Addr()
 	}
@@ -192,6 +210,16 @@ func (c *callCommand) once(ctx context.Context, client *rollcall.Client) (ok boo
 		result.Error = toErrorJSON(callErr)
 	}
 	return callErr == nil, json.NewEncoder(c.stdout).Encode(result)
+}
+
+// awaitList waits for the list as long as a call may take.
+func (c *callCommand) awaitList(ctx context.Context, client *rollcall.Client) {
+	if c.timeout.d > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.timeout.d)
+		defer cancel()
+	}
+	awaitList(ctx, client)
 }
 
 // asLine returns a reply as JSON on one line. What is not JSON, which no server

@@ -25,7 +25,7 @@ var usageRows = map[string]struct {
 	"bench":           {surplus: "frobnicate"},
 	"bench run":       {[]string{nobody}, "x", map[string]string{"callers": "0", "connections": "many", "duration": "0s", "output": "xml", "size": "-1", "warmup": "-1s"}},
 	"bench serve":     {nil, "x", map[string]string{"listen": "8001", "registry": "nowhere"}},
-	"call":            {[]string{nobody, "M", "{}"}, "x", map[string]string{"balance": "fair", "count": "0", "idempotent": "perhaps", "instance": anyText, "interval": "-1s", "metadata": "user", "output": "xml", "timeout": "soon"}},
+	"call":            {[]string{nobody, "M", "{}"}, "x", map[string]string{"balance": "fair", "count": "0", "explain": "perhaps", "idempotent": "perhaps", "instance": anyText, "interval": "-1s", "metadata": "user", "output": "xml", "timeout": "soon"}},
 	"chaos":           {nil, "x", map[string]string{"callers": "-1", "duration": "0s", "ensemble": "127.0.0.1:2181", "list": "perhaps", "max-wait": "0s", "only": "quake", "output": "xml", "rate": "-1", "registry": "static://127.0.0.1:1", "seed": "-1", "servers": "1", "short": "perhaps"}},
 	"chaos-server":    {nil, "x", map[string]string{"advertise": anyText, "listen": "8001", "log": anyText, "registry": anyText, "session": "0s"}}, // hidden: chaos starts it
 	"completion":      {[]string{"bash"}, "x", nil},
