@@ -183,17 +183,26 @@ func (r *rollout) check() {
 }
 
 // A rolling restart of every server, as a deployment does it, fails no call, be
-// its method idempotent or not.
+// its method idempotent or not; nor does a restart of the registry in between,
+// which the embedded one has done in no time.
 func TestRollingRestart(t *testing.T) {
-	for name, registry := range map[string]func(*testing.T) string{
-		"zktest": func(t *testing.T) string { return zktest.Start(t).Addr() },
-		"apache": func(t *testing.T) string { return realtest.Apache(t).Addr() },
-	} {
+	embedded := func(t *testing.T) (addr string, restart func()) {
+		s := zktest.Start(t)
+		return s.Addr(), func() { s.Stop(); s.Restart() }
+	}
+	apache := func(t *testing.T) (addr string, restart func()) {
+		return realtest.Apache(t).Addr(), func() {}
+	}
+	for name, start := range map[string]func(*testing.T) (string, func()){"zktest": embedded, "apache": apache} {
 		t.Run(name, func(t *testing.T) {
-			r := startRollout(t, "zk://"+registry(t)+"/rpc", 3)
+			registry, restart := start(t)
+			r := startRollout(t, "zk://"+registry+"/rpc", 3)
 			r.load(8)
 			for i, c := range r.servers {
 				r.awaitEntries(c.addr, 1)
+				if i == 1 {
+					restart()
+				}
 				if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 					t.Fatal(err)
 				}

@@ -33,8 +33,9 @@ type node struct {
 }
 
 // Encode returns the data of an instance's node. Name, Revision, Owner and
-// Registered are not part of it: they come from the node itself. An instance
-// that no reader could use is a *[FieldError].
+// Registered are not part of it: they come from the node itself; nor is Override,
+// which has a node of its own. An instance that no reader could use is a
+// *[FieldError].
 func Encode(in discovery.Instance) ([]byte, error) {
 	if err := in.Check(); err != nil {
 		return nil, err
