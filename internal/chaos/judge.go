@@ -36,7 +36,7 @@ func (s *stage) judge(l *ledger, row *Row) error {
 		case !r.open:
 		case r.begun >= struck && r.begun < end:
 			window.Add(r.took)
-		case r.begun >= struck/4 && r.begun < struck: // connections are warm by then
+		case r.begun >= struck/4 && r.begun+r.took < struck: // connections are warm by then
 			before.Add(r.took)
 		}
 		faults.look(r, executed[r.id], row)

@@ -33,7 +33,7 @@ type Row struct {
 
 	Twice int `json:"executed_twice"` // Puts
 
-	Before    Latency `json:"before"`     // of the open loop, before it struck
+	Before    Latency `json:"before"`     // of the open loop, what ended before it struck
 	Window    Latency `json:"window"`     // of the open loop, from then on
 	LongestMS float64 `json:"longest_ms"` // of both loops, over all
 
