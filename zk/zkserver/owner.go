@@ -18,6 +18,7 @@ type owner struct {
 	round   uint64  // of the batch at work
 	rd      reading // the read at work; here, for it would be allocated each time
 	quotas  quotaLog
+	batch   tree.Batch
 	tally   tally // of the batch at work
 }
 
@@ -88,7 +89,8 @@ func (s *Server) forgive(elapsed time.Duration) {
 // if never asked. A tick says that time has passed.
 func (o *owner) work(items []item, tick bool) {
 	s := o.s
-	batch := s.version.Load().Begin()
+	batch := &o.batch
+	batch.Reset(s.version.Load())
 	batch.Rules = s.rules()
 	now := s.opts.Clock.Now().UnixMilli()
 	for i := range items {

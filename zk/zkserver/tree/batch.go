@@ -44,7 +44,7 @@ type Outcome struct {
 }
 
 // A Batch is the next version of a tree in the making. After [Batch.Commit] it
-// must not be used any more.
+// must not be used any more, unless [Batch.Reset] begins it anew.
 type Batch struct {
 	// Rules may be set before the first request.
 	Rules Rules
@@ -68,7 +68,28 @@ type Batch struct {
 
 // Begin starts the next version of t.
 func (t *Tree) Begin() *Batch {
-	return &Batch{base: t, state: t.state, zxid: t.zxid, gen: t.gen + 1}
+	b := new(Batch)
+	b.Reset(t)
+	return b
+}
+
+// Reset starts the next version of t in the memory of a batch that is over. Of
+// what that has given away, only trees may be used any more.
+func (b *Batch) Reset(t *Tree) {
+	*b = Batch{
+		base: t, state: t.state, zxid: t.zxid, gen: t.gen + 1,
+		events: emptied(b.events), changes: emptied(b.changes), txns: emptied(b.txns),
+	}
+}
+
+// keepEntries is how long a slice of a batch may be to be used again.
+const keepEntries = 1 << 14
+
+func emptied[E any](s []E) []E {
+	if cap(s) > keepEntries {
+		return nil
+	}
+	return shorten(s, 0)
 }
 
 // Zxid returns the zxid of the last transaction, that of the tree included.

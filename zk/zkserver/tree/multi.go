@@ -50,6 +50,6 @@ func (b *Batch) save() savepoint {
 // restore goes back to a savepoint.
 func (b *Batch) restore(s savepoint) {
 	b.state = s.state
-	b.events, b.changes = b.events[:s.events], b.changes[:s.changes]
+	b.events, b.changes = shorten(b.events, s.events), shorten(b.changes, s.changes)
 	b.step()
 }
