@@ -142,32 +142,6 @@ func TestUnknownOperation(t *testing.T) {
 	}
 }
 
-func TestXids(t *testing.T) {
-	_, addr := startServer(t, zkserver.Options{})
-	c := open(t, addr, 10*time.Second)
-	for _, xid := range []int32{5, 5, 0, -100, 4, -8, 1 << 30} {
-		for _, op := range []struct {
-			code jute.OpCode
-			req  jute.Record
-		}{
-			{jute.OpExists, &jute.PathWatchRequest{Path: "/"}},
-			{jute.OpSetData, &jute.SetDataRequest{Path: "/", Version: -1}},
-			{jute.OpAuth, &jute.AuthRequest{Scheme: "digest", Auth: []byte("bob:pw")}},
-			{jute.OpSetWatches, &jute.SetWatchesRequest{}},
-		} {
-			c.write(request(xid, op.code, op.req))
-			if m := c.message(); m.Xid != xid || m.Err != 0 {
-				t.Errorf("%v with xid %d: got xid %d and %v", op.code, xid, m.Xid, m.Err)
-			}
-		}
-	}
-	c.write(request(77, jute.OpPing, nil))
-	m := c.message()
-	if m.Xid != jute.XidPing || m.Err != 0 || m.Zxid <= 0 || len(m.body) > 0 {
-		t.Errorf("ping with xid 77: got %+v and a body of %d bytes, want xid -2, ok, a zxid and none", m.ReplyHeader, len(m.body))
-	}
-}
-
 func TestCloseSession(t *testing.T) {
 	_, addr := startServer(t, zkserver.Options{})
 	obs := open(t, addr, 10*time.Second)

@@ -83,28 +83,6 @@ func TestHandshakeRefused(t *testing.T) {
 	owner.create("/still-there", 0)
 }
 
-func TestHandshakeTimeouts(t *testing.T) {
-	_, addr := startServer(t, zkserver.Options{TickTime: time.Second})
-	for asked, want := range map[int32]int32{
-		0: 2000, -5: 2000, 1: 2000, 2500: 2500, 999999: 20000, math.MinInt32: 2000, math.MaxInt32: 20000,
-	} {
-		c := dialRaw(t, addr)
-		if got := c.handshake(jute.ConnectRequest{TimeoutMillis: asked}).TimeoutMillis; got != want {
-			t.Errorf("asked for %d ms: got %d, want %d", asked, got, want)
-		}
-	}
-}
-
-func TestHandshakePasswordsOfNewSessions(t *testing.T) {
-	_, addr := startServer(t, zkserver.Options{})
-	for _, password := range [][]byte{nil, {}, {1, 2, 3}, make([]byte, 64)} {
-		c := dialRaw(t, addr)
-		if c.handshake(jute.ConnectRequest{Password: password, HasReadOnly: true, ReadOnly: true, ProtocolVersion: 5}).SessionID == 0 {
-			t.Errorf("password of %d bytes: got no session, want one", len(password))
-		}
-	}
-}
-
 func TestHandshakeTooLate(t *testing.T) {
 	_, addr := startServer(t, zkserver.Options{HandshakeTimeout: 20 * time.Millisecond})
 	c := dialRaw(t, addr)
@@ -129,33 +107,6 @@ func TestReattach(t *testing.T) {
 	second.create("/next", 0)
 	if got, want := second.stat("/next").Czxid, before.Pzxid+1; got != want {
 		t.Errorf("zxid of the next create: got 0x%x, want 0x%x", got, want)
-	}
-}
-
-func TestPipelinedBehindHandshake(t *testing.T) {
-	_, addr := startServer(t, zkserver.Options{})
-	b := connectFrame(jute.ConnectRequest{TimeoutMillis: 10000})
-	b = append(b, request(1, jute.OpCreate, newNode("/a", 0))...)
-	b = append(b, request(2, jute.OpGetData, &jute.PathWatchRequest{Path: "/a"})...)
-	for _, tc := range []struct {
-		name string
-		step int
-	}{{"in one segment", len(b)}, {"byte by byte", 1}} {
-		t.Run(tc.name, func(t *testing.T) {
-			c := dialRaw(t, addr)
-			for i := 0; i < len(b); i += tc.step {
-				c.write(b[i:min(i+tc.step, len(b))])
-			}
-			if got := len(c.frame()); got != 36 {
-				t.Fatalf("handshake: got %d bytes, want 36", got)
-			}
-			if m := c.message(); m.Xid != 1 {
-				t.Errorf("got xid %d, want 1", m.Xid)
-			}
-			if m := c.message(); m.Xid != 2 || m.Err != 0 {
-				t.Errorf("got xid %d and %v, want 2 and ok", m.Xid, m.Err)
-			}
-		})
 	}
 }
 

@@ -105,23 +105,3 @@ func TestOptions(t *testing.T) {
 		t.Errorf("two bad options: got %v, want both named", err)
 	}
 }
-
-func TestSuper(t *testing.T) {
-	_, addr := startServer(t, zkserver.Options{SuperDigest: zkserver.Digest([]byte("super:secret"))})
-	a := open(t, addr, 10*time.Second)
-	a.must(jute.OpAuth, &jute.AuthRequest{Scheme: "digest", Auth: []byte("bob:pw")}, nil)
-	mine := newNode("/mine", 0)
-	mine.ACL = []jute.ACL{{Perms: jute.PermAll, Scheme: "auth"}}
-	a.must(jute.OpCreate, mine, nil)
-	b := open(t, addr, 10*time.Second)
-	b.fails(jute.ErrNoAuth, jute.OpGetData, &jute.PathWatchRequest{Path: "/mine"})
-	b.fails(jute.ErrNoAuth, jute.OpSetData, &jute.SetDataRequest{Path: "/zookeeper/config", Version: -1})
-	b.must(jute.OpAuth, &jute.AuthRequest{Scheme: "digest", Auth: []byte("super:secret")}, nil)
-	b.must(jute.OpGetData, &jute.PathWatchRequest{Path: "/mine"}, nil)
-	b.must(jute.OpSetData, &jute.SetDataRequest{Path: "/zookeeper/config", Version: -1}, nil)
-	var acl jute.GetACLResponse
-	b.must(jute.OpGetACL, &jute.Path{Path: "/mine"}, &acl)
-	if want := "bob:ikIaKsbtGweaHnb/jKn7OHqbunM="; len(acl.ACL) != 1 || acl.ACL[0].ID != want {
-		t.Errorf("got %+v, want digest %s", acl.ACL, want)
-	}
-}
