@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,6 +21,11 @@ import (
 // writes at a time. The owner cannot wait for a client that does not take
 // their replies; its own reader can.
 const maxReadsBehind = 16
+
+// turn is how many requests a connection handles until others have theirs: a
+// client that waits for each answer shall not wait for all that many others have
+// pipelined.
+const turn = 64
 
 // A conn is one connection. Its reader goroutine runs serve and owns what is not
 // marked otherwise.
@@ -147,7 +153,10 @@ func (c *conn) receiving() {
 // drain handles the requests that have arrived, and reports whether the
 // connection goes on.
 func (c *conn) drain() bool {
-	for {
+	for n := 1; ; n++ {
+		if n%turn == 0 {
+			runtime.Gosched()
+		}
 		payload, ok, err := c.in.next()
 		if err != nil {
 			c.srv.stats.tooLarge.Add(1)
