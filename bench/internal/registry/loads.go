@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/go-zookeeper/zk"
 
@@ -46,7 +47,7 @@ func loadProbes() []Probe {
 			all = append(all, p)
 		}
 		one := func(f func(context.Context, *Bench) (crew, error)) func(context.Context, *Bench) ([]float64, error) {
-			return func(ctx context.Context, b *Bench) ([]float64, error) { return b.load(ctx, f) }
+			return func(ctx context.Context, b *Bench) ([]float64, error) { return b.load(ctx, b.opts.Warmup, f) }
 		}
 		add("get", readCPUBar, d.rateBar[0], one(d.by.get), "get")
 		add("exists", readCPUBar, d.rateBar[0], one(d.by.exists), "exists")
@@ -80,12 +81,12 @@ type driver interface {
 }
 
 // load measures a window of a crew.
-func (b *Bench) load(ctx context.Context, hire func(context.Context, *Bench) (crew, error)) ([]float64, error) {
+func (b *Bench) load(ctx context.Context, warmup time.Duration, hire func(context.Context, *Bench) (crew, error)) ([]float64, error) {
 	c, err := hire(ctx, b)
 	if err != nil {
 		return nil, err
 	}
-	p, err := window(ctx, b.server, b.opts.Warmup, b.opts.Duration, c.workers)
+	p, err := window(ctx, b.server, warmup, b.opts.Duration, c.workers)
 	if err = errors.Join(err, c.leave()); err != nil {
 		return nil, err
 	}
@@ -99,12 +100,13 @@ func (b *Bench) createAndDelete(ctx context.Context, d driver) ([]float64, error
 		return nil, err
 	}
 	made := &names{parent: parent}
-	created, err := b.load(ctx, func(ctx context.Context, b *Bench) (crew, error) { return d.create(ctx, b, made) })
+	created, err := b.load(ctx, b.opts.Warmup, func(ctx context.Context, b *Bench) (crew, error) { return d.create(ctx, b, made) })
 	if err != nil {
 		return nil, err
 	}
+	// Without a warm-up, in which all of them might go.
 	gone := &names{parent: parent, limit: made.last.Load()}
-	deleted, err := b.load(ctx, func(ctx context.Context, b *Bench) (crew, error) { return d.remove(ctx, b, gone) })
+	deleted, err := b.load(ctx, 0, func(ctx context.Context, b *Bench) (crew, error) { return d.remove(ctx, b, gone) })
 	if err != nil {
 		return nil, err
 	}
