@@ -88,9 +88,6 @@ func parsePlan(args []string, stderr io.Writer) (*plan, error) {
 	}
 	names := strings.Split(*only, ",")
 	p.scenarios = chaos.Select(names, false)
-	for i := range p.scenarios {
-		p.scenarios[i].Avoid = false // nobody can see whom grpc-go avoids
-	}
 	if flags.NArg() > 0 || len(p.scenarios) != len(names) || p.rounds < 1 || p.cfg.Servers < 2 || p.cfg.Duration <= 0 {
 		return nil, fmt.Errorf("arguments %q: give known scenarios, -rounds from 1, -servers from 2, and nothing else", args)
 	}

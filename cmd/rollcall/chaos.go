@@ -69,8 +69,7 @@ how long a client's list was not yet right.
 
 The exit status is 1 if a promise is broken: a Get fails; a Put fails that was not
 under way to a server that was struck, or without saying so; a Put is executed twice;
-a call lasts longer than --max-wait; a client picks a server after that which was
-killed or stopped; a list is not right again after a minute.
+a call lasts longer than --max-wait; a list is not right again after a minute.
 
 --registry and --ensemble take Apache ZooKeeper too. With --ensemble the suite starts
 the processes of the registry, one for each time it is given, so that it can kill

@@ -27,7 +27,7 @@
 // allows: perhaps executed, where it was under way to a server that died or hung,
 // or answered with an error by the server itself. No Put is executed twice. What
 // an error says of the execution is true. No call waits longer than
-// Config.MaxWait, and none goes to a server that died or was stopped after that.
+// Config.MaxWait.
 //
 // # Concurrency
 //

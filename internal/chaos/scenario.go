@@ -25,9 +25,6 @@ type Scenario struct {
 	// ExecutedYes where the victim itself answers with an error. 0: not at all.
 	PutMay rollcall.Executed
 
-	// Avoid says that the victims get no call any more once MaxWait has passed.
-	Avoid bool
-
 	// ServerProxy puts a proxy before each server, RegistryProxy one before each
 	// member of the registry. Namespace puts the first server into a network
 	// namespace of its own.
@@ -46,22 +43,22 @@ var Scenarios = []Scenario{
 	},
 	{
 		Name: "kill", About: "a server is killed with SIGKILL, and started again",
-		Short: true, Avoid: true, PutMay: rollcall.ExecutedMaybe,
+		Short: true, PutMay: rollcall.ExecutedMaybe,
 		play: func(ctx context.Context, s *stage) error { return s.kill(ctx, 1) },
 	},
 	{
 		Name: "kill-most", About: "all servers but one are killed at once, and started again",
-		Avoid: true, PutMay: rollcall.ExecutedMaybe,
-		play: func(ctx context.Context, s *stage) error { return s.kill(ctx, len(s.servers)-1) },
+		PutMay: rollcall.ExecutedMaybe,
+		play:   func(ctx context.Context, s *stage) error { return s.kill(ctx, len(s.servers)-1) },
 	},
 	{
 		Name: "stop", About: "a server is stopped with SIGSTOP for at least 2 s: its connections stay, nothing answers",
-		Short: true, Avoid: true, PutMay: rollcall.ExecutedMaybe, needs: stopping,
+		Short: true, PutMay: rollcall.ExecutedMaybe, needs: stopping,
 		play: func(ctx context.Context, s *stage) error { return s.stop(ctx, 2*time.Second) },
 	},
 	{
 		Name: "stop-long", About: "a server is stopped with SIGSTOP until its session has expired",
-		Avoid: true, PutMay: rollcall.ExecutedMaybe, needs: stopping,
+		PutMay: rollcall.ExecutedMaybe, needs: stopping,
 		play: func(ctx context.Context, s *stage) error { return s.stop(ctx, Session+2*time.Second) },
 	},
 	{
@@ -179,7 +176,7 @@ func (s *stage) during(ctx context.Context, victims []*server, strike, heal func
 	if err := s.hold(ctx); err != nil {
 		return err
 	}
-	s.heal(ctx)
+	s.heal()
 	if heal != nil {
 		return heal()
 	}
@@ -256,7 +253,7 @@ func rolling(ctx context.Context, s *stage) error {
 			return err
 		}
 	}
-	s.heal(ctx)
+	s.heal()
 	return nil
 }
 

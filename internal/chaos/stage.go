@@ -30,8 +30,7 @@ type stage struct {
 
 	victims        []*server // what a Put may have failed on
 	struck, healed time.Time
-	watch          sync.WaitGroup // of who awaits avoided
-	watched        chan struct{}  // closed when avoided is there, or is not awaited any more
+	watch          sync.WaitGroup // awaits avoided
 	avoided        *time.Duration // from struck until no client picks a victim; read after watch
 	stopWatch      context.CancelFunc
 	right          *time.Duration // from healed until every list was right; nil: wrong says why not
@@ -212,9 +211,7 @@ func (s *stage) strike(ctx context.Context, victims ...*server) {
 	}
 	watching, stop := context.WithCancel(ctx)
 	s.stopWatch = stop
-	s.watched = make(chan struct{})
 	s.watch.Go(func() {
-		defer close(s.watched)
 		at, err := s.awaitViews(watching, func(v View) bool {
 			return !slices.ContainsFunc(victims, func(sv *server) bool { return slices.Contains(v.Usable, sv.addr) })
 		})
@@ -228,18 +225,8 @@ func (s *stage) strike(ctx context.Context, victims ...*server) {
 // hold waits while what was done has its effect: half of the window.
 func (s *stage) hold(ctx context.Context) error { return pause(ctx, s.cfg.Duration/2) }
 
-// heal notes that what was done is being undone now; who must be avoided before
-// has as long for that as a call may last.
-func (s *stage) heal(ctx context.Context) {
-	if s.scenario.Avoid {
-		timer := time.NewTimer(time.Until(s.struck.Add(s.cfg.MaxWait)))
-		defer timer.Stop()
-		select {
-		case <-s.watched:
-		case <-timer.C:
-		case <-ctx.Done():
-		}
-	}
+// heal notes that what was done is being undone now.
+func (s *stage) heal() {
 	s.stopWatch()
 	s.watch.Wait()
 	s.healed = time.Now()
