@@ -25,8 +25,8 @@ type attempts struct {
 	made   []Attempt
 	tried  []*balancer.Endpoint // not to be picked again in this round
 	again  []*balancer.Endpoint // of those, the ones worth another try: their connection died, or was not there yet
-	hurry  bool                 // the last one had no connection yet, others do
-	free   bool                 // the next one is in the place of one that had no connection yet
+	hurry  bool                 // the last one had no connection yet, or a full one; others are connected
+	free   bool                 // the next one is in the place of such a one
 	count  int                  // those in made that had
 	last   *Error               // what the last attempt met
 	rounds int
@@ -125,8 +125,8 @@ func (a *attempts) connected(e *balancer.Endpoint) *balancer.Endpoint {
 }
 
 // charge takes an attempt beyond the call's first from the client's retry budget.
-// One in the place of a connection that was too slow to come is no load for
-// anybody. Without budget the call fails, or waits where it waits anyway.
+// One in the place of an attempt that was not sent, for its connection was slow to
+// come or full, is no load for anybody. Without budget the call fails, or waits where it waits anyway.
 func (a *attempts) charge(ctx context.Context, snap *balancer.Snapshot, now time.Time) (granted bool, err error) {
 	if len(a.made) == 0 || a.free || a.client.budget.take(now) {
 		a.free = false
@@ -209,7 +209,7 @@ func (a *attempts) failed(ctx context.Context, snap *balancer.Snapshot, t *try) 
 		return a.finish(snap, failure)
 	}
 	a.tried = append(a.tried, e)
-	a.hurry = errors.Is(err, errSlowDial)
+	a.hurry = errors.Is(err, errSlowDial) || errors.Is(err, transport.ErrTooManyStreams)
 	a.free = a.hurry
 	if a.hurry || !(t.phase == phaseDial || t.phase == phaseHandshake || t.phase == phaseReply || errors.Is(err, errAttemptTimeout)) {
 		a.again = append(a.again, e)

@@ -20,7 +20,7 @@ import (
 	"github.com/rollcall-rpc/rollcall/zk"
 )
 
-// DefaultConnectTimeout bounds the dial of an instance.
+// DefaultConnectTimeout bounds the dial of an instance, and the wait for its preface.
 const DefaultConnectTimeout = time.Second
 
 // ClientOptions say how a [Client] works. The zero value is the default.
@@ -44,7 +44,9 @@ type ClientOptions struct {
 	// Dial opens connections to instances. Nil: a net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
-	ConnectTimeout time.Duration // of one dial; 0: 1 s
+	// ConnectTimeout bounds a dial, and after it the wait for the server's preface.
+	// 0: 1 s.
+	ConnectTimeout time.Duration
 
 	// KeepaliveInterval is how long a connection with calls outstanding may be
 	// silent before the instance is asked whether it is there. 0: 300 ms;

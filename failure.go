@@ -65,7 +65,7 @@ func outcome(ctx context.Context, err error) balancer.Outcome {
 		return balancer.OutcomeAnswered
 	}
 	switch e := attemptError(ctx, err); {
-	case errors.Is(err, errSlowDial):
+	case errors.Is(err, errSlowDial), errors.Is(err, transport.ErrTooManyStreams), e.Reason == ReasonTooManyStreams:
 		return balancer.OutcomeAbandoned
 	case e.Executed != ExecutedYes && (e.Reason == ReasonConnection || e.Reason == ReasonAttemptTimeout):
 		return balancer.OutcomeLost

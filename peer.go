@@ -245,7 +245,8 @@ func (p *peer) probe(e *balancer.Endpoint) {
 }
 
 // call makes one attempt of a call. phase is where it ended; it means something
-// only with an error.
+// only with an error. Where the connection is not there yet, or full, elsewhere
+// says whether it is worth waiting for.
 func (p *peer) call(ctx context.Context, e *balancer.Endpoint, req *transport.Request, elsewhere func() bool) (reply transport.Reply, phase string, err error) {
 	if d := p.client.dialect(&e.Instance); d != nil {
 		return p.callDialect(ctx, d, req)
@@ -256,7 +257,16 @@ func (p *peer) call(ctx context.Context, e *balancer.Endpoint, req *transport.Re
 			return reply, phase, &transport.CallError{Executed: ExecutedNo, Phase: transport.PhaseQueue, Err: err}
 		}
 	}
-	reply, err = conn.Call(ctx, req)
+	for {
+		reply, err = conn.Call(ctx, req)
+		if err == nil || !errors.Is(err, transport.ErrTooManyStreams) || (elsewhere != nil && elsewhere()) {
+			break
+		}
+		// Nobody else has room either: one of the calls will end.
+		if err := conn.AwaitStream(ctx); err != nil {
+			return reply, transport.PhaseQueue.String(), &transport.CallError{Executed: ExecutedNo, Phase: transport.PhaseQueue, Err: err}
+		}
+	}
 	if p.retired.Load() {
 		p.closeIdle()
 	}

@@ -9,12 +9,14 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/rollcall-rpc/rollcall"
+	"github.com/rollcall-rpc/rollcall/balancer"
 )
 
 // pair runs a test in a bubble with the servers victim and other, of which calls
@@ -86,6 +88,78 @@ func TestAttemptsWhenEverythingFails(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Calls beyond what a connection carries go to another instance, and where all
+// are full they wait their turn: none fails, and none costs a retry.
+func TestFullConnectionsAreWaitedFor(t *testing.T) {
+	const calls = 100
+	for _, servers := range []int{1, 2} {
+		tr := newTrial(t)
+		tr.work = func(context.Context, uint64) { time.Sleep(10 * time.Millisecond) }
+		synctest.Test(t, func(t *testing.T) {
+			tr.t = t
+			var list []*trialServer
+			for i := range servers {
+				list = append(list, tr.serve(fmt.Sprintf("server%d:1", i), rollcall.ServerOptions{MaxStreams: 5}))
+			}
+			c := tr.client(rollcall.ClientOptions{Balance: balancer.RoundRobin})
+			synctest.Wait()
+			for id := range uint64(2) { // connects to all
+				if err := tr.call(context.Background(), c, id, 0, false, rollcall.CallOptions{}); err != nil {
+					t.Error(err)
+				}
+			}
+			before, begun := c.State().RetriesLeft, time.Now()
+			var wg sync.WaitGroup
+			for i := range uint64(calls) {
+				wg.Go(func() {
+					if err := tr.call(context.Background(), c, 100+i, 0, false, rollcall.CallOptions{}); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			wg.Wait()
+			if most := time.Duration(calls/5/servers) * 10 * time.Millisecond; time.Since(begun) > most {
+				t.Errorf("%d servers: took %v, want at most %v", servers, time.Since(begun), most)
+			}
+			if left := c.State().RetriesLeft; left < before {
+				t.Errorf("%d servers: %v retries left of %v", servers, left, before)
+			}
+			c.Close()
+			for _, s := range list {
+				s.Close()
+			}
+		})
+		for _, wrong := range tr.check() {
+			t.Error(wrong)
+		}
+	}
+}
+
+// A call that waits for ready on a server that dies under each request is not
+// sent without end: it waits for the budget, within its own deadline.
+func TestWaitForReadyKeepsToTheBudget(t *testing.T) {
+	const timeout = 5 * time.Second
+	tr := newTrial(t)
+	tr.next = func(string) death { return death{server: 20} }
+	var executed atomic.Int64
+	tr.work = func(context.Context, uint64) { executed.Add(1) }
+	synctest.Test(t, func(t *testing.T) {
+		tr.t = t
+		s := tr.serve("server:1", rollcall.ServerOptions{})
+		c := tr.client(rollcall.ClientOptions{})
+		begun := time.Now()
+		err := tr.call(context.Background(), c, 1, 0, true, rollcall.CallOptions{Idempotent: true, WaitForReady: true, Timeout: timeout})
+		if took := time.Since(begun); !errors.Is(err, context.DeadlineExceeded) || took != timeout {
+			t.Errorf("after %v: %v", took, err)
+		}
+		if most := 1 + 1.2 + 10*(timeout.Seconds()+1); float64(executed.Load()) > most {
+			t.Errorf("executed %d times, at most %v may be", executed.Load(), most)
+		}
+		c.Close()
+		s.Close()
+	})
 }
 
 func TestMaxAttempts(t *testing.T) {

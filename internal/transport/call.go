@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 	"unsafe"
 
@@ -35,6 +36,35 @@ func (c *ClientConn) Call(ctx context.Context, req *Request) (Reply, error) {
 	reply, err := cl.reply, cl.err
 	c.spare.put(cl)
 	return reply, err
+}
+
+// AwaitStream waits until a call may leave room for another: after a refusal
+// with [ErrTooManyStreams] the next Call has a chance then, which others may have
+// taken. It returns the connection's cause of death or the context's error.
+func (c *ClientConn) AwaitStream(ctx context.Context) error {
+	c.out.mu.Lock()
+	if c.out.err != nil || c.calls.count < c.maxCalls {
+		defer c.out.mu.Unlock()
+		return c.out.err
+	}
+	place := make(chan struct{})
+	c.calls.waiting = append(c.calls.waiting, place)
+	c.out.mu.Unlock()
+	select {
+	case <-place:
+		return nil
+	case <-c.done:
+		return c.Err()
+	case <-ctx.Done():
+	}
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	if i := slices.Index(c.calls.waiting, place); i >= 0 {
+		c.calls.waiting = slices.Delete(c.calls.waiting, i, i+1)
+	} else {
+		c.calls.wakeOne() // ours came too late, and is another one's
+	}
+	return contextError(ctx)
 }
 
 // await returns nil when the call has its answer, else the error of a call that

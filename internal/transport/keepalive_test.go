@@ -73,3 +73,32 @@ func TestSilenceIsToldBeforeDeath(t *testing.T) {
 		})
 	}
 }
+
+// Bytes that nobody has read yet are known to be there.
+func TestUnreadBytesAreSeen(t *testing.T) {
+	client, server := tcpPair(t)
+	defer client.Close()
+	defer server.Close()
+	raw := newRawWriter(client)
+	if raw == nil {
+		t.Skip("the sockets of this system are not written to directly")
+	}
+	if raw.unread() {
+		t.Error("seen before anything was sent")
+	}
+	if _, err := server.Write([]byte("xy")); err != nil {
+		t.Fatal(err)
+	}
+	var b [1]byte
+	for _, want := range []bool{true, false} { // the first byte has come when it is read
+		if _, err := client.Read(b[:]); err != nil {
+			t.Fatal(err)
+		}
+		if got := raw.unread(); got != want {
+			t.Errorf("seen: %t, want %t", got, want)
+		}
+	}
+	if newRawWriter(nil).unread() {
+		t.Error("seen without a socket")
+	}
+}

@@ -7,9 +7,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/rollcall-rpc/rollcall/frame"
 )
@@ -188,6 +190,50 @@ func TestTooManyStreamsLocally(t *testing.T) {
 	wantCallError(t, err, frame.ExecutedNo, PhaseQueue, ErrTooManyStreams)
 	close(release)
 	wg.Wait()
+}
+
+// Who waits for a place gets it in turn; one that gives up passes it on, and the
+// end of the connection ends all waiting.
+func TestAwaitStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		r := memRig(t, ClientOptions{MaxStreams: 1}, ServerOptions{Handler: func(ctx context.Context, req *ServerRequest) (Reply, error) {
+			<-release
+			return echo(ctx, req)
+		}})
+		if err := r.client.AwaitStream(t.Context()); err != nil {
+			t.Errorf("with nothing in flight: %v", err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		got := make(chan string, 3)
+		wait := func(ctx context.Context, name string) {
+			go func() { got <- fmt.Sprintf("%s: %v", name, r.client.AwaitStream(ctx)) }()
+			synctest.Wait()
+		}
+		go r.client.Call(t.Context(), &Request{Method: "M"})
+		synctest.Wait()
+		wait(ctx, "first")
+		wait(t.Context(), "second")
+		cancel()
+		if s := <-got; s != "first: context canceled" {
+			t.Error(s)
+		}
+		release <- struct{}{}
+		if s := <-got; s != "second: <nil>" {
+			t.Error(s)
+		}
+		go r.client.Call(t.Context(), &Request{Method: "M"})
+		synctest.Wait()
+		wait(t.Context(), "third")
+		close(release)
+		_ = r.client.Close()
+		if s := <-got; s != "third: <nil>" && s != "third: transport: connection closed" {
+			t.Error(s)
+		}
+		if err := r.client.AwaitStream(t.Context()); !errors.Is(err, ErrClosed) {
+			t.Errorf("on a dead connection: %v", err)
+		}
+	})
 }
 
 // Callers beyond the queue's bound wait; all get through.
