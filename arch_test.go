@@ -32,6 +32,7 @@ var layers = map[string][]string{
 	"internal/execlog":    {"frame"},
 	"internal/chaos":      {"", "balancer", "discovery", "zk", "internal/execlog", "internal/load"},
 	"internal/load":       {},
+	"internal/simulation": {"balancer", "discovery"},
 	"internal/realtest":   {},
 	"zk":                  {"zk/jute"},
 	"zk/zkserver/tree":    {"zk/jute"},
