@@ -5,9 +5,9 @@
 // what is known about each instance, from the list and from the connections; a
 // [Policy] makes of those that may be called a [Picker].
 //
-//	roster := balancer.NewRoster(balancer.Options{Policy: balancer.RoundRobin})
+//	roster := balancer.NewRoster(balancer.Options{Policy: balancer.P2C})
 //	roster.Update(now, update)
-//	endpoint := roster.Snapshot().Picker.Pick(balancer.PickInfo{})
+//	endpoint := roster.Snapshot().Picker.Pick(balancer.PickInfo{Now: now})
 //
 // Nothing here reads a clock, starts a goroutine or touches the network: the
 // caller says what happened and when, and asks when something is due next.
@@ -57,20 +57,19 @@
 // # Panic
 //
 // Members are the instances that are usable, set aside, ejected or lingering.
-// While
-// fewer than half of the members are usable (2 × usable < members) the list, or
-// our view of the servers, is not to be trusted and there is panic: the
-// candidates are then the usable members and those set aside, ejected or
-// lingering whose last dial did not fail. Killing one server of two is no panic; a list that
-// became empty is, and leaves every member that it lost callable.
+// While fewer than half of them are usable (2 × usable < members) the list, or our
+// view of the servers, is not to be trusted and there is panic: the candidates are
+// then the usable members and those set aside, ejected or lingering whose last
+// dial did not fail. Killing one server of two is no panic; a list that became
+// empty is, and leaves every member that it lost callable.
 //
 // Without panic the candidates are the usable members. If these rules leave
 // nobody, the candidates are the members whose last dial failed, and if there
 // are none, the draining and the leaving instances.
 //
 // A call that has failed on all candidates goes on to the first of these groups
-// that it has not used up: the members set aside, ejected or lingering whose
-// last dial did not fail; if no member is usable, those whose last dial failed; the
+// that it has not used up: the members set aside, ejected or lingering whose last
+// dial did not fail; if no member is usable, those whose last dial failed; the
 // draining and the leaving instances. Only then there is nobody left to pick.
 //
 // # Ejection
@@ -85,8 +84,9 @@
 //     by a tenth at least and by three standard deviations. It takes 20 attempts
 //     of its own, and of the others.
 //   - for its latency: in five reviews in a row its smoothed latency was more than
-//     5 times the median of the others, and more than 50 ms above it. It takes
-//     three that were called.
+//     5 times the median of the others, and more than 50 ms above it. It takes 20
+//     attempts on it in about 8 s, or that many in flight, so that they and the
+//     others' tell of the same time, and three instances that were called.
 //
 // The last two compare, so what slows down all, or fails all, ejects nobody: a
 // starved machine, a database that is down. Each ejection takes capacity away that

@@ -18,7 +18,7 @@ const (
 	reviewGap      = 10 * time.Millisecond // at least, between any two
 
 	rateWindow = 8 * time.Second // attempts fade to 1/e in that time
-	rateCalls  = 20              // attempts in the window that it takes, of one and of the others
+	leastCalls = 20              // attempts in the window that it takes
 	rateExcess = 0.1             // how much greater the failing share must be,
 	rateSigmas = 3               // and how far beyond chance, in standard deviations
 
@@ -110,15 +110,15 @@ func (r *Roster) judge(s *slot, c *crowd) (suspect, bool) {
 	if streak := l.streak.Load(); streak >= r.watch.streak || (streak > 0 && s.onTrial()) {
 		return suspect{s, Ejection{Cause: CauseFailures, Failures: int(streak)}, float64(streak)}, true
 	}
-	if calls, failed := c.calls-s.calls, c.failed-s.failed; s.calls >= rateCalls && calls >= rateCalls {
+	if calls, failed := c.calls-s.calls, c.failed-s.failed; s.calls >= leastCalls && calls >= leastCalls {
 		own, others, all := s.failed/s.calls, max(failed, 0)/calls, c.failed/c.calls
 		excess, sigma := own-others, math.Sqrt(all*(1-all)*(1/s.calls+1/calls))
 		if excess >= rateExcess && excess >= rateSigmas*sigma {
 			return suspect{s, Ejection{Cause: CauseFailureRate, Failed: own, OthersFailed: others}, excess}, true
 		}
 	}
-	if c.calls == 0 || !s.fresh {
-		return suspect{}, false // there is no news of its latency
+	if c.calls == 0 || !s.fresh || s.calls+float64(l.inFlight.Load()) < leastCalls {
+		return suspect{}, false // there is no news of its latency, or too little
 	}
 	latency := time.Duration(l.latency.Load())
 	if c.measured < slowPeers || latency <= max(slowFactor*c.median, c.median+slowExcess) {

@@ -8,6 +8,9 @@
 //
 //	result := simulation.Run(simulation.SlowServer, simulation.Contender{Policy: balancer.P2C}, 1)
 //
-// A run depends on its seed alone. # Concurrency: a run uses the goroutine of its
-// caller; several may run at once.
+// A run depends on its seed alone.
+//
+// # Concurrency
+//
+// A run uses the goroutine of its caller; several may run at once.
 package simulation

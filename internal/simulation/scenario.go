@@ -4,6 +4,7 @@
 package simulation
 
 import (
+	"math"
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/balancer"
@@ -81,15 +82,16 @@ var (
 		},
 	}
 	Starved = Scenario{
-		Name: "starved", About: "each server's work takes 1 to 20 times the usual time, other than the others', and changes five times a second; 3 % of the capacity",
+		Name: "starved", About: "twice a second all slow down together, 3 times in the middle, 90 times in one of a hundred, and each 1 to 4 times more; 3 % of the capacity",
 		servers: 10, rate: 0.3 * capacity, from: 5 * time.Second, until: 120 * time.Second,
 		script: func(s *simulation) {
 			var change func()
 			change = func() {
+				machine := math.Exp(1.1 + 1.5*s.rnd.NormFloat64())
 				for _, v := range s.servers {
-					v.slow = 1 + 19*s.rnd.Float64()
+					v.slow = machine * (1 + 3*s.rnd.Float64())
 				}
-				s.after(200*time.Millisecond, change)
+				s.after(500*time.Millisecond, change)
 			}
 			change()
 		},
