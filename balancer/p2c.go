@@ -53,31 +53,36 @@ func (p *twoChoices) Pick(info PickInfo) *Endpoint {
 // draw returns two indexes, different ones where it can.
 func (p *twoChoices) draw() (a, b int) {
 	n := len(p.list)
-	if p.cells == nil {
-		// The fraction of the number that drew the first draws the second.
-		u := p.rnd() * float64(n)
-		a = min(max(int(u), 0), n-1)
-		if n == 1 {
-			return a, a
-		}
-		if b = index(u-float64(a), n-1); b >= a {
-			b++
-		}
-		return a, b
-	}
-	a = p.cells.draw(p.rnd())
-	for range redraws {
-		if b = p.cells.draw(p.rnd()); b != a {
+	if p.cells != nil {
+		a, b = p.cells.draw(p.rnd()), p.cells.draw(p.rnd())
+		if a != b {
 			return a, b
 		}
+		return a, other(a, p.rnd(), n)
 	}
-	return a, (a + 1) % n
+	u := p.rnd() * float64(n)
+	a = min(max(int(u), 0), n-1)
+	// The fraction of the number that drew the first draws the second.
+	return a, other(a, u-float64(a), n)
+}
+
+// other returns the index below n, other than i where there is one, that a number
+// in [0, 1) stands for.
+func other(i int, u float64, n int) int {
+	if n == 1 {
+		return i
+	}
+	j := index(u, n-1)
+	if j >= i {
+		j++
+	}
+	return j
 }
 
 // shorter returns which of two has the shorter wait; a where there is no telling.
 func (p *twoChoices) shorter(a, b int, now int64) int {
-	aLoad, bLoad := p.loads[a], p.loads[b]
-	aTime, bTime := aLoad.fadedPeak(now), bLoad.fadedPeak(now)
+	aSeat, bSeat := &p.each[a], &p.each[b]
+	aTime, bTime := aSeat.load.fadedPeak(now), bSeat.load.fadedPeak(now)
 	// Who is not known yet is taken to be as fast as the other: to be equal is
 	// enough to be found out, and does not draw a crowd.
 	if aTime == 0 {
@@ -86,8 +91,8 @@ func (p *twoChoices) shorter(a, b int, now int64) int {
 	if bTime == 0 {
 		bTime = aTime
 	}
-	aTime, bTime = max(aTime, aLoad.silence(now)), max(bTime, bLoad.silence(now))
-	aCalls, bCalls := float64(aLoad.inFlight.Load())/p.share(a), float64(bLoad.inFlight.Load())/p.share(b)
+	aTime, bTime = max(aTime, aSeat.load.silence(now)), max(bTime, bSeat.load.silence(now))
+	aCalls, bCalls := aSeat.calls(), bSeat.calls()
 	// Latencies within a factor of two are taken for the same: noise is not to
 	// choose, and the calls in flight tell of a small difference soon enough.
 	if aTime > 2*bTime || bTime > 2*aTime {

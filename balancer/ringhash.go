@@ -103,7 +103,7 @@ func (p *ring) Pick(info PickInfo) *Endpoint {
 		if len(info.Tried) > 0 && info.tried(e) {
 			continue
 		}
-		if float64(p.loads[i].inFlight.Load()) < bound*p.share(i) {
+		if p.seats.each[i].calls() < bound {
 			return e
 		}
 		if second == nil {

@@ -4,38 +4,31 @@
 package balancer
 
 // seats are candidates as a policy that heeds their load looks at them: what a
-// pick reads lies close together.
+// pick reads of one lies close together.
 type seats struct {
-	list   []Candidate
-	loads  []*load
-	shares []float64 // weights, of which the mean is 1; nil: all are the same
-	watch  *watch
+	list  []Candidate
+	each  []seat
+	watch *watch
+}
+
+type seat struct {
+	load  *load
+	share float64 // the weight, in mean weights
 }
 
 // newSeats returns the seats of one candidate or more.
 func newSeats(list []Candidate) seats {
-	s := seats{list: list, loads: make([]*load, len(list))}
+	s := seats{list: list, each: make([]seat, len(list))}
+	mean := totalWeight(list) / float64(len(list))
 	for i := range list {
-		s.loads[i] = list[i].Endpoint.load
-		if s.loads[i] == nil { // an endpoint of no Roster
-			s.loads[i] = &load{watch: new(watch)}
+		s.each[i] = seat{list[i].Endpoint.load, list[i].weight() / mean}
+		if s.each[i].load == nil { // an endpoint of no Roster
+			s.each[i].load = &load{watch: new(watch)}
 		}
 	}
-	s.watch = s.loads[0].watch
-	if !uniform(list) {
-		mean := totalWeight(list) / float64(len(list))
-		s.shares = make([]float64, len(list))
-		for i := range list {
-			s.shares[i] = list[i].weight() / mean
-		}
-	}
+	s.watch = s.each[0].load.watch
 	return s
 }
 
-// share returns the weight of one in mean weights.
-func (s *seats) share(i int) float64 {
-	if s.shares == nil {
-		return 1
-	}
-	return s.shares[i]
-}
+// calls returns how many calls are in flight for a mean weight.
+func (s *seat) calls() float64 { return float64(s.load.inFlight.Load()) / s.share }
