@@ -86,7 +86,8 @@
 //   - for its latency: in five reviews in a row its smoothed latency was more than
 //     5 times the median of the others, and more than 50 ms above it. It takes 20
 //     attempts on it in about 8 s, or that many in flight, so that they and the
-//     others' tell of the same time, and three instances that were called.
+//     others' tell of the same time, unless it is on trial; and three instances
+//     that were called.
 //
 // The last two compare, so what slows down all, or fails all, ejects nobody: a
 // starved machine, a database that is down. Each ejection takes capacity away that

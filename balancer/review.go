@@ -117,7 +117,8 @@ func (r *Roster) judge(s *slot, c *crowd) (suspect, bool) {
 			return suspect{s, Ejection{Cause: CauseFailureRate, Failed: own, OthersFailed: others}, excess}, true
 		}
 	}
-	if c.calls == 0 || !s.fresh || s.calls+float64(l.inFlight.Load()) < leastCalls {
+	enough := s.onTrial() || s.calls+float64(l.inFlight.Load()) >= leastCalls
+	if c.calls == 0 || !s.fresh || !enough {
 		return suspect{}, false // there is no news of its latency, or too little
 	}
 	latency := time.Duration(l.latency.Load())
