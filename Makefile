@@ -51,6 +51,7 @@ fuzz: ## Run every fuzz target for FUZZTIME (10s)
 .PHONY: long
 long: long-crash long-scenarios ## Run the long crash tests and scenarios, all of chaos on three registries, 20 minutes short of CPU, floods, then every fuzz target for 10 minutes; docs/ keeps the figures
 	ROLLCALL_TEST_LONG=1 ROLLCALL_TEST_REQUIRE=all go test -run Long -timeout 60m -v ./cmd/rollcall
+	ROLLCALL_TEST_ONCE_ROUNDS=2000 go test -run 'TestAtMostOnce$$' -timeout 20m -v .
 	ROLLCALL_TEST_LONG=1 go test -run LongFlood -timeout 10m -v ./zk/zkserver
 	@.ci/fuzz 10m
 
