@@ -211,7 +211,7 @@ func (a *attempts) failed(ctx context.Context, snap *balancer.Snapshot, t *try) 
 	a.tried = append(a.tried, e)
 	a.hurry = errors.Is(err, errSlowDial) || errors.Is(err, transport.ErrTooManyStreams)
 	a.free = a.hurry
-	if a.hurry || !(t.phase == phaseDial || t.phase == phaseHandshake || t.phase == phaseReply || errors.Is(err, errAttemptTimeout)) {
+	if a.hurry || mayBeBack(t) {
 		a.again = append(a.again, e)
 	}
 	if !a.hurry {
@@ -221,6 +221,16 @@ func (a *attempts) failed(ctx context.Context, snap *balancer.Snapshot, t *try) 
 		return a.exhausted(snap, fmt.Sprintf("CallOptions.MaxAttempts is %d", a.opts.MaxAttempts))
 	}
 	return nil
+}
+
+// mayBeBack reports whether the server of an attempt that failed may answer
+// another one at once: an established connection died, but not of silence.
+func mayBeBack(t *try) bool {
+	switch t.phase {
+	case phaseDial, phaseHandshake, phaseReply:
+		return false
+	}
+	return !errors.Is(t.err, transport.ErrKeepalive) && !errors.Is(t.err, errAttemptTimeout)
 }
 
 // exhausted is the error of a call that no further attempt is made for: nobody

@@ -90,6 +90,36 @@ func TestAttemptsWhenEverythingFails(t *testing.T) {
 	}
 }
 
+// Where the only server hangs no call waits longer than it takes to find that out,
+// on the connection that stands or on a new one.
+func TestOnlyServerHangs(t *testing.T) {
+	tr := newTrial(t)
+	tr.work = func(ctx context.Context, _ uint64) { <-ctx.Done() }
+	synctest.Test(t, func(t *testing.T) {
+		tr.t = t
+		s := tr.serve("server:1", rollcall.ServerOptions{})
+		c := tr.client(rollcall.ClientOptions{})
+		if err := c.Ready(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		tr.mu.Lock()
+		tr.next = func(string) death { return death{mute: true} } // of the connections to come
+		tr.mu.Unlock()
+		for _, conn := range tr.network.Conns("server:1") {
+			conn.Block()
+		}
+		for id := range uint64(3) {
+			begun := time.Now()
+			err := tr.call(context.Background(), c, id, 0, true, rollcall.CallOptions{Idempotent: true})
+			if took := time.Since(begun); err == nil || took > 1500*time.Millisecond {
+				t.Errorf("call %d took %v: %v", id, took, err)
+			}
+		}
+		c.Close()
+		s.Close()
+	})
+}
+
 // Calls beyond what a connection carries go to another instance, and where all
 // are full they wait their turn: none fails, and none costs a retry.
 func TestFullConnectionsAreWaitedFor(t *testing.T) {
