@@ -219,6 +219,7 @@ func TestAttemptTimeout(t *testing.T) {
 		tr.work = func(ctx context.Context, _ uint64) {
 			if !again.Swap(true) {
 				<-ctx.Done()
+				time.Sleep(time.Second) // the attempt has gone
 			}
 		}
 		pair(t, tr, func(t *testing.T, c *rollcall.Client) {
