@@ -28,7 +28,7 @@ type rawConn struct {
 }
 
 // frameWait fails a test that would hang.
-const frameWait = 20 * time.Second
+const frameWait = 60 * time.Second
 
 func dialRaw(t testing.TB, addr string) *rawConn {
 	t.Helper()
