@@ -63,7 +63,7 @@ func (w *rawWriter) unread() (found bool) {
 	}
 	err := w.conn.Control(func(fd uintptr) {
 		var b [1]byte
-		_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT) //nolint:gosec // a descriptor
+		_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK) //nolint:gosec // a descriptor, which does not block
 		found = err == nil
 	})
 	return found && err == nil
