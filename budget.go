@@ -26,7 +26,7 @@ const budgetWindow = 10 * time.Second
 // retries cannot multiply the load of servers that fail under it. It reads no
 // clock. In any stretch of time it grants at most retriesPerCall for each call
 // and RetriesPerSecond for each second in it, and what was saved in the
-// budgetWindow before. It begins with what one second gives.
+// budgetWindow before. What the first second gives is there from the beginning.
 //
 // The idea is that of Finagle's RetryBudget.
 type retryBudget struct {
@@ -41,7 +41,7 @@ type retryBudget struct {
 }
 
 func newRetryBudget(now time.Time) *retryBudget {
-	return &retryBudget{looked: now, saved: RetriesPerSecond}
+	return &retryBudget{looked: now.Add(time.Second), saved: RetriesPerSecond}
 }
 
 // called counts a call.
