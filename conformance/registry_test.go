@@ -50,6 +50,7 @@ type registry struct {
 	t      *testing.T
 	addr   string
 	data   string // its directory; empty: in memory
+	flags  []string
 	cmd    *exec.Cmd
 	stderr *bytes.Buffer
 	ended  chan error // what the process ended with
@@ -57,9 +58,9 @@ type registry struct {
 }
 
 // startRegistry starts a registry and kills it when the test ends.
-func startRegistry(t *testing.T, data bool) *registry {
+func startRegistry(t *testing.T, data bool, flags ...string) *registry {
 	t.Helper()
-	r := &registry{t: t, addr: "127.0.0.1:0"}
+	r := &registry{t: t, addr: "127.0.0.1:0", flags: flags}
 	if data {
 		r.data = t.TempDir()
 	}
@@ -81,7 +82,7 @@ func (r *registry) Start() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	args := []string{"registry", "--listen", r.addr, "--tick", tick.String()}
+	args := append([]string{"registry", "--listen", r.addr, "--tick", tick.String()}, r.flags...)
 	if r.data == "" {
 		args = append(args, "--memory")
 	} else {

@@ -4,6 +4,7 @@
 package conformance_test
 
 import (
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -17,6 +18,11 @@ const (
 	patience = 60 * time.Second
 	// tick makes sessions of 1 to 10 s, as realtest's are.
 	tick = 500 * time.Millisecond
+	// outlast is how long sessions last whatever a client asks for where servers
+	// are restarted. Now and then Apache ZooKeeper 3.8.0 does not read what one
+	// of the first connections after its start sends, and the client gives that
+	// connection up only after the time that it asked for.
+	outlast = 40 * time.Second
 )
 
 // A server is a ZooKeeper server under test.
@@ -33,11 +39,25 @@ type kind struct {
 }
 
 var (
-	registryKind = kind{"registry", func(t *testing.T) server { return startRegistry(t, true) }}
-	zktestKind   = kind{"zktest", func(t *testing.T) server {
-		return inProcess{zktest.StartOptions(t, zktest.Options{TickTime: tick})}
-	}}
-	apacheKind = kind{"apache", func(t *testing.T) server { return realtest.Apache(t) }}
+	serverKinds = []kind{
+		{"registry", func(t *testing.T) server { return startRegistry(t, true) }},
+		{"apache", func(t *testing.T) server { return realtest.Apache(t) }},
+	}
+	// durableKinds have their data again after a restart, and sessions outlast it.
+	durableKinds = []kind{
+		{"registry", func(t *testing.T) server {
+			return startRegistry(t, true, "--min-session-timeout", outlast.String(), "--max-session-timeout", outlast.String())
+		}},
+		{"zktest", func(t *testing.T) server {
+			return inProcess{zktest.StartOptions(t, zktest.Options{
+				TickTime: tick, MinSessionTimeout: outlast, MaxSessionTimeout: outlast,
+			})}
+		}},
+		{"apache", func(t *testing.T) server {
+			ms := outlast.Milliseconds()
+			return realtest.Apache(t, fmt.Sprintf("minSessionTimeout=%d\nmaxSessionTimeout=%d", ms, ms))
+		}},
+	}
 )
 
 // inProcess is a zktest server, whose data outlives Stop.
@@ -48,7 +68,7 @@ func (s inProcess) Start() { s.Restart() }
 // eachServer runs test on the registry and on the yardstick.
 func eachServer(t *testing.T, test func(t *testing.T, s server)) {
 	t.Helper()
-	each(t, []kind{registryKind, apacheKind}, test)
+	each(t, serverKinds, test)
 }
 
 var apacheTurn sync.Mutex // held by the test that restarts Apache ZooKeeper
@@ -56,10 +76,9 @@ var apacheTurn sync.Mutex // held by the test that restarts Apache ZooKeeper
 // eachDurable runs test on every server that has its data again after a restart.
 func eachDurable(t *testing.T, test func(t *testing.T, s server)) {
 	t.Helper()
-	each(t, []kind{registryKind, zktestKind, apacheKind}, func(t *testing.T, s server) {
+	each(t, durableKinds, func(t *testing.T, s server) {
 		if _, ok := s.(*realtest.ZooKeeper); ok {
-			// A JVM that starts takes seconds of both a processor and the
-			// sessions: two at a time would let sessions expire on slow machines.
+			// A JVM that starts takes seconds of a processor: one at a time.
 			apacheTurn.Lock()
 			defer apacheTurn.Unlock()
 		}
