@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/rollcall-rpc/rollcall/bench/internal/echo"
+	"github.com/rollcall-rpc/rollcall/internal/realtest"
 )
 
 // TestMain lets the test binary be the processes that bench starts.
@@ -87,9 +89,7 @@ func TestProfiles(t *testing.T) {
 
 func TestHot(t *testing.T) {
 	stop, err := startSpinners(t.Context())
-	if err != nil {
-		t.Skip(err) // not Linux, or not allowed here
-	}
+	realtest.Require(t, "the policy SCHED_IDLE", err == nil, fmt.Sprint(err))
 	stop()
 }
 

@@ -5,30 +5,28 @@ package chaos
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"testing"
+
+	"github.com/rollcall-rpc/rollcall/internal/realtest"
 )
 
 // A process in its namespace reaches the other end of the cable until that is
 // cut, and nothing of either is left behind.
 func TestNamespace(t *testing.T) {
-	if reason := namespaces(nil); reason != "" {
-		t.Skip(reason)
-	}
+	reason := namespaces(nil)
+	realtest.Require(t, "the right to make network namespaces", reason == "", reason)
 	ns, err := newNamespace()
 	var refused *notPermittedError
-	if errors.As(err, &refused) {
-		t.Skip(err)
-	}
+	realtest.Require(t, "the right to make network devices", !errors.As(err, &refused), fmt.Sprint(err))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer ns.close()
 	p, err := start(ns.wrap([]string{"sh", "-c", "echo inside && exec cat"}), io.Discard, ns.attr)
-	if err != nil {
-		t.Skip(err)
-	}
+	realtest.Require(t, "the right to make network namespaces", err == nil, fmt.Sprint(err))
 	defer p.kill()
 	if err := ns.enter(p); err != nil {
 		t.Fatal(err)
