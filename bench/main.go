@@ -36,11 +36,11 @@ func main() {
 		os.Exit(runChild(ctx, child, os.Args[2:]))
 	}
 	if len(os.Args) > 1 {
-		switch os.Args[1] {
-		case "registry":
+		switch command := os.Args[1]; {
+		case command == "registry":
 			os.Exit(runRegistry(ctx, os.Args[2:], os.Stdout, os.Stderr))
-		case registryServer:
-			os.Exit(runRegistryServer(ctx, os.Args[2:]))
+		case servesRegistry(command):
+			os.Exit(runRegistryServer(ctx, command, os.Args[2:]))
 		}
 	}
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))

@@ -24,10 +24,10 @@ func TestMain(m *testing.M) {
 	if child := childOf(os.Args[1:]); child != nil {
 		os.Exit(runChild(context.Background(), child, os.Args[2:]))
 	}
-	if len(os.Args) > 1 && os.Args[1] == registryServer {
+	if len(os.Args) > 1 && servesRegistry(os.Args[1]) {
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 		defer stop()
-		os.Exit(runRegistryServer(ctx, os.Args[2:]))
+		os.Exit(runRegistryServer(ctx, os.Args[1], os.Args[2:]))
 	}
 	if os.Getenv("GORACE") == "" { // a race-detecting process lingers for 1 s at its end
 		os.Setenv("GORACE", "atexit_sleep_ms=0")

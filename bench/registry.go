@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -98,7 +99,15 @@ func (p *registryPlan) run(ctx context.Context, progress io.Writer) (rep *regist
 			err = errors.Join(err, b.Close())
 		}
 	}()
-	for _, system := range []registry.System{registry.Rollcall(command...), registry.Apache()} {
+	executable, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	systems := []registry.System{registry.Rollcall(command...), registry.Apache(), registry.Sockets(executable, socketsServer)}
+	for _, system := range systems {
+		if !slices.ContainsFunc(p.probes, func(probe registry.Probe) bool { return system.Can(&probe) }) {
+			continue
+		}
 		b, err := registry.NewBench(ctx, system, opts)
 		if err != nil {
 			return nil, err
@@ -132,6 +141,9 @@ func (p *registryPlan) runProbe(ctx context.Context, number int, probe *registry
 	}
 	for i := range benches {
 		b := benches[(i+number)%len(benches)]
+		if !b.System.Can(probe) {
+			continue
+		}
 		values, err := probe.Run(ctx, b)
 		if err != nil {
 			return fmt.Errorf("run %d, %s: %w", number+1, b.System.Name, err)

@@ -6,6 +6,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/rollcall-rpc/rollcall/bench/internal/registry"
@@ -21,7 +23,7 @@ type registryReport struct {
 	Samples  []registrySample `json:"samples"`
 	Rows     []registryRow    `json:"rows"` // filled by print
 
-	systems []registry.System // ours first
+	systems []registry.System // ours, Apache ZooKeeper, and sockets alone if they were measured
 	figures []registry.Figure
 }
 
@@ -40,6 +42,7 @@ type registryRow struct {
 	Ours   *spread `json:"rollcall"`
 	Theirs *spread `json:"apache"`
 	Ratio  *spread `json:"ratio"`         // ours to theirs, within each run
+	Least  *spread `json:"sockets"`       // of sockets alone to theirs, nil: not measured
 	Asked  string  `json:"bar,omitempty"` // of the ratio, or of ours
 	Met    bool    `json:"met"`
 }
@@ -74,21 +77,30 @@ func (r *registryReport) summarize() {
 	for i := range r.figures {
 		f := &r.figures[i]
 		ours, theirs := r.values(f.Name, r.systems[0].Name), r.values(f.Name, r.systems[1].Name)
-		var a, b, ratios []float64
-		for run, v := range ours {
-			a = append(a, v)
-			if d := theirs[run]; d > 0 {
-				b = append(b, d)
-				ratios = append(ratios, v/d)
-			}
+		row := registryRow{
+			Figure: f.Name, Unit: f.Unit, Ours: spreadOf(slices.Collect(maps.Values(ours))), Theirs: spreadOf(slices.Collect(maps.Values(theirs))),
+			Ratio: ratiosOf(ours, theirs), Asked: asked(f),
 		}
-		row := registryRow{Figure: f.Name, Unit: f.Unit, Ours: spreadOf(a), Theirs: spreadOf(b), Ratio: spreadOf(ratios), Asked: asked(f)}
+		if len(r.systems) > 2 {
+			row.Least = ratiosOf(r.values(f.Name, r.systems[2].Name), theirs)
+		}
 		if row.Ratio == nil {
 			continue
 		}
 		row.Met = f.Met(row.Ours.Median, row.Ratio.Median)
 		r.Rows = append(r.Rows, row)
 	}
+}
+
+// ratiosOf returns the ratios within each run, nil if there is none.
+func ratiosOf(a, b map[int]float64) *spread {
+	var ratios []float64
+	for run, v := range a {
+		if d := b[run]; d > 0 {
+			ratios = append(ratios, v/d)
+		}
+	}
+	return spreadOf(ratios)
 }
 
 // asked is how a bar is written.
@@ -123,7 +135,7 @@ func (r *registryReport) heading() string {
 }
 
 func (r *registryReport) table() [][]string {
-	table := [][]string{{"", r.systems[0].Name, r.systems[1].Name, "ratio", "asked", ""}}
+	table := [][]string{{"", r.systems[0].Name, r.systems[1].Name, "ratio", "asked", "", "ratio of sockets alone"}}
 	for i := range r.Rows {
 		row := &r.Rows[i]
 		verdict := ""
@@ -131,7 +143,7 @@ func (r *registryReport) table() [][]string {
 			verdict = "missed"
 		}
 		table = append(table, []string{
-			row.Figure, withUnit(row.Ours, row.Unit), withUnit(row.Theirs, row.Unit), row.Ratio.String(), row.Asked, verdict,
+			row.Figure, withUnit(row.Ours, row.Unit), withUnit(row.Theirs, row.Unit), row.Ratio.String(), row.Asked, verdict, row.Least.String(),
 		})
 	}
 	return table

@@ -13,11 +13,11 @@ import (
 	"github.com/rollcall-rpc/rollcall/internal/realtest"
 )
 
-// TestRegistry measures both registries, briefly.
+// TestRegistry measures both registries, briefly, and sockets alone.
 func TestRegistry(t *testing.T) {
 	missing := registry.ApacheMissing()
 	realtest.Require(t, "Apache ZooKeeper", missing == nil, "see bench registry")
-	args := "-runs 1 -duration 300ms -warmup 50ms -heat 0s -probes raw-get,raw-set -cpuprofile " + t.TempDir()
+	args := "-runs 1 -duration 300ms -warmup 50ms -heat 0s -probes go-exists,raw-get,raw-set -cpuprofile " + t.TempDir()
 	p, err := parseRegistryPlan(strings.Fields(args), io.Discard)
 	if err != nil {
 		t.Fatal(err)
@@ -28,10 +28,13 @@ func TestRegistry(t *testing.T) {
 		t.Fatal(err)
 	}
 	rep.summarize()
-	if len(rep.Samples) != 8 || len(rep.Rows) != 4 {
-		t.Errorf("got %d samples and %d rows, want 8 and 4", len(rep.Samples), len(rep.Rows))
+	if len(rep.Samples) != 14 || len(rep.Rows) != 6 {
+		t.Errorf("got %d samples and %d rows, want 14 and 6", len(rep.Samples), len(rep.Rows))
 	}
-	for _, row := range rep.Rows {
+	for i, row := range rep.Rows {
+		if bare := i < 2; bare != (row.Least != nil) {
+			t.Errorf("%s: sockets alone have %+v", row.Figure, row.Least)
+		}
 		if row.Ours.Median <= 0 || row.Theirs.Median <= 0 || row.Ratio.Median <= 0 {
 			t.Errorf("%s: got %+v, %+v, %+v", row.Figure, row.Ours, row.Theirs, row.Ratio)
 		}
@@ -40,7 +43,7 @@ func TestRegistry(t *testing.T) {
 
 func TestRegistryTable(t *testing.T) {
 	rep := &registryReport{
-		Machine: "a machine", Runs: 2, systems: []registry.System{registry.Rollcall("x"), registry.Apache()},
+		Machine: "a machine", Runs: 2, systems: []registry.System{registry.Rollcall("x"), registry.Apache(), registry.Sockets("x")},
 		figures: []registry.Figure{
 			{Name: "cpu", Unit: "µs", Bar: 0.25},
 			{Name: "rate", Bar: 2, More: true},
@@ -53,6 +56,7 @@ func TestRegistryTable(t *testing.T) {
 			rep.Samples,
 			registrySample{run, "Rollcall", "cpu", 8}, registrySample{run, "Apache ZooKeeper", "cpu", theirs},
 			registrySample{run, "Rollcall", "rate", 30_000}, registrySample{run, "Apache ZooKeeper", "rate", 20_000},
+			registrySample{run, "sockets alone", "rate", 40_000},
 		)
 	}
 	rep.Samples = append(rep.Samples, registrySample{0, "Rollcall", "memory", 700}, registrySample{0, "Apache ZooKeeper", "memory", 900})
@@ -62,10 +66,10 @@ func TestRegistryTable(t *testing.T) {
 	}
 	for _, want := range []string{
 		"a machine. Client and server",
-		"|  | Rollcall | Apache ZooKeeper | ratio | asked |  |\n|---|---:|---:|---:|---:|---:|\n",
-		"| cpu | 8.00 µs | 30.0 µs | 0.30; 0.20–0.40 | ≤ 0.25 | missed |\n",
-		"| rate | 30.0k | 20.0k | 1.50 | ≥ 2 | missed |\n",
-		"| memory | 700 MB | 900 MB | 0.78 | ≤ 1000 MB |  |\n",
+		"|  | Rollcall | Apache ZooKeeper | ratio | asked |  | ratio of sockets alone |\n|---|---:|---:|---:|---:|---:|---:|\n",
+		"| cpu | 8.00 µs | 30.0 µs | 0.30; 0.20–0.40 | ≤ 0.25 | missed |  |\n",
+		"| rate | 30.0k | 20.0k | 1.50 | ≥ 2 | missed | 2.00 |\n",
+		"| memory | 700 MB | 900 MB | 0.78 | ≤ 1000 MB |  |  |\n",
 		"- Rollcall: `rollcall registry`",
 	} {
 		if !strings.Contains(b.String(), want) {

@@ -116,6 +116,9 @@ func (r *report) versusTable() [][]string {
 
 // String returns "1.02; 0.98–1.10", or "1.02" where all figures are one.
 func (s *spread) String() string {
+	if s == nil {
+		return ""
+	}
 	if s.Min == s.Max {
 		return ratio(s.Median)
 	}

@@ -69,6 +69,7 @@ type Probe struct {
 	Figures []Figure
 	Hot     bool // with spinners that keep the cores from halting
 	Once    bool // in the first run alone
+	Sockets bool // the system of that name can answer it
 	// run measures a server that is prepared, or starts one if Fresh.
 	Fresh bool
 	run   func(ctx context.Context, b *Bench) ([]float64, error)
@@ -197,6 +198,9 @@ func (b *Bench) Heat(ctx context.Context, d time.Duration) error {
 	probes := loadProbes()
 	b.opts.Warmup, b.opts.Duration = 0, d/time.Duration(len(probes))
 	for i := range probes {
+		if !b.System.Can(&probes[i]) {
+			continue
+		}
 		if _, err := probes[i].Run(ctx, b); err != nil && !errors.Is(err, errNoAnswer) {
 			return fmt.Errorf("heat: %w", err)
 		}

@@ -20,12 +20,15 @@ import (
 	"github.com/rollcall-rpc/rollcall/zk/zkserver"
 )
 
-const serveCommand = "serve"
+const (
+	serveCommand   = "serve"
+	socketsCommand = "sockets"
+)
 
 // TestMain lets the test binary be the registry that is measured.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 3 && os.Args[1] == serveCommand {
-		if err := serve(os.Args[2]); err != nil {
+	if len(os.Args) == 3 && (os.Args[1] == serveCommand || os.Args[1] == socketsCommand) {
+		if err := serve(os.Args[1], os.Args[2]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -34,7 +37,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func serve(config string) error {
+func serve(command, config string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	f, err := os.Open(config)
@@ -45,6 +48,9 @@ func serve(config string) error {
 	if err != nil {
 		return err
 	}
+	if command == socketsCommand {
+		return ServeSockets(ctx, cfg.Address)
+	}
 	srv, err := zkserver.New(cfg.Options)
 	if err != nil {
 		return err
@@ -54,11 +60,21 @@ func serve(config string) error {
 
 func quickBench(t *testing.T) *Bench {
 	t.Helper()
-	executable, err := os.Executable()
+	return benchOf(t, Rollcall(executable(t), serveCommand))
+}
+
+func executable(t *testing.T) string {
+	t.Helper()
+	path, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := NewBench(t.Context(), Rollcall(executable, serveCommand), Options{
+	return path
+}
+
+func benchOf(t *testing.T, system System) *Bench {
+	t.Helper()
+	b, err := NewBench(t.Context(), system, Options{
 		Dir: t.TempDir(), Warmup: 5 * time.Millisecond, Duration: 50 * time.Millisecond,
 		Rounds: 3, Watchers: 20, Children: 100, Znodes: 800,
 	})
@@ -75,10 +91,24 @@ func quickBench(t *testing.T) *Bench {
 
 // TestProbes takes every measurement, briefly.
 func TestProbes(t *testing.T) {
-	b := quickBench(t)
+	testProbes(t, quickBench(t), 17)
+}
+
+// TestSockets takes those that sockets alone can answer.
+func TestSockets(t *testing.T) {
+	testProbes(t, benchOf(t, Sockets(executable(t), socketsCommand)), 4)
+}
+
+// testProbes takes so many measurements.
+func testProbes(t *testing.T, b *Bench, want int) {
+	t.Helper()
 	_, err := b.server.CPU()
 	realtest.Require(t, "another process's clock", !errors.Is(err, errors.ErrUnsupported), "Linux has it")
 	for _, p := range Probes() {
+		if !b.System.Can(&p) {
+			continue
+		}
+		want--
 		values, err := p.Run(t.Context(), b)
 		if errors.Is(err, errNoAnswer) {
 			continue // a busy machine
@@ -91,6 +121,9 @@ func TestProbes(t *testing.T) {
 				t.Errorf("%s: got %g, want more", p.Figures[i].Name, v)
 			}
 		}
+	}
+	if want != 0 {
+		t.Errorf("%d probes too few", want)
 	}
 }
 

@@ -34,19 +34,24 @@ type System struct {
 	Name    string
 	Measure string   // what exactly is measured, for the legend
 	command []string // the name of a configuration is put behind it
+	bare    bool     // it is Sockets
 }
+
+// Can reports whether a probe can measure the system.
+func (s *System) Can(p *Probe) bool { return !s.bare || p.Sockets }
 
 // Rollcall returns our registry, started by a command that serves what a zoo.cfg
 // says.
 func Rollcall(command ...string) System {
-	return System{"Rollcall", "`rollcall registry`, data on the disk", command}
+	return System{Name: "Rollcall", Measure: "`rollcall registry`, data on the disk", command: command}
 }
 
 // Apache returns Apache ZooKeeper as Debian packages it, standalone.
 func Apache() System {
 	return System{
-		"Apache ZooKeeper", "3.8.0 of Debian's package, standalone, " + apacheHeap + " as its zkServer.sh sets it",
-		[]string{"java", apacheHeap, "-cp", serverJar + ":" + loggerJar, mainClass},
+		Name:    "Apache ZooKeeper",
+		Measure: "3.8.0 of Debian's package, standalone, " + apacheHeap + " as its zkServer.sh sets it",
+		command: []string{"java", apacheHeap, "-cp", serverJar + ":" + loggerJar, mainClass},
 	}
 }
 

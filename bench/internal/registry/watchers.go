@@ -25,7 +25,7 @@ const (
 // watch the parent's list.
 func watchProbe() Probe {
 	return Probe{
-		Name: "watchers",
+		Name: "watchers", Sockets: true,
 		Figures: []Figure{
 			{Name: "create to the last of 1000 watchers told, p50", Unit: "ms", Bar: watchTimeBar},
 			{Name: "the same, server CPU", Unit: "ms", Bar: watchCPUBar},
