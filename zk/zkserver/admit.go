@@ -17,7 +17,7 @@ import (
 func (s *Server) admit(sv *serve, nc net.Conn) {
 	c := &conn{
 		srv: s, nc: nc, host: hostOf(nc.RemoteAddr()), since: s.opts.Clock.Now().UnixMilli(),
-		data: map[string]*watch{}, child: map[string]*watch{},
+		data: map[string]*watch{}, child: map[string]*watch{}, drained: make(chan struct{}),
 	}
 	c.out.init(nc, s.opts.MaxUnreadBytes, &s.held)
 	c.in = newFrameReader(nc, maxHandshake)
@@ -116,6 +116,9 @@ func (c *conn) leave() {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if c.session != nil && c.session.latest == c {
+		c.session.latest = nil
+	}
 	delete(s.conns, c)
 	if s.hosts[c.host]--; s.hosts[c.host] == 0 {
 		delete(s.hosts, c.host)

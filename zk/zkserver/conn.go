@@ -38,6 +38,8 @@ type conn struct {
 	out     outbox
 	session *session
 	who     atomic.Pointer[[]tree.Identity] // replaced by the reader
+	before  *conn                           // that had the session and may not be drained; nil: none
+	drained chan struct{}                   // closed when everything asked on it is answered, and nothing follows
 
 	burst    []item  // requests for the owner, in order, not handed over yet
 	bytes    int     // of the burst
@@ -89,13 +91,24 @@ func (c *conn) serve() {
 	known := c.handshake()
 	c.srv.heard(c)
 	if known {
+		c.awaitDrained()
 		c.requests()
 		c.settle()
-		c.out.awaitIdle()
 	}
+	close(c.drained)
 	c.hangUp()
 	c.leave()
 	writer.Wait()
+}
+
+// awaitDrained waits until what the session asked on its connection before is
+// done: a client that lost it wants to see what became of that. It does not take
+// longer than the owner, for that connection is closed.
+func (c *conn) awaitDrained() {
+	if c.before != nil {
+		<-c.before.drained
+		c.before = nil
+	}
 }
 
 const (

@@ -22,7 +22,9 @@
 // transactions. With a data directory, to commit is to append the batch to a log
 // and to sync that, while requests gather for the next one. A read behind an unanswered write of its own connection travels
 // with it, so that replies keep the order of the requests and a client sees what
-// it wrote. Nobody sees what was not committed.
+// it wrote. A session that comes on a new connection is served there when what it
+// asked on the one before is done: a client whose answer was lost finds out what
+// became of its request. Nobody sees what was not committed.
 //
 // # Concurrency
 //

@@ -155,6 +155,36 @@ func TestNoEndIsSeenBeforeTheSync(t *testing.T) {
 	}
 }
 
+// A client that lost its connection looks whether its last request was carried
+// out. While that is still on its way to the disk, the answer has to wait for it.
+func TestReattachedSeesWhatItAskedBefore(t *testing.T) {
+	fs := &gatedFS{FS: crashfs.New("data"), waiting: make(chan struct{}, 100)}
+	k, err := tryKept(t, zkserver.Options{Store: store.Options{FS: fs}, TickTime: time.Hour, MinSessionTimeout: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := open(t, k.addr, time.Minute)
+	reopen := fs.shut()
+	defer reopen()
+	first.send(jute.OpCreate, newNode("/e", jute.FlagEphemeral))
+	<-fs.waiting
+	// Twice: what the second connection waits for, the third does too.
+	second, _ := first.reattach(k.addr)
+	first.wantEOF()
+	third, resp := second.reattach(k.addr)
+	second.wantEOF()
+	if resp.SessionID != first.id {
+		t.Fatalf("got session 0x%x, want 0x%x", resp.SessionID, first.id)
+	}
+	third.send(jute.OpExists, &jute.PathWatchRequest{Path: "/e"})
+	third.silent("exists")
+
+	reopen()
+	if m := third.message(); m.Xid != third.xid || m.Err != 0 {
+		t.Errorf("exists: got %+v, want the node that was asked for before", m)
+	}
+}
+
 // Whatever changes something is synced before it is answered: a session begun or
 // ended too. What fails, or only reads, needs no sync.
 func TestSyncBeforeAnswer(t *testing.T) {

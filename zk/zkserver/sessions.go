@@ -23,6 +23,7 @@ type session struct {
 	touched atomic.Int64 // session time of the last sign of life
 	timeout atomic.Int64 // negotiated, in ns
 	conn    atomic.Pointer[conn]
+	latest  *conn         // guarded by Server.mu: that came on it last, unless it has left
 	ending  bool          // guarded by Server.mu: its end is on the way
 	ended   chan struct{} // closed when its end is published
 }
@@ -123,6 +124,7 @@ func (s *Server) newSession(c *conn, timeout time.Duration) *session {
 	const millisMask, roomMask, spread = 1<<40 - 1, 1<<16 - 1, 40503
 	s.lastSession = max(s.lastSession+1, 1<<56|now.UnixMilli()&millisMask<<16|s.opts.Epoch*spread&roomMask)
 	sess.id = s.lastSession
+	sess.latest = c
 	s.sessions[sess.id] = sess
 	return sess
 }
@@ -144,6 +146,7 @@ func (s *Server) attach(c *conn, r *jute.ConnectRequest, timeout time.Duration) 
 	sess.timeout.Store(int64(timeout))
 	sess.touched.Store(s.sessionNow())
 	old := sess.conn.Swap(c)
+	c.before, sess.latest = sess.latest, c
 	s.mu.Unlock()
 	if old != nil {
 		old.out.kill()
