@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -259,4 +260,34 @@ func TestMaxOutstanding(t *testing.T) {
 		t.Errorf("got %v, want ok", m.Err)
 	}
 	pipeliners.Wait()
+}
+
+// A client cannot pile up identities: one too many, or one with an endless name,
+// costs it the connection.
+func TestIdentitiesAreLimited(t *testing.T) {
+	_, addr := startServer(t, zkserver.Options{})
+	auth := func(c *rawConn, data string) jute.ErrCode {
+		c.write(request(jute.XidAuth, jute.OpAuth, &jute.AuthRequest{Scheme: "digest", Auth: []byte(data)}))
+		m := c.message()
+		return m.Err
+	}
+	c := open(t, addr, 10*time.Second)
+	accepted := 0
+	for auth(c, fmt.Sprintf("user%d:pw", accepted)) == jute.ErrOk {
+		if accepted++; accepted > 1000 {
+			t.Fatal("more than 1000 identities were accepted")
+		}
+		if err := auth(c, "user0:pw"); err != jute.ErrOk { // known already: it takes no room
+			t.Fatalf("identity 0 again: got %v, want ok", err)
+		}
+	}
+	c.wantEOF()
+	if accepted < 50 {
+		t.Errorf("%d identities were accepted, want at least 50", accepted)
+	}
+	c, _ = c.reattach(addr)
+	if got := auth(c, strings.Repeat("x", 4<<10)+":pw"); got != jute.ErrAuthFailed {
+		t.Errorf("a user's name of 4 KiB: got %v, want %v", got, jute.ErrAuthFailed)
+	}
+	c.wantEOF()
 }

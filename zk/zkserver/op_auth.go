@@ -14,10 +14,19 @@ import (
 	"github.com/rollcall-rpc/rollcall/zk/zkserver/tree"
 )
 
+const (
+	// maxIdentities is how many identities a connection may have: each check of a
+	// permission compares them all.
+	maxIdentities = 64
+	// maxUser is how long the name of a user may be, in bytes.
+	maxUser = 1 << 10
+)
+
 var authHandler = handler{local: authenticate, short: "AUTH"}
 
 // authenticate adds identities to the connection: they count for the requests
-// behind it. A failure ends the connection, and leaves the session.
+// behind it. A failure ends the connection, and leaves the session; one identity
+// more than a connection may have is one.
 func authenticate(c *conn, xid int32) bool {
 	var r jute.AuthRequest
 	r.Decode(&c.rd.d)
@@ -26,21 +35,32 @@ func authenticate(c *conn, xid int32) bool {
 		c.answer(xid, 0, jute.ErrMarshalling)
 		return true
 	}
-	switch r.Scheme {
-	case tree.SchemeDigest:
-		id := Digest(r.Auth)
-		c.identify(tree.Identity{Scheme: tree.SchemeDigest, ID: id})
-		if super := c.srv.opts.SuperDigest; super != "" && subtle.ConstantTimeCompare([]byte(id), []byte(super)) == 1 {
-			c.identify(tree.Identity{Scheme: tree.SchemeSuper})
-		}
-	case tree.SchemeIP: // the address is known from the start
-	default:
+	if !c.prove(&r) {
 		c.srv.stats.unproven.Add(1)
 		c.answer(xid, 0, jute.ErrAuthFailed)
 		return false
 	}
 	c.answer(xid, 0, jute.ErrOk)
 	return true
+}
+
+// prove adds the identities that an authentication proves, and reports whether it
+// proves any.
+func (c *conn) prove(r *jute.AuthRequest) bool {
+	switch r.Scheme {
+	case tree.SchemeDigest:
+		id := Digest(r.Auth)
+		if user, _, _ := strings.Cut(id, ":"); len(user) > maxUser || !c.identify(tree.Identity{Scheme: tree.SchemeDigest, ID: id}) {
+			return false
+		}
+		if super := c.srv.opts.SuperDigest; super != "" && subtle.ConstantTimeCompare([]byte(id), []byte(super)) == 1 {
+			return c.identify(tree.Identity{Scheme: tree.SchemeSuper})
+		}
+		return true
+	case tree.SchemeIP: // the address is known from the start
+		return true
+	}
+	return false
 }
 
 // Digest returns the digest identity of "user:password":
@@ -52,13 +72,18 @@ func Digest(userPassword []byte) string {
 	return user + ":" + base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// identify adds an identity to the connection. The list is replaced, not
-// changed: requests on their way keep the one they came with.
-func (c *conn) identify(id tree.Identity) {
+// identify adds an identity to the connection, and reports whether it has it now.
+// The list is replaced, not changed: requests on their way keep the one they came
+// with.
+func (c *conn) identify(id tree.Identity) bool {
 	who := c.identities()
 	if slices.Contains(who, id) {
-		return
+		return true
+	}
+	if len(who) >= maxIdentities {
+		return false
 	}
 	who = append(slices.Clone(who), id)
 	c.who.Store(&who)
+	return true
 }

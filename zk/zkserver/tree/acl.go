@@ -88,6 +88,14 @@ func parseBlock(s string) (netip.Prefix, bool) {
 	return p.Masked(), err == nil
 }
 
+// maxExpanded is how many bytes the "auth" entries of one list may become. A
+// request of many such entries by somebody with many identities would fill the
+// memory and the log.
+const maxExpanded = 1 << 20
+
+// entryCost is what an entry takes beside its id: perms, the scheme, two lengths.
+const entryCost = 4 + 4 + len(SchemeDigest) + 4
+
 // expandACL checks the list of a create or setACL and returns what is stored:
 // "auth" entries replaced by the proven identities, duplicates removed. It
 // returns nil for a list that is not valid (PrepRequestProcessor.fixupACL).
@@ -99,15 +107,17 @@ func expandACL(acl []jute.ACL, who []Identity) []jute.ACL {
 		return worldAnyone
 	}
 	var out []jute.ACL
+	expanded := 0
 	for _, a := range acl {
 		if a.Scheme == SchemeAuth {
 			n := len(out)
 			for _, id := range who {
 				if id.Scheme == SchemeDigest {
 					out = append(out, jute.ACL{Perms: a.Perms, Scheme: id.Scheme, ID: id.ID})
+					expanded += entryCost + len(id.ID)
 				}
 			}
-			if len(out) == n {
+			if len(out) == n || expanded > maxExpanded {
 				return nil
 			}
 			continue

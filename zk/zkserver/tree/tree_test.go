@@ -210,3 +210,26 @@ func filled(n int) *Tree {
 	}
 	return b.Commit()
 }
+
+// TestExpandedACLIsLimited: a list of many "auth" entries by somebody with many
+// identities does not become one without bounds.
+func TestExpandedACLIsLimited(t *testing.T) {
+	var who []Identity
+	for i := range 60 {
+		who = append(who, Identity{SchemeDigest, fmt.Sprintf("user%d:%s", i, strings.Repeat("x", 28))})
+	}
+	list := func(n int) []jute.ACL {
+		acl := make([]jute.ACL, n)
+		for i := range acl {
+			acl[i] = jute.ACL{Perms: int32(i), Scheme: SchemeAuth}
+		}
+		return acl
+	}
+	b := begun()
+	for n, want := range map[int]jute.ErrCode{100: jute.ErrOk, 60_000: jute.ErrInvalidACL} {
+		r := Request{Op: jute.OpCreate, Session: 1, Who: who, Path: fmt.Sprintf("/n%d", n), ACL: list(n)}
+		if out := b.Do(&r, b.Zxid()+1, 1); out.Err != want {
+			t.Errorf("%d entries: got %v, want %v", n, out.Err, want)
+		}
+	}
+}
