@@ -45,3 +45,11 @@ func (s *Server) Held() (bytes int64, conns int) {
 	defer s.mu.Unlock()
 	return s.held.used.Load(), len(s.conns)
 }
+
+// KnownSessions returns how many sessions there are, and those that are about to
+// begin.
+func (s *Server) KnownSessions() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.sessions)
+}

@@ -115,6 +115,7 @@ func (c *conn) openSession(reply *connectReply) bool {
 	}
 	if !c.srv.queue.pushUrgent(it) {
 		c.out.add(-1)
+		c.srv.dropSession(c.session.id) // it has not begun, and so would never end
 		return false
 	}
 	return <-done

@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"math"
+	"net"
 	"testing"
 	"time"
 
@@ -107,6 +108,28 @@ func TestReattach(t *testing.T) {
 	second.create("/next", 0)
 	if got, want := second.stat("/next").Czxid, before.Pzxid+1; got != want {
 		t.Errorf("zxid of the next create: got 0x%x, want 0x%x", got, want)
+	}
+}
+
+// A session that was asked for when serving ended has never begun: it must not be
+// taken for one that has to expire.
+func TestNoSessionIsLeftOfALateHandshake(t *testing.T) {
+	s, err := zkserver.New(zkserver.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, server := net.Pipe()
+	c := &rawConn{t: t, nc: client}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		s.ServeConn(server) // nothing is served: nobody begins sessions
+	}()
+	c.write(connectFrame(jute.ConnectRequest{TimeoutMillis: 10000}))
+	c.wantEOF()
+	<-ended
+	if got := s.KnownSessions(); got != 0 {
+		t.Errorf("got %d sessions, want none", got)
 	}
 }
 
