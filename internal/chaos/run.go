@@ -116,7 +116,7 @@ func play(ctx context.Context, cfg *Config, sc *Scenario, reg *registry, dir str
 	calling, stop := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	running.Go(func() { t.run(calling) })
-	err = s.perform(ctx)
+	err = s.perform(ctx, t.ledger)
 	stop()
 	running.Wait()
 	if err != nil {
@@ -126,9 +126,14 @@ func play(ctx context.Context, cfg *Config, sc *Scenario, reg *registry, dir str
 }
 
 // perform is what happens while the load is on.
-func (s *stage) perform(ctx context.Context) error {
+func (s *stage) perform(ctx context.Context, l *ledger) error {
 	if err := pause(ctx, s.cfg.Duration/2); err != nil { // what was before
 		return err
+	}
+	if s.cfg.Rate > 0 { // on a machine that is short of CPU there was nothing yet
+		if err := l.awaitOpen(ctx, func() time.Duration { return time.Since(l.epoch) / 2 }); err != nil {
+			return err
+		}
 	}
 	if err := s.scenario.play(ctx, s); err != nil {
 		return err
@@ -146,7 +151,10 @@ func (s *stage) perform(ctx context.Context) error {
 		right := max(at.Sub(s.healed), 0)
 		s.right = &right
 	}
-	return pause(ctx, max(time.Until(s.struck.Add(s.cfg.Duration)), s.cfg.Duration/10))
+	if err := pause(ctx, max(time.Until(s.struck.Add(s.cfg.Duration)), s.cfg.Duration/10)); err != nil || s.cfg.Rate == 0 {
+		return err
+	}
+	return l.awaitOpen(ctx, func() time.Duration { return s.struck.Sub(l.epoch) })
 }
 
 // Select returns the scenarios of the given names, in the order in which they are

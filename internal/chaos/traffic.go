@@ -6,6 +6,7 @@ package chaos
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,7 +38,8 @@ type ledger struct {
 
 	mu      sync.Mutex // guards what follows
 	records []record
-	shed    uint64 // calls that were not begun, too many were outstanding
+	changed chan struct{} // closed with the next record; nil: nobody waits
+	shed    uint64        // calls that were not begun, too many were outstanding
 }
 
 func newLedger() *ledger { return &ledger{epoch: time.Now()} }
@@ -46,6 +48,34 @@ func (l *ledger) add(r record) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.records = append(l.records, r)
+	if l.changed != nil {
+		close(l.changed)
+		l.changed = nil
+	}
+}
+
+// awaitOpen waits until a call of the open loop has ended that was begun after
+// the time that since returns.
+func (l *ledger) awaitOpen(ctx context.Context, since func() time.Duration) error {
+	for seen := 0; ; {
+		l.mu.Lock()
+		fresh := l.records[seen:]
+		if l.changed == nil {
+			l.changed = make(chan struct{})
+		}
+		changed := l.changed
+		l.mu.Unlock()
+		begin := since()
+		if slices.ContainsFunc(fresh, func(r record) bool { return r.open && r.begun > begin }) {
+			return nil
+		}
+		seen += len(fresh)
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // traffic is the load of one scenario.
