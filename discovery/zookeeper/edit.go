@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/rollcall-rpc/rollcall/discovery/layout"
 	"github.com/rollcall-rpc/rollcall/zk"
@@ -22,7 +23,8 @@ import (
 // reading, and an error of edit is returned as it is, with nothing written. What
 // edit leaves as it was is not written; so an edit that does nothing the second
 // time is right even when the answer to a write is lost. A document that cannot
-// be read is not changed. EditOverrides goes on until ctx ends.
+// be read is not changed. EditOverrides goes on until ctx ends, or the handle is
+// closed: then it returns ErrClosed.
 //
 // A node that is created has Options.ACL, and everybody may read it: clients
 // with other credentials are to heed it too.
@@ -31,27 +33,46 @@ func (s *Session) EditOverrides(ctx context.Context, path string, edit func(*lay
 	if err != nil {
 		return err
 	}
-	select {
-	case <-s.closed:
+	if s.over() {
 		return ErrClosed
-	default:
 	}
 	e := overridesEdit{
 		registry: s.shared.registry, dir: layout.MetaPath(path), node: layout.OverridesPath(path),
 		dirACL: s.opts.ACL, acl: readable(s.opts.ACL), edit: edit,
 	}
+	var work sync.WaitGroup
+	defer work.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	work.Go(func() {
+		select {
+		case <-s.closed:
+			cancel()
+		case <-ctx.Done():
+		}
+	})
 	pause := backoff{rand: s.shared.opts.Rand}
 	for {
 		err := e.once(ctx)
-		if err == nil || !retriable(err) {
+		var refused *editError
+		switch {
+		case errors.As(err, &refused):
+			return refused.error
+		case err == nil || !retriable(err):
 			return err
 		}
 		sleep(ctx, pause.next())
-		if ctx.Err() != nil {
+		switch {
+		case s.over():
+			return ErrClosed
+		case ctx.Err() != nil:
 			return fmt.Errorf("zookeeper: %s: %w", e.node, errors.Join(ctx.Err(), err))
 		}
 	}
 }
+
+// An editError is an error of the caller's edit, whatever it wraps.
+type editError struct{ error }
 
 // An overridesEdit is one edit of a document.
 type overridesEdit struct {
@@ -82,7 +103,7 @@ func (e *overridesEdit) once(ctx context.Context) error {
 		return fmt.Errorf("zookeeper: %s: %w", e.node, err)
 	}
 	if err := e.edit(o); err != nil {
-		return err
+		return &editError{err}
 	}
 	after, err := o.Encode()
 	if err != nil {

@@ -107,9 +107,13 @@ func TestEditOverridesErrors(t *testing.T) {
 			t.Errorf("a document that cannot be read: got %v", err)
 		}
 		b.fake.order("")
-		mine := errors.New("mine")
-		if err := b.session.EditOverrides(b.t.Context(), "/rpc", func(*layout.Overrides) error { return mine }); !errors.Is(err, mine) {
-			t.Errorf("an error of edit: got %v", err)
+		// One that looks like the registry's is no reason to begin again.
+		for _, mine := range []error{errors.New("mine"), zk.ErrNoNode, fmt.Errorf("mine: %w", context.DeadlineExceeded)} {
+			calls := 0
+			refuse := func(*layout.Overrides) error { calls++; return mine }
+			if err := b.session.EditOverrides(within(b.t), "/rpc", refuse); err != mine || calls != 1 { //nolint:errorlint // as it is
+				t.Errorf("an error of edit: got %v after %d calls, want %v after one", err, calls, mine)
+			}
 		}
 		wrong := instance(1)
 		wrong.Override = &discovery.Override{Weight: &discovery.WeightOrder{Value: -1}}
@@ -128,8 +132,15 @@ func TestEditOverridesErrors(t *testing.T) {
 		if err := <-ended; !errors.Is(err, context.Canceled) {
 			t.Errorf("no registry: got %v", err)
 		}
+		go func() {
+			ended <- b.session.EditOverrides(within(b.t), "/rpc", never)
+		}()
+		synctest.Wait()
 		if err := b.session.Close(); err != nil {
 			t.Fatal(err)
+		}
+		if err := <-ended; !errors.Is(err, ErrClosed) {
+			t.Errorf("closed meanwhile: got %v", err)
 		}
 		if err := b.session.EditOverrides(b.t.Context(), "/rpc", never); !errors.Is(err, ErrClosed) {
 			t.Errorf("closed: got %v", err)

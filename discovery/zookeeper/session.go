@@ -146,6 +146,16 @@ func (s *Session) close() error {
 	return nil
 }
 
+// over reports whether the handle is closed.
+func (s *Session) over() bool {
+	select {
+	case <-s.closed:
+		return true
+	default:
+		return false
+	}
+}
+
 // A resolver is a Resolver of one directory.
 type resolver struct {
 	session *Session
