@@ -29,6 +29,10 @@ type fake struct {
 	creates  []time.Time
 	refuse   error         // answers to lists
 	holdGets chan struct{} // the answers to reads wait until it is closed
+	holdOnly string        // the node whose reads wait; empty: all
+	getError error         // answers to reads of nodes
+	lateNode bool          // the answer to the next create is lost, and the node is there after a sync
+	late     func()        // makes it
 	holdList chan struct{} // likewise for lists
 	orders   fakeOrders
 	life     int64 // the transaction that created the directory
@@ -161,8 +165,14 @@ func (f *fake) Get(ctx context.Context, path string) ([]byte, zk.Stat, error) {
 	f.mu.Lock()
 	f.gets++
 	n, ok := f.nodes[strings.TrimPrefix(path, "/rpc/")]
-	hold := f.holdGets
+	hold, refuse := f.holdGets, f.getError
+	if f.holdOnly != "" && path != "/rpc/"+f.holdOnly {
+		hold = nil
+	}
 	f.mu.Unlock()
+	if refuse != nil {
+		return nil, zk.Stat{}, &zk.Error{Op: "getData", Path: path, Sent: true, Err: refuse}
+	}
 	if hold != nil {
 		select {
 		case <-hold:
@@ -240,7 +250,15 @@ func (f *fake) Set(_ context.Context, _ string, data []byte, version int32) (zk.
 	return f.write("setData", data, zk.ErrBadVersion, func() bool { return f.orders.data != nil && f.orders.version == version })
 }
 
-func (f *fake) Sync(context.Context, string) error { return nil }
+func (f *fake) Sync(context.Context, string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.late != nil {
+		f.late()
+		f.late = nil
+	}
+	return nil
+}
 
 func (f *fake) Create2(ctx context.Context, _ string, data []byte, _ zk.CreateMode, _ []zk.ACL) (string, zk.Stat, error) {
 	if err := f.online(ctx); err != nil {
@@ -250,6 +268,10 @@ func (f *fake) Create2(ctx context.Context, _ string, data []byte, _ zk.CreateMo
 	defer f.mu.Unlock()
 	f.creates = append(f.creates, time.Now())
 	name := fmt.Sprintf("server%010d", f.zxid)
+	if f.lateNode {
+		f.lateNode, f.late = false, func() { f.addLocked(name, data, f.session.ID) }
+		return "", zk.Stat{}, &zk.Error{Op: "create2", Path: "/rpc", Sent: true, Err: zk.ErrConnectionLoss}
+	}
 	f.addLocked(name, data, f.session.ID)
 	return "/rpc/" + name, f.nodes[name].stat, nil
 }

@@ -28,7 +28,7 @@ func (r *registration) observe(ctx context.Context, session int64, wanted bool) 
 			return o, err
 		}
 		if known = found && own.mine; known {
-			r.own(own.name, own.czxid)
+			r.own(own)
 			o.nodes = append(o.nodes, own)
 		} else {
 			r.lose(wanted)
@@ -43,6 +43,13 @@ func (r *registration) observe(ctx context.Context, session int64, wanted bool) 
 		// Our node tells enough, or there never was one: it is created first, and
 		// then looked for twins.
 		return o, nil
+	}
+	if r.isDoubtful() {
+		// Another server of an ensemble may be behind the one that was asked to
+		// create.
+		if err := r.shared.registry.Sync(ctx, r.path); err != nil {
+			return o, err
+		}
 	}
 	var err error
 	if o.nodes, err = r.scanAll(ctx, session); err != nil {
@@ -78,17 +85,18 @@ func (r *registration) lose(wanted bool) {
 var errGone = errors.New("zookeeper: the entry is gone, not created again yet")
 
 // look reads one node as a candidate. found is false when it is not there or
-// neither ours nor a twin.
+// neither ours nor a twin. Only what the registry says of the node counts: any
+// other answer is an error, and no word on whose it is.
 func (r *registration) look(ctx context.Context, name string, session int64) (c candidate, found bool, err error) {
 	data, stat, err := r.shared.registry.Get(ctx, join(r.path, name))
 	switch {
 	case err == nil:
 	case errors.Is(err, zk.ErrNoNode):
 		return c, false, nil
-	case unanswered(err):
-		return c, false, err
-	default:
+	case errors.Is(err, zk.ErrNoAuth) && (name != r.name || session != r.owner):
 		data = nil // a node that we may not read is not ours
+	default: // and so is ours, if its ACL forgets us: another one would be the same
+		return c, false, err
 	}
 	c = candidate{name: name, czxid: stat.Czxid, version: stat.Version, owner: stat.EphemeralOwner}
 	in, decodeErr := decode(name, data, stat, err)

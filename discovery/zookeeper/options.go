@@ -56,8 +56,9 @@ type Options struct {
 	// first change after a pause is delivered at once. Default 50 ms, negative: 0.
 	MinUpdateInterval time.Duration
 
-	// ACL is given to the nodes that are created, the missing parents included.
-	// Default: world anyone; when Auths are set, every permission to the creator
+	// ACL is given to the nodes that are created, the missing parents included. It
+	// must let this session read: a registration looks after its node, and cannot
+	// tell what became of one that it may not read. Default: world anyone; when Auths are set, every permission to the creator
 	// and none to others.
 	ACL []zk.ACL
 

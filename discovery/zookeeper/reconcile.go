@@ -115,7 +115,7 @@ func (r *registration) step(ctx context.Context, session zk.Session, wanted bool
 		if r.losses > maxLosses && time.Since(r.created) < soon {
 			return a, nil
 		}
-		return a, r.create(ctx)
+		return a, r.create(ctx, session.ID)
 	case deleteOwn, deleteElder:
 		return a, r.delete(ctx, a)
 	}
@@ -181,17 +181,22 @@ func (r *registration) fail(err error) time.Duration {
 	return r.backoff.next()
 }
 
-// settle notes what a decision to rest rests on.
+// settle notes what a decision to rest rests on. Where it rests on a node that was
+// not known before, what happened to that since it was read was not noticed: there
+// is one more look.
 func (r *registration) settle(a action) {
 	if a.node.name != "" {
-		r.own(a.node.name, a.node.czxid)
+		r.own(a.node)
 	}
-	before := r.Status().Conflict
-	if a.conflict != "" && a.conflict != before {
+	before := r.Status()
+	if a.conflict != "" && a.conflict != before.Conflict {
 		r.logger.Warn("a younger entry of another live session has our id", "entry", a.conflict)
 	}
-	if a.conflict == "" && before != "" {
-		r.logger.Info("the other entry with our id is gone", "entry", before)
+	if a.conflict == "" && before.Conflict != "" {
+		r.logger.Info("the other entry with our id is gone", "entry", before.Conflict)
+	}
+	if a.node.name != before.Name || a.conflict != before.Conflict {
+		r.poke()
 	}
 	r.report(func(s *discovery.RegistrationStatus) {
 		s.Name, s.Registered, s.Conflict, s.Err = a.node.name, a.node.name != "", a.conflict, nil
@@ -202,15 +207,15 @@ func (r *registration) settle(a action) {
 }
 
 // own notes which node is ours. One that was before is to be deleted.
-func (r *registration) own(name string, czxid int64) {
-	if r.name != "" && r.name != name {
+func (r *registration) own(n candidate) {
+	if r.name != "" && r.name != n.name {
 		r.former[r.name] = true
 	}
-	delete(r.former, name)
-	r.shared.claim(join(r.path, name), r)
-	r.name = name
-	if czxid != 0 {
-		r.czxid = czxid
+	delete(r.former, n.name)
+	r.shared.claim(join(r.path, n.name), r)
+	r.name, r.owner = n.name, n.owner
+	if n.czxid != 0 {
+		r.czxid = n.czxid
 	}
 }
 
@@ -223,8 +228,8 @@ func (r *registration) disown(name string) {
 	}
 }
 
-// create creates our node, and what is missing of the path.
-func (r *registration) create(ctx context.Context) error {
+// create creates our node in a session, and what is missing of the path.
+func (r *registration) create(ctx context.Context, session int64) error {
 	created, czxid, err := r.createNode(ctx)
 	if errors.Is(err, zk.ErrNoNode) {
 		if err := ensurePath(ctx, r.shared.registry, r.path, r.acl); err != nil {
@@ -240,7 +245,7 @@ func (r *registration) create(ctx context.Context) error {
 		return err
 	}
 	name := childName(r.path, created)
-	r.own(name, czxid)
+	r.own(candidate{name: name, czxid: czxid, owner: session})
 	r.created, r.scan = time.Now(), true // elder twins, extra nodes
 	r.logger.Info("registered", "entry", name)
 	r.report(func(s *discovery.RegistrationStatus) { s.Name, s.Registered, s.Conflict, s.Err = name, true, "", nil })

@@ -39,6 +39,7 @@ type registration struct {
 // progress is what run knows.
 type progress struct {
 	name    string          // the node that is ours, claimed; empty: none
+	owner   int64           // the session that it was ours in
 	former  map[string]bool // nodes that were, claimed, and are to be deleted
 	czxid   int64           // of the last node that was ours
 	cleared map[string]bool // elder twins that were dealt with

@@ -168,15 +168,14 @@ func (s *shared) stagger() time.Duration {
 	return time.Duration(s.opts.Rand() * float64(min(2*time.Second, time.Duration(paths)*2*time.Millisecond)))
 }
 
-// claim makes a node r's, and reports false if it is another registration's.
-func (s *shared) claim(node string, r *registration) bool {
+// claim makes a node r's unless it is another registration's. Then r finds at its
+// next look that the node is not its own.
+func (s *shared) claim(node string, r *registration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if owner := s.claims[node]; owner != nil && owner != r {
-		return false
+	if s.claims[node] == nil {
+		s.claims[node] = r
 	}
-	s.claims[node] = r
-	return true
 }
 
 // disclaim takes a claim back.

@@ -455,3 +455,111 @@ func TestDeletedAgainAndAgain(t *testing.T) {
 		}
 	})
 }
+
+// created returns how many creates there were.
+func (b *bubble) created() int {
+	b.fake.mu.Lock()
+	defer b.fake.mu.Unlock()
+	return len(b.fake.creates)
+}
+
+// TestNoAnswerIsNoLoss: a registry that does not say what is in a node has not said
+// that the node is not ours. Taking it for that made a second entry, or with an ACL
+// that forgets us, one after the other.
+func TestNoAnswerIsNoLoss(t *testing.T) {
+	for _, refusal := range []error{errors.New("throttled"), zk.ErrNoAuth} {
+		inBubble(t, func(b *bubble) {
+			b.fake.connect()
+			r, err := b.session.Registrar("/rpc").Register(instance(8001))
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.after(time.Second)
+			name := r.Status().Name
+			refuse := func(err error) {
+				b.fake.mu.Lock()
+				defer b.fake.mu.Unlock()
+				b.fake.getError = err
+			}
+			refuse(refusal)
+			b.after(time.Hour)
+			if st := r.Status(); !st.Registered || st.Name != name || b.created() != 1 {
+				t.Errorf("%v: got %+v after %d creates, want %s alone", refusal, st, b.created(), name)
+			}
+			refuse(nil)
+			b.fake.remove(name)
+			b.after(time.Minute)
+			if st := r.Status(); !st.Registered || st.Name == name || b.created() != 2 {
+				t.Errorf("%v, deleted: got %+v after %d creates, want another entry", refusal, st, b.created())
+			}
+		})
+	}
+}
+
+// TestUnreadableIsNotOursInAnotherSession: after a wipe the name may be that of
+// somebody whose entry we may not read.
+func TestUnreadableIsNotOursInAnotherSession(t *testing.T) {
+	inBubble(t, func(b *bubble) {
+		b.fake.connect()
+		r, err := b.session.Registrar("/rpc").Register(instance(8001))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.after(time.Second)
+		b.fake.mu.Lock()
+		b.fake.getError = zk.ErrNoAuth
+		b.fake.mu.Unlock()
+		b.fake.set(func(s *zk.Session) { s.ID, s.Generation = 2, 2 })
+		b.after(time.Second)
+		b.fake.mu.Lock()
+		b.fake.getError = nil
+		b.fake.mu.Unlock()
+		b.after(time.Minute)
+		if st := r.Status(); !st.Registered || b.created() != 2 {
+			t.Errorf("got %+v after %d creates, want one in the new session", st, b.created())
+		}
+	})
+}
+
+// TestLostCreateSeenLate: the server that is asked whether a create was carried out
+// may not have heard of it yet.
+func TestLostCreateSeenLate(t *testing.T) {
+	inBubble(t, func(b *bubble) {
+		b.fake.connect()
+		b.fake.lateNode = true
+		r, err := b.session.Registrar("/rpc").Register(instance(8001))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.after(time.Minute)
+		if st := r.Status(); !st.Registered || b.created() != 1 {
+			t.Errorf("got %+v after %d creates, want the one entry", st, b.created())
+		}
+	})
+}
+
+// TestTwinGoneWhileItIsRead: a twin that goes between its read and the moment in
+// which it is known as one leaves no conflict behind.
+func TestTwinGoneWhileItIsRead(t *testing.T) {
+	inBubble(t, func(b *bubble) {
+		b.fake.connect()
+		in := instance(8001)
+		r, err := b.session.Registrar("/rpc").Register(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.after(time.Second)
+		twin := "server0000000099"
+		b.fake.holdOnly = twin
+		release := b.fake.hold(&b.fake.holdGets)
+		b.fake.quietly(twin, `{"host":"h","port":1,"id":"`+in.ID+`"}`, 2)
+		b.after(6 * time.Minute)
+		b.fake.remove(twin)
+		b.after(0)
+		release()
+		b.after(0)
+		if st := r.Status(); !st.Registered || st.Conflict != "" {
+			t.Errorf("got %+v, want no conflict", st)
+		}
+	})
+}
