@@ -17,8 +17,8 @@ const maxIdleCallers = 16
 // A callerPool holds a dialect's connections to one instance. The peer's mutex
 // guards it.
 type callerPool struct {
-	idle []Caller            // the last one used is used first
-	busy map[Caller]struct{} // a call is on it
+	idle []Caller // the last one used is used first
+	busy int      // those that a call is on
 }
 
 func (cp *callerPool) closeIdle() {
@@ -28,52 +28,83 @@ func (cp *callerPool) closeIdle() {
 	cp.idle = nil
 }
 
-func (cp *callerPool) closeAll() {
-	cp.closeIdle()
-	for c := range cp.busy {
-		c.Close() //nolint:errcheck // it is not wanted
+// takeCaller returns an idle connection, or a new one. The dial goes on when ctx
+// ends: it tells of the instance, and another call may use what comes of it.
+func (p *peer) takeCaller(ctx context.Context, d *Dialect) (Caller, error) {
+	if c := p.takeIdle(); c != nil {
+		return c, nil
+	}
+	type dialed struct {
+		caller Caller
+		err    error
+	}
+	done := make(chan dialed)
+	if p.retired.Load() || !p.client.spawn(func() {
+		c, err := p.dialCaller(d)
+		if err != nil {
+			p.failed(true)
+		}
+		select {
+		case done <- dialed{c, err}:
+		case <-ctx.Done():
+			if err == nil {
+				p.putCaller(c, false)
+			}
+		}
+	}) {
+		return nil, errRetired
+	}
+	select {
+	case r := <-done:
+		return r.caller, r.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
 	}
 }
 
-// takeCaller returns an idle connection, or a new one.
-func (p *peer) takeCaller(d *Dialect) (Caller, error) {
-	p.mu.Lock()
-	if n := len(p.callers.idle); n > 0 && !p.retired.Load() {
-		c := p.callers.idle[n-1]
-		p.callers.idle = p.callers.idle[:n-1]
-		p.callers.busy[c] = struct{}{}
-		p.mu.Unlock()
-		return c, nil
-	}
-	p.mu.Unlock()
-	conn, err := p.dialTCP()
-	if err != nil {
-		p.failed(true)
-		return nil, err
-	}
-	c, err := d.Dial(p.client.ctx, p.endpoint.Instance, conn)
-	if err != nil {
-		conn.Close() //nolint:errcheck // it is not wanted
-		p.failed(true)
-		return nil, err
-	}
+// takeIdle returns an idle connection; nil: there is none.
+func (p *peer) takeIdle() Caller {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.retired.Load() {
-		c.Close() //nolint:errcheck // it is not wanted
-		return nil, errRetired
+	n := len(p.callers.idle)
+	if n == 0 {
+		return nil
 	}
-	if p.callers.busy == nil {
-		p.callers.busy = make(map[Caller]struct{})
+	c := p.callers.idle[n-1]
+	p.callers.idle = p.callers.idle[:n-1]
+	p.callers.busy++
+	return c
+}
+
+// dialCaller opens a connection and lets the dialect speak on it, each within the
+// client's ConnectTimeout.
+func (p *peer) dialCaller(d *Dialect) (Caller, error) {
+	conn, err := p.dialTCP()
+	if err != nil {
+		return nil, err
 	}
-	p.callers.busy[c] = struct{}{}
+	ctx, cancel := context.WithTimeout(p.client.ctx, p.client.opts.ConnectTimeout)
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { conn.Close() }) //nolint:errcheck // it ends Dial
+	c, err := d.Dial(ctx, p.endpoint.Instance, conn)
+	if !stop() && err == nil {
+		c.Close() //nolint:errcheck // it came too late
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		conn.Close() //nolint:errcheck // it is not wanted
+		return nil, err
+	}
+	p.mu.Lock()
+	p.callers.busy++
+	p.mu.Unlock()
 	return c, nil
 }
 
 // putCaller takes a connection back; a broken one is closed.
 func (p *peer) putCaller(c Caller, broken bool) {
 	p.mu.Lock()
-	delete(p.callers.busy, c)
+	p.callers.busy--
 	keep := !broken && !p.retired.Load() && len(p.callers.idle) < maxIdleCallers
 	if keep {
 		p.callers.idle = append(p.callers.idle, c)
@@ -85,8 +116,8 @@ func (p *peer) putCaller(c Caller, broken bool) {
 }
 
 // readyDialect connects, where there is no idle connection.
-func (p *peer) readyDialect(d *Dialect) error {
-	c, err := p.takeCaller(d)
+func (p *peer) readyDialect(ctx context.Context, d *Dialect) error {
+	c, err := p.takeCaller(ctx, d)
 	if err != nil {
 		return err
 	}
@@ -99,11 +130,13 @@ func (p *peer) callDialect(ctx context.Context, d *Dialect, req *transport.Reque
 	if err := ctx.Err(); err != nil {
 		return transport.Reply{}, phaseDial, &transport.CallError{Executed: ExecutedNo, Phase: transport.PhaseQueue, Err: err}
 	}
-	c, err := p.takeCaller(d)
+	c, err := p.takeCaller(ctx, d)
 	if err != nil {
 		return transport.Reply{}, phaseDial, &transport.CallError{Executed: ExecutedNo, Phase: transport.PhaseQueue, Err: err}
 	}
+	stop := context.AfterFunc(p.client.ctx, func() { c.Close() }) //nolint:errcheck // it ends the call
 	reply, err := c.Call(ctx, Request(*req))
+	stop()
 	var typed *Error
 	answered := err == nil || (errors.As(err, &typed) && typed.Executed == ExecutedYes)
 	p.putCaller(c, !answered)
@@ -113,7 +146,8 @@ func (p *peer) callDialect(ctx context.Context, d *Dialect, req *transport.Reque
 	if typed == nil {
 		err = &transport.CallError{Executed: ExecutedMaybe, Phase: transport.PhaseWait, Err: err}
 	}
-	if !answered && ctx.Err() == nil && p.client.ctx.Err() == nil {
+	// A Caller that refuses a request says nothing of the instance.
+	if !answered && (typed == nil || typed.Code == CodeUnavailable) && ctx.Err() == nil && p.client.ctx.Err() == nil {
 		p.forgetIdle()
 		p.failed(false)
 	}

@@ -368,7 +368,7 @@ func (c *Client) Close() error {
 	}
 	c.mu.Unlock()
 	for _, p := range peers {
-		p.close()
+		p.retire()
 	}
 	c.wg.Wait()
 	if c.session != nil {

@@ -75,7 +75,7 @@ func stateOf(now time.Time, es *balancer.EndpointState) InstanceState {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	idle := len(p.callers.idle)
-	s.Connections = len(p.conns) + idle + len(p.callers.busy)
+	s.Connections = len(p.conns) + idle + p.callers.busy
 	s.Connected = p.connected() != nil || idle > 0
 	return s
 }

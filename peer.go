@@ -169,9 +169,14 @@ func (p *peer) dial(d *dialing) {
 	p.watch(d.conn)
 }
 
-// watch waits for the end of a connection and draws the conclusions.
+// watch waits for the end of a connection, which is that of the client at the
+// latest, and draws the conclusions.
 func (p *peer) watch(conn *transport.ClientConn) {
-	<-conn.Done()
+	select {
+	case <-conn.Done():
+	case <-p.client.ctx.Done():
+		conn.Close() //nolint:errcheck // its end is what is wanted
+	}
 	switch err := conn.Err(); {
 	case errors.Is(err, transport.ErrClosed):
 	case conn.Draining():
@@ -215,7 +220,7 @@ func (p *peer) onGoAway(g frame.GoAway) {
 // ready connects and waits until the instance has answered.
 func (p *peer) ready(ctx context.Context, e *balancer.Endpoint) error {
 	if d := p.client.dialect(&e.Instance); d != nil {
-		return p.readyDialect(d)
+		return p.readyDialect(ctx, d)
 	}
 	conn, _, err := p.connect(ctx, nil)
 	if err != nil {
@@ -301,20 +306,5 @@ func (p *peer) closeIdle() {
 		if conn.InFlight() == 0 {
 			p.client.spawn(func() { conn.Close() }) //nolint:errcheck // it is not wanted
 		}
-	}
-}
-
-// close ends all connections. Calls in flight fail.
-func (p *peer) close() {
-	p.mu.Lock()
-	p.retired.Store(true)
-	conns := make([]*transport.ClientConn, 0, len(p.conns))
-	for conn := range p.conns {
-		conns = append(conns, conn)
-	}
-	p.callers.closeAll()
-	p.mu.Unlock()
-	for _, conn := range conns {
-		conn.Close() //nolint:errcheck // it is not wanted
 	}
 }

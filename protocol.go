@@ -50,7 +50,8 @@ type Dialect struct {
 	Protocol string
 
 	// Dial makes a Caller of a new connection; it may speak on it first. The
-	// Caller owns conn from then on.
+	// Caller owns conn from then on. ctx ends after the client's ConnectTimeout,
+	// and when Dial has returned; conn is closed where Dial takes longer.
 	Dial func(ctx context.Context, instance discovery.Instance, conn net.Conn) (Caller, error)
 }
 
@@ -64,7 +65,8 @@ type Caller interface {
 	// closed and not used again.
 	Call(ctx context.Context, request Request) (Reply, error)
 
-	// Close closes the connection.
+	// Close closes the connection. It may be called twice, and while a call is
+	// under way, which then fails.
 	Close() error
 }
 
