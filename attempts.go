@@ -46,7 +46,7 @@ type try struct {
 
 // attempt makes an attempt on e, with a hedge where that is wanted. Its error is
 // the call's; a try that failed without one may be followed by another.
-func (a *attempts) attempt(ctx context.Context, snap *balancer.Snapshot, e *balancer.Endpoint, now time.Time) (try, error) {
+func (a *attempts) attempt(ctx context.Context, snap *balancer.Snapshot, e *balancer.Endpoint, now time.Time) (try, *Error) {
 	if a.opts.Hedge && a.opts.Idempotent && a.opts.Instance == "" {
 		return a.hedged(ctx, snap, e, now)
 	}
@@ -161,33 +161,47 @@ func (a *attempts) wait(ctx context.Context, snap *balancer.Snapshot) error {
 		return nil
 	}
 	current, changed := a.client.current()
-	if current != snap && len(a.made) == 0 {
+	if current != snap {
 		return nil
 	}
 	unknown := snap.Source <= discovery.SourceNone && snap.Err == nil // the first list is on its way
-	if !unknown && !a.opts.WaitForReady {
+	if !unknown && (!a.opts.WaitForReady || a.refused()) {
 		return a.exhausted(snap, "")
 	}
 	select {
 	case <-changed:
-		a.tried, a.again, a.rounds = a.tried[:0], a.again[:0], 0
-		return nil
+	case <-another(snap):
 	case <-ctx.Done():
 		return a.finish(snap, contextError(ctx, ExecutedNo))
 	case <-a.client.ctx.Done():
 		return a.finish(snap, closedError())
 	}
+	a.tried, a.again, a.rounds = a.tried[:0], a.again[:0], 0
+	return nil
 }
 
-// failed notes an attempt that failed and returns the call's error, or nil
-// where another instance may be tried.
-func (a *attempts) failed(ctx context.Context, snap *balancer.Snapshot, t *try) error {
+// another returns a channel on which something comes when those that have failed
+// may be tried another time though nothing has changed: who is usable has
+// recovered before anybody looked, or is not known to be worse for it. Nil:
+// nobody is usable.
+func another(snap *balancer.Snapshot) <-chan time.Time {
+	if snap.Counts.Usable == 0 {
+		return nil
+	}
+	return time.After(time.Second / RetriesPerSecond)
+}
+
+// refused reports whether the last attempt shows that an instance is there, and
+// will not have the call.
+func (a *attempts) refused() bool {
+	return a.last != nil && (a.last.Executed == ExecutedYes || a.last.Code == CodeUnimplemented)
+}
+
+// note notes an attempt that failed and returns its error.
+func (a *attempts) note(ctx context.Context, t *try) *Error {
 	failure := attemptError(ctx, t.err)
 	if failure.Code == CodeDeadlineExceeded && a.opts.AttemptTimeout > 0 && ctx.Err() == nil && t.elapsed >= a.opts.AttemptTimeout {
 		failure.Reason = ReasonAttemptTimeout // the server was a moment faster to notice
-	}
-	if failure.Executed == ExecutedYes {
-		a.answered(t)
 	}
 	err := t.err
 	var bare *transport.CallError
@@ -199,6 +213,16 @@ func (a *attempts) failed(ctx context.Context, snap *balancer.Snapshot, t *try) 
 		Addr: e.Instance.Addr(), Instance: e.Instance.Name, Phase: t.phase, Hedge: t.hedge,
 		Elapsed: t.elapsed, Executed: failure.Executed, Err: err,
 	})
+	return failure
+}
+
+// failed notes an attempt that failed and returns the call's error, or nil
+// where another instance may be tried.
+func (a *attempts) failed(ctx context.Context, snap *balancer.Snapshot, t *try) *Error {
+	failure := a.note(ctx, t)
+	if failure.Executed == ExecutedYes {
+		a.answered(t)
+	}
 	a.last = failure
 	switch {
 	case a.client.ctx.Err() != nil && failure.Executed != ExecutedYes:
@@ -208,11 +232,11 @@ func (a *attempts) failed(ctx context.Context, snap *balancer.Snapshot, t *try) 
 	case ctx.Err() != nil || !retryable(failure, a.opts.Idempotent):
 		return a.finish(snap, failure)
 	}
-	a.tried = append(a.tried, e)
-	a.hurry = errors.Is(err, errSlowDial) || errors.Is(err, transport.ErrTooManyStreams)
+	a.tried = append(a.tried, t.endpoint)
+	a.hurry = errors.Is(t.err, errSlowDial) || errors.Is(t.err, transport.ErrTooManyStreams)
 	a.free = a.hurry
 	if a.hurry || mayBeBack(t) {
-		a.again = append(a.again, e)
+		a.again = append(a.again, t.endpoint)
 	}
 	if !a.hurry {
 		a.count++

@@ -14,11 +14,14 @@ import (
 // CallOptions are what one call can have of its own. The zero value is the
 // default.
 type CallOptions struct {
-	Codec        uint8         // how the request is written: the ID of a Codec; 0: raw
-	Idempotent   bool          // running the handler twice does no harm
-	Timeout      time.Duration // bounds the call beside ctx; 0: no further bound
-	Metadata     Metadata      // sent with the request
-	WaitForReady bool          // wait for an instance where there is none, until ctx ends
+	Codec      uint8         // how the request is written: the ID of a Codec; 0: raw
+	Idempotent bool          // running the handler twice does no harm
+	Timeout    time.Duration // bounds the call beside ctx; 0: no further bound
+	Metadata   Metadata      // sent with the request
+
+	// WaitForReady waits for an instance where there is none, or none that can be
+	// reached, until ctx ends. One that has answered is there, whatever it said.
+	WaitForReady bool
 
 	// MaxAttempts bounds how often the call is tried, hedges included. 0: as often
 	// as there are instances and the client's retry budget allows; 1: once.
@@ -117,9 +120,9 @@ func (c *Client) call(ctx context.Context, method string, body []byte, opts Call
 		if !granted {
 			continue
 		}
-		t, err := a.attempt(ctx, snap, e, now)
-		if err != nil {
-			return transport.Reply{}, err
+		t, failure := a.attempt(ctx, snap, e, now)
+		if failure != nil {
+			return transport.Reply{}, failure
 		}
 		if t.err == nil {
 			a.answered(&t)

@@ -336,13 +336,14 @@ func (c *Client) Ready(ctx context.Context) error {
 		}
 		select {
 		case <-changed:
-			tried = tried[:0]
+		case <-another(snap):
 		case <-ctx.Done():
 			report := c.report("Ready", snap, nil)
 			return fmt.Errorf("rollcall: %w: %v", context.Cause(ctx), report)
 		case <-c.ctx.Done():
 			return errClientClosed
 		}
+		tried = tried[:0]
 	}
 }
 

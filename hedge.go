@@ -14,16 +14,17 @@ import (
 // hedged makes an attempt on e and, if that is not answered after the time that
 // answers mostly take, one on another instance. The first answer counts. It
 // returns when both attempts have ended.
-func (a *attempts) hedged(ctx context.Context, snap *balancer.Snapshot, e *balancer.Endpoint, now time.Time) (try, error) {
+func (a *attempts) hedged(ctx context.Context, snap *balancer.Snapshot, e *balancer.Endpoint, now time.Time) (try, *Error) {
 	usual := a.client.times.of(a.req.Method)
 	attemptCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	client, req, timeout := a.client, a.req, a.opts.AttemptTimeout
 	ended, running := make(chan try, 2), 0
+	seen := attempts{client: client, tried: slices.Clone(a.tried)} // a is changed beside the attempts
 	launch := func(e *balancer.Endpoint, hedge bool) {
 		begun := time.Now()
 		if client.spawn(func() {
-			t := client.try(attemptCtx, e, begun, &req, timeout, nil)
+			t := client.try(attemptCtx, e, begun, &req, timeout, func() bool { return !hedge && seen.connected(e) != nil })
 			t.hedge = hedge
 			ended <- t
 		}) {
@@ -48,21 +49,26 @@ func (a *attempts) hedged(ctx context.Context, snap *balancer.Snapshot, e *balan
 			}
 		case t := <-ended:
 			running--
-			var err error
-			if t.err != nil {
-				if err = a.failed(ctx, snap, &t); err == nil && running > 0 {
-					continue // the other one may still be answered
-				}
-			} else {
+			var failure *Error
+			if t.err == nil {
 				at := time.Now()
 				usual.add(at, at.Sub(now))
+			} else if failure = a.failed(ctx, snap, &t); failure == nil && running > 0 {
+				continue // the other one may still be answered
 			}
 			cancel()
 			for ; running > 0; running-- {
-				loser := <-ended
-				loser.reply.Release()
+				switch other := <-ended; {
+				case failure == nil:
+					other.reply.Release()
+				case other.err == nil: // it was answered all the same
+					t, failure = other, nil
+				default: // it may have been executed
+					a.note(ctx, &other)
+					a.finish(snap, failure)
+				}
 			}
-			return t, err
+			return t, failure
 		}
 	}
 }
@@ -74,7 +80,7 @@ func (a *attempts) second(snap *balancer.Snapshot, e *balancer.Endpoint) *balanc
 		return nil
 	}
 	now := time.Now()
-	other := snap.Picker.Pick(balancer.PickInfo{Tried: append(slices.Clip(a.tried), e), Now: now})
+	other := snap.Picker.Pick(balancer.PickInfo{Tried: append(slices.Clip(a.tried), e), Hash: a.opts.Hash, Now: now})
 	if other == nil || !a.client.budget.take(now) {
 		return nil
 	}

@@ -411,7 +411,10 @@ func (tr *trial) comeAndGo(ctx context.Context, addr string, r *rand.Rand) {
 func (tr *trial) callSomehow(c *rollcall.Client, id uint64, r *rand.Rand) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	opts := rollcall.CallOptions{Idempotent: r.IntN(3) == 0, WaitForReady: r.IntN(2) == 0}
+	opts := rollcall.CallOptions{Idempotent: r.IntN(3) == 0, WaitForReady: r.IntN(2) == 0, Hedge: r.IntN(2) == 0}
+	if r.IntN(4) == 0 {
+		opts.AttemptTimeout = time.Duration(1+r.IntN(30)) * time.Millisecond
+	}
 	if r.IntN(4) == 0 {
 		opts.Timeout = time.Duration(1+r.IntN(30)) * time.Millisecond
 	}

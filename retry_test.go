@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -254,6 +255,13 @@ func TestAttemptTimeout(t *testing.T) {
 // A host that vanished keeps a call no longer than a look around, where another
 // instance is connected.
 func TestSlowDialIsNotWaitedFor(t *testing.T) {
+	for name, opts := range map[string]rollcall.CallOptions{"plain": {}, "hedged": {Idempotent: true, Hedge: true}} {
+		t.Run(name, func(t *testing.T) { testSlowDial(t, opts) })
+	}
+}
+
+func testSlowDial(t *testing.T, opts rollcall.CallOptions) {
+	t.Helper()
 	tr := newTrial(t)
 	synctest.Test(t, func(t *testing.T) {
 		tr.t = t
@@ -271,7 +279,7 @@ func TestSlowDialIsNotWaitedFor(t *testing.T) {
 		}
 		call := func(id uint64) time.Duration {
 			begun := time.Now()
-			if err := tr.call(context.Background(), c, id, 0, false, rollcall.CallOptions{}); err != nil {
+			if err := tr.call(context.Background(), c, id, 0, opts.Idempotent, opts); err != nil {
 				t.Error(err)
 			}
 			return time.Since(begun)
@@ -345,5 +353,134 @@ func TestHedge(t *testing.T) {
 			}
 			<-cancelled
 		}
+	})
+}
+
+// Of a hedged call that fails both attempts tell, whichever ended first.
+func TestHedgeThatMayHaveBeenExecuted(t *testing.T) {
+	tr := newTrial(t)
+	var hang atomic.Bool
+	tr.work = func(ctx context.Context, _ uint64) {
+		if hang.Load() {
+			<-ctx.Done()
+			time.Sleep(time.Second) // the caller has gone
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		tr.t = t
+		other := tr.serve("other:1", rollcall.ServerOptions{})
+		tr.next = func(addr string) death { return death{mute: addr == "victim:1"} }
+		c := tr.client(rollcall.ClientOptions{Balance: victimFirst{}})
+		opts := rollcall.CallOptions{Idempotent: true, Hedge: true, Timeout: 50 * time.Millisecond}
+		for id := range uint64(200) {
+			if err := tr.call(context.Background(), c, id, 0, true, opts); err != nil {
+				t.Fatal(err)
+			}
+		}
+		victim := tr.serve("victim:1", rollcall.ServerOptions{}) // whose preface does not come
+		synctest.Wait()
+		hang.Store(true)
+		for id := range uint64(10) {
+			err := tr.call(context.Background(), c, 1000+id, 0, true, opts)
+			wantError(t, err, rollcall.CodeDeadlineExceeded, "", rollcall.ExecutedMaybe, "tried victim:1 (dial", "hedged to other:1 (wait")
+		}
+		c.Close()
+		victim.Close()
+		other.Close()
+	})
+	for _, wrong := range tr.check() {
+		t.Error(wrong)
+	}
+}
+
+// hashKeeper picks the first it may, and keeps the hashes it was given.
+type hashKeeper struct {
+	candidates []balancer.Candidate
+	seen       *[]uint64
+}
+
+func (hashKeeper) Name() string { return "hash_keeper" }
+
+func (k hashKeeper) NewPicker(candidates []balancer.Candidate, _ func() float64) balancer.Picker {
+	return hashKeeper{candidates, k.seen}
+}
+
+func (k hashKeeper) Pick(info balancer.PickInfo) *balancer.Endpoint {
+	*k.seen = append(*k.seen, info.Hash)
+	return victimPicker(k.candidates).Pick(info)
+}
+
+// A hedge goes where the call's hash leads when the first instance is left out.
+func TestHedgeFollowsTheHash(t *testing.T) {
+	tr := newTrial(t)
+	var slow atomic.Bool
+	tr.work = func(ctx context.Context, _ uint64) {
+		if slow.Swap(false) {
+			<-ctx.Done()
+			time.Sleep(time.Second) // the caller has gone
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		tr.t = t
+		victim, other := tr.serve("victim:1", rollcall.ServerOptions{}), tr.serve("other:1", rollcall.ServerOptions{})
+		var seen []uint64
+		c := tr.client(rollcall.ClientOptions{Balance: hashKeeper{seen: &seen}})
+		synctest.Wait()
+		opts := rollcall.CallOptions{Idempotent: true, Hedge: true, Hash: 7}
+		for id := range uint64(200) {
+			slow.Store(id == 199)
+			if err := tr.call(context.Background(), c, id, 0, true, opts); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if want := slices.Repeat([]uint64{7}, 201); !slices.Equal(seen, want) {
+			t.Errorf("picked by %v, want 201 times 7", seen)
+		}
+		c.Close()
+		victim.Close()
+		other.Close()
+	})
+}
+
+// A call that waits for ready does not wait for a change where the instance is
+// there: it tries again, or takes its answer.
+func TestWaitForReadyOfWhoIsThere(t *testing.T) {
+	tr := newTrial(t)
+	var calls atomic.Int64
+	tr.work = func(ctx context.Context, _ uint64) {
+		if calls.Add(1) == 1 {
+			<-ctx.Done()
+			time.Sleep(time.Second) // the attempt has gone
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		tr.t = t
+		s := tr.serve("server:1", rollcall.ServerOptions{})
+		rollcall.Handle(s.Server, rollcall.Method[int, int]{Name: "Broken"}, func(context.Context, *int) (*int, error) {
+			return nil, rollcall.Errorf(rollcall.CodeUnavailable, "BROKEN", "no database")
+		})
+		c := tr.client(rollcall.ClientOptions{})
+		begun := time.Now()
+		opts := rollcall.CallOptions{Idempotent: true, WaitForReady: true, Timeout: time.Minute, AttemptTimeout: 50 * time.Millisecond}
+		if err := tr.call(context.Background(), c, 1, 0, true, opts); err != nil || time.Since(begun) != 150*time.Millisecond {
+			t.Errorf("after %v: %v, want an answer after 50ms and 100ms", time.Since(begun), err)
+		}
+		begun = time.Now()
+		for name, want := range map[string]struct {
+			code     rollcall.Code
+			reason   string
+			executed rollcall.Executed
+		}{
+			"Broken":  {rollcall.CodeUnavailable, "BROKEN", rollcall.ExecutedYes},
+			"Unknown": {rollcall.CodeUnimplemented, rollcall.ReasonUnknownMethod, rollcall.ExecutedNo},
+		} {
+			_, err := rollcall.Method[int, int]{Name: name}.CallWith(context.Background(), c, new(1), opts)
+			wantError(t, err, want.code, want.reason, want.executed)
+		}
+		if took := time.Since(begun); took != 0 {
+			t.Errorf("answers were waited for %v", took)
+		}
+		c.Close()
+		s.Close()
 	})
 }
