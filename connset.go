@@ -28,7 +28,7 @@ type connSet struct {
 	instanceID string
 	workers    *transport.Workers
 	wg         sync.WaitGroup // a goroutine per connection
-	waiters    sync.WaitGroup // the goroutines of drained
+	waiters    sync.WaitGroup // the goroutines of refuse and drained
 
 	listener  net.Listener
 	accepted  chan struct{} // closed when the accept loop has ended
@@ -229,7 +229,7 @@ func (c *connSet) serveRollcall(conn net.Conn, replay *replayConn) {
 		sc.GoAway(frame.GoAwayDraining, drainText)
 	}
 	if refusing {
-		sc.Refuse()
+		c.refuseOn(sc)
 	}
 	ctx := context.WithValue(c.ctx, peerKey{}, conn.RemoteAddr())
 	err := sc.Serve(ctx)
@@ -255,18 +255,32 @@ func (c *connSet) goAway() {
 	}
 }
 
-// refuse answers new calls with Unavailable and tells Protocols to stop. It
-// returns how many connections are open.
+// refuse answers new calls with Unavailable, closes Rollcall's connections when
+// nothing is in flight on them, and tells Protocols to stop. It returns how many
+// connections are open.
 func (c *connSet) refuse() int {
 	c.mu.Lock()
 	c.refusing = true
 	conns, open := c.rollcallConns(), len(c.conns)
 	c.mu.Unlock()
 	for _, sc := range conns {
-		sc.Refuse()
+		c.refuseOn(sc)
 	}
 	c.finish()
 	return open
+}
+
+// refuseOn refuses new calls on a connection, and closes it when nothing is in
+// flight.
+func (c *connSet) refuseOn(sc *transport.ServerConn) {
+	sc.Refuse()
+	c.waiters.Go(func() {
+		select {
+		case <-sc.Drained():
+			sc.Close() //nolint:errcheck // its end is what is wanted
+		case <-c.ctx.Done():
+		}
+	})
 }
 
 // rollcallConns lists Rollcall's own connections. c.mu is held.
@@ -285,21 +299,7 @@ func (c *connSet) rollcallConns() []*transport.ServerConn {
 // stopAccepting and refuse.
 func (c *connSet) drained() <-chan struct{} {
 	done := make(chan struct{})
-	c.mu.Lock()
-	conns := c.rollcallConns()
-	c.mu.Unlock()
-	var closers sync.WaitGroup
-	for _, sc := range conns {
-		closers.Go(func() {
-			select {
-			case <-sc.Drained():
-				sc.Close() //nolint:errcheck // its end is what is wanted
-			case <-c.ctx.Done():
-			}
-		})
-	}
 	c.waiters.Go(func() {
-		closers.Wait()
 		c.wg.Wait()
 		close(done)
 	})

@@ -5,11 +5,15 @@ package rollcall_test
 
 import (
 	"context"
+	"net"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/rollcall-rpc/rollcall"
 	"github.com/rollcall-rpc/rollcall/discovery"
+	"github.com/rollcall-rpc/rollcall/frame"
+	"github.com/rollcall-rpc/rollcall/internal/memnet"
 )
 
 // The only server of a service that drains is called as long as it serves, on
@@ -74,4 +78,73 @@ func TestDrainedServerIsForgotten(t *testing.T) {
 	if err := <-held; err != nil {
 		t.Errorf("the call in flight: %v", err)
 	}
+}
+
+// A late listener's connections give their first bytes when the test says so,
+// whatever their deadline.
+type late struct {
+	net.Listener
+	now chan struct{}
+}
+
+func (l late) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	return lateConn{conn, l.now}, err
+}
+
+type lateConn struct {
+	net.Conn
+	now chan struct{}
+}
+
+func (c lateConn) Read(b []byte) (int, error) {
+	<-c.now
+	return c.Conn.Read(b)
+}
+
+func (c lateConn) SetReadDeadline(t time.Time) error {
+	select {
+	case <-c.now:
+		return c.Conn.SetReadDeadline(t)
+	default:
+		return nil
+	}
+}
+
+// A connection that turns out to be a client's when the server already waits for
+// calls in flight does not hold it up: there are none on it.
+func TestDrainDoesNotWaitForWhoComesLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var network memnet.Network
+		listener, err := network.Listen("server:1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := rollcall.NewServer(rollcall.ServerOptions{DrainDelay: -1})
+		ctx, drain := context.WithCancel(t.Context())
+		l, served := late{listener, make(chan struct{})}, make(chan error)
+		go func() { served <- s.Serve(ctx, l) }()
+		conn, err := network.Dial(t.Context(), "tcp", "server:1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := conn.Write(frame.AppendPreface(nil, frame.Preface{})); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		drain()
+		synctest.Wait()
+		if !s.State().Refusing {
+			t.Error("the server does not drain")
+		}
+		begun := time.Now()
+		close(l.now)
+		if err := <-served; err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+		if took := time.Since(begun); took >= 5*time.Second {
+			t.Errorf("Serve took %v for nothing in flight", took)
+		}
+	})
 }
