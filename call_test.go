@@ -319,3 +319,22 @@ func TestDeadlineAndCancelReachTheHandler(t *testing.T) {
 	}
 	<-ended
 }
+
+// A late context has a deadline that has passed, and has not noticed.
+type lateContext struct{ context.Context }
+
+func (lateContext) Deadline() (time.Time, bool) { return time.Now().Add(-time.Millisecond), true }
+
+// A deadline that has passed is told as such, and nobody else is tried, also where
+// the context's timer is late.
+func TestDeadlineBeforeItsTimer(t *testing.T) {
+	registry := new(discovery.Memory)
+	startDivide(t, registry, "a")
+	startDivide(t, registry, "b")
+	c := newClient(t, registry, rollcall.ClientOptions{})
+	_, err := divide.Call(lateContext{within(t)}, c, &fraction{Num2: 1})
+	wantError(t, err, rollcall.CodeDeadlineExceeded, "", rollcall.ExecutedNo)
+	if n := attemptsOf(t, err); n != 1 || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%d attempts: %v", n, err)
+	}
+}

@@ -32,6 +32,9 @@ func attemptError(ctx context.Context, err error) *Error {
 	var typed *Error
 	if errors.As(err, &typed) { // of a dialect; the call's report goes to a copy
 		e := *typed
+		if e.Executed == 0 {
+			e.Executed = ExecutedMaybe // it does not say
+		}
 		return &e
 	}
 	executed := ExecutedMaybe
@@ -43,6 +46,8 @@ func attemptError(ctx context.Context, err error) *Error {
 	switch {
 	case ctx.Err() != nil && context.Cause(ctx) != errAttemptTimeout: //nolint:errorlint // identity is meant
 		return contextError(ctx, executed)
+	case errors.Is(err, transport.ErrDeadline): // of the attempt, where it has one
+		return &Error{Code: CodeDeadlineExceeded, Message: context.DeadlineExceeded.Error(), Executed: executed, cause: err}
 	case errors.Is(err, errAttemptTimeout):
 		return &Error{Code: CodeDeadlineExceeded, Reason: ReasonAttemptTimeout, Message: errAttemptTimeout.Error(), Executed: executed, cause: err}
 	case errors.As(err, &limit):

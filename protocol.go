@@ -60,9 +60,10 @@ type Caller interface {
 	// Call makes one call and returns when it has ended or ctx has. The error
 	// should be an *Error whose Executed is right: the client retries on
 	// another instance what is ExecutedNo, and for idempotent methods what is
-	// ExecutedMaybe. Any other error counts as CodeUnavailable and
-	// ExecutedMaybe. After an error that is not ExecutedYes the connection is
-	// closed and not used again.
+	// ExecutedMaybe. One that does not say counts as ExecutedMaybe, and any
+	// other error as CodeUnavailable and ExecutedMaybe. After an error that is
+	// not ExecutedYes the connection is closed and not used again; the instance
+	// is set aside where the error is CodeUnavailable.
 	Call(ctx context.Context, request Request) (Reply, error)
 
 	// Close closes the connection. It may be called twice, and while a call is

@@ -143,7 +143,7 @@ func (c *ClientConn) appendRequest(ctx context.Context, req *Request, cl *call) 
 	if deadline, ok := ctx.Deadline(); ok {
 		r.Remaining = time.Until(deadline)
 		if r.Remaining <= 0 {
-			return nil, context.DeadlineExceeded
+			return nil, ErrDeadline
 		}
 	}
 	head := r.HeadSize()

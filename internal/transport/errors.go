@@ -4,6 +4,7 @@
 package transport
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -28,6 +29,10 @@ var (
 	ErrWrongInstance = errors.New("transport: wrong instance")
 	// ErrUnsupportedVersion: the server does not speak our protocol version.
 	ErrUnsupportedVersion = errors.New("transport: unsupported protocol version")
+	// ErrDeadline: the deadline had passed before the request could be sent; the
+	// context may not have noticed yet.
+	ErrDeadline = fmt.Errorf("transport: not sent: %w", context.DeadlineExceeded)
+
 	// ErrTooManyStreams: as many calls are in flight as the connection allows.
 	ErrTooManyStreams = errors.New("transport: too many calls in flight on the connection")
 	// ErrProtocol: the peer broke the protocol. The error it is wrapped with
