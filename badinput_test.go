@@ -6,6 +6,7 @@ package rollcall_test
 import (
 	"context"
 	"errors"
+	"math"
 	"net"
 	"strings"
 	"testing"
@@ -39,6 +40,11 @@ func TestServerOptionsOutOfRange(t *testing.T) {
 		{"auth without scheme", rollcall.ServerOptions{Registry: "zk://127.0.0.1:1/rpc", Auths: []zk.Auth{{}}}, []string{"Auths[0].Scheme is empty"}},
 		{"zone not UTF-8", rollcall.ServerOptions{Registry: "zk://127.0.0.1:1/rpc", Zone: "\xff"}, []string{`zone "\xff": write UTF-8`}},
 		{"metadata of a MiB", rollcall.ServerOptions{Registry: "zk://127.0.0.1:1/rpc", Metadata: map[string]string{"k": strings.Repeat("x", 1<<20)}}, []string{"data", "an instance has at most"}},
+		{"message over the greatest", rollcall.ServerOptions{MaxMessageBytes: math.MaxInt32 + 1}, []string{"ServerOptions.MaxMessageBytes 2147483648: give at most 2147483647"}},
+		{"metadata over the greatest", rollcall.ServerOptions{MaxMetadataBytes: 1 << 20}, []string{"ServerOptions.MaxMetadataBytes 1048576: give at most 61440"}},
+		{"streams over the greatest", rollcall.ServerOptions{MaxStreams: 2 << 20}, []string{"ServerOptions.MaxStreams 2097152: give at most 1048576"}},
+		{"protocol twice", rollcall.ServerOptions{Protocols: []rollcall.Protocol{shout, shout}}, []string{`Protocols: "` + shout.Name + `" is spoken already: give`}},
+		{"Rollcall's own protocol", rollcall.ServerOptions{Protocols: []rollcall.Protocol{{Name: rollcall.ProtocolName, Match: shout.Match, Serve: shout.Serve}}}, []string{`Protocols: "rollcall/1" is spoken already`}},
 		{"protocol without name", rollcall.ServerOptions{Protocols: []rollcall.Protocol{{Match: shout.Match, Serve: shout.Serve}}}, []string{`Protocols: "" needs Name`}},
 		{"advertised multicast", rollcall.ServerOptions{Registrar: list, Advertise: "224.0.0.1"}, []string{`Advertise "224.0.0.1"`, "multicast"}},
 		{"several", rollcall.ServerOptions{Weight: 99999, MaxStreams: -2, Registry: "x"}, []string{"Weight 99999: give at most 10000", "MaxStreams -2", `scheme "x"`}},
@@ -79,10 +85,13 @@ func TestClientOptionsOutOfRange(t *testing.T) {
 		"ClientOptions.KeepaliveMisses -1: give":                    {KeepaliveMisses: -1},
 		"ClientOptions.MaxMessageBytes -1: give":                    {MaxMessageBytes: -1},
 		"ClientOptions.MaxMetadataBytes -1: give":                   {MaxMetadataBytes: -1},
+		"ClientOptions.MaxMessageBytes 2147483648: give at most":    {MaxMessageBytes: math.MaxInt32 + 1},
+		"ClientOptions.MaxMetadataBytes 65536: give at most 61440":  {MaxMetadataBytes: 64 << 10},
 		"ClientOptions.ConnectTimeout -1s: give":                    {ConnectTimeout: -time.Second},
 		"ClientOptions.SessionTimeout -1s: give":                    {SessionTimeout: -time.Second},
 		"Auths[0].Scheme is empty":                                  {Auths: []zk.Auth{{}}},
 		`ClientOptions.Dialects: "x" needs Protocol and Dial`:       {Dialects: []rollcall.Dialect{{Protocol: "x"}}},
+		`ClientOptions.Dialects: "x" is spoken already: give`:       {Dialects: []rollcall.Dialect{{Protocol: "x"}, {Protocol: "x"}}},
 		`ClientOptions.DefaultProtocol "thrift": give "rollcall/1"`: {DefaultProtocol: "thrift"},
 	} {
 		c, err := rollcall.NewClient("zk://127.0.0.1:1/rpc", opts)
@@ -92,6 +101,27 @@ func TestClientOptionsOutOfRange(t *testing.T) {
 		if err == nil {
 			c.Close()
 		}
+	}
+}
+
+// What cannot be a call's option fails the call, before anything is sent, with the
+// field, the value and the fix; so does what cannot be a method's.
+func TestCallOptionsOutOfRange(t *testing.T) {
+	c := newClient(t, new(discovery.Memory), rollcall.ClientOptions{})
+	for says, opts := range map[string]rollcall.CallOptions{
+		"CallOptions.MaxAttempts -1: give 1 or more, or 0":      {MaxAttempts: -1, WaitForReady: true},
+		"CallOptions.Timeout -1s: give a positive duration":     {Timeout: -time.Second, WaitForReady: true},
+		"CallOptions.AttemptTimeout -1ns: give a positive dura": {AttemptTimeout: -1, WaitForReady: true},
+	} {
+		_, err := c.Invoke(within(t), "M", nil, opts)
+		wantError(t, err, rollcall.CodeInvalidArgument, rollcall.ReasonBadRequest, rollcall.ExecutedNo, says)
+	}
+	for says, m := range map[string]rollcall.Method[int, int]{
+		"Method.Timeout -1s: give a positive duration":         {Name: "M", Timeout: -time.Second},
+		"Method.AttemptTimeout -1s: give a positive duration,": {Name: "M", AttemptTimeout: -time.Second},
+	} {
+		_, err := m.CallWith(within(t), c, new(1), rollcall.CallOptions{WaitForReady: true})
+		wantError(t, err, rollcall.CodeInvalidArgument, rollcall.ReasonBadRequest, rollcall.ExecutedNo, says)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 // CallOptions are what one call can have of its own. The zero value is the
-// default.
+// default; a call with a negative number fails with CodeInvalidArgument.
 type CallOptions struct {
 	Codec      uint8         // how the request is written: the ID of a Codec; 0: raw
 	Idempotent bool          // running the handler twice does no harm
@@ -90,10 +90,18 @@ func takeBody(reply *transport.Reply, buffer []byte) []byte {
 	return body
 }
 
+// badCall returns the error of a call that nobody could serve.
+func badCall(err error) *Error {
+	return &Error{Code: CodeInvalidArgument, Reason: ReasonBadRequest, Message: err.Error(), Executed: ExecutedNo, cause: err}
+}
+
 // call makes the attempts of a call until one answers, or none is left.
 func (c *Client) call(ctx context.Context, method string, body []byte, opts CallOptions) (transport.Reply, error) {
 	if err := checkMethodName(method); err != nil {
-		return transport.Reply{}, &Error{Code: CodeInvalidArgument, Reason: ReasonBadRequest, Message: err.Error(), Executed: ExecutedNo, cause: err}
+		return transport.Reply{}, badCall(err)
+	}
+	if err := opts.check(); err != nil {
+		return transport.Reply{}, badCall(err)
 	}
 	if opts.Timeout > 0 {
 		var cancel context.CancelFunc

@@ -17,6 +17,7 @@ import (
 	"github.com/rollcall-rpc/rollcall/balancer"
 	"github.com/rollcall-rpc/rollcall/discovery"
 	"github.com/rollcall-rpc/rollcall/discovery/zookeeper"
+	"github.com/rollcall-rpc/rollcall/frame"
 	"github.com/rollcall-rpc/rollcall/zk"
 )
 
@@ -54,8 +55,8 @@ type ClientOptions struct {
 	KeepaliveInterval time.Duration
 	KeepaliveMisses   int // unanswered intervals until the connection is given up; 0: 3
 
-	MaxMessageBytes  int // of one reply; 0: 4 MiB
-	MaxMetadataBytes int // of one reply; 0: 16 KiB
+	MaxMessageBytes  int // of one reply; 0: 4 MiB; at most 2 GiB - 1
+	MaxMetadataBytes int // of one reply; 0: 16 KiB; at most 60 KiB
 
 	// SessionTimeout of the ZooKeeper session. 0: 10 s.
 	SessionTimeout time.Duration
@@ -142,43 +143,29 @@ func NewClient(target string, opts ClientOptions) (*Client, error) {
 	return c, nil
 }
 
-// checkNumbers reports the first option whose number means nothing.
-func (o *ClientOptions) checkNumbers() error {
-	for _, f := range []struct {
-		name  string
-		value int
-	}{
-		{"KeepaliveMisses", o.KeepaliveMisses},
-		{"MaxMessageBytes", o.MaxMessageBytes},
-		{"MaxMetadataBytes", o.MaxMetadataBytes},
-	} {
-		if f.value < 0 {
-			return fmt.Errorf("rollcall: ClientOptions.%s %d: give 1 or more, or 0 for the default", f.name, f.value)
+// check returns what is wrong with the options, a problem each.
+func (o *ClientOptions) check() error {
+	problems := append(checkLimits(
+		limit{"ClientOptions.KeepaliveMisses", o.KeepaliveMisses, 0},
+		limit{"ClientOptions.MaxMessageBytes", o.MaxMessageBytes, frame.MaxMaxMessage},
+		limit{"ClientOptions.MaxMetadataBytes", o.MaxMetadataBytes, frame.MaxMaxMetadata},
+	),
+		checkDuration("ClientOptions.ConnectTimeout", o.ConnectTimeout, "1 s"),
+		checkDuration("ClientOptions.SessionTimeout", o.SessionTimeout, "10 s"),
+	)
+	names := make([]string, len(o.Dialects))
+	for i, d := range o.Dialects {
+		if names[i] = d.Protocol; d.Protocol == "" || d.Dial == nil {
+			problems = append(problems, fmt.Errorf("rollcall: ClientOptions.Dialects: %q needs Protocol and Dial", d.Protocol))
 		}
 	}
-	for _, f := range []struct {
-		name  string
-		value time.Duration
-	}{
-		{"ConnectTimeout", o.ConnectTimeout},
-		{"SessionTimeout", o.SessionTimeout},
-	} {
-		if f.value < 0 {
-			return fmt.Errorf("rollcall: ClientOptions.%s %v: give a positive duration, or 0 for the default", f.name, f.value)
-		}
-	}
-	return nil
+	return errors.Join(append(problems, checkNames("ClientOptions.Dialects", names...))...)
 }
 
 // openResolver checks the options and finds who knows the instances.
 func (c *Client) openResolver() (discovery.Resolver, error) {
-	if err := c.opts.checkNumbers(); err != nil {
+	if err := c.opts.check(); err != nil {
 		return nil, err
-	}
-	for _, d := range c.opts.Dialects {
-		if d.Protocol == "" || d.Dial == nil {
-			return nil, fmt.Errorf("rollcall: ClientOptions.Dialects: %q needs Protocol and Dial", d.Protocol)
-		}
 	}
 	if p := c.opts.DefaultProtocol; p != "" && !c.speaks(p) {
 		return nil, fmt.Errorf("rollcall: ClientOptions.DefaultProtocol %q: give %q or the Protocol of one of the Dialects", p, ProtocolName)

@@ -45,6 +45,9 @@ func (m Method[Req, Res]) Call(ctx context.Context, c *Client, request *Req) (*R
 // them: Codec always, Idempotent and Hedge where they are true, the timeouts where
 // none is given.
 func (m Method[Req, Res]) CallWith(ctx context.Context, c *Client, request *Req, opts CallOptions) (*Res, error) {
+	if err := checkTimeouts("Method", m.Timeout, m.AttemptTimeout); err != nil {
+		return nil, badCall(err)
+	}
 	codec := m.Codec
 	if codec == nil {
 		codec = defaultCodec[Req]()

@@ -19,6 +19,7 @@ import (
 
 	"github.com/rollcall-rpc/rollcall/discovery"
 	"github.com/rollcall-rpc/rollcall/discovery/zookeeper"
+	"github.com/rollcall-rpc/rollcall/frame"
 	"github.com/rollcall-rpc/rollcall/internal/transport"
 	"github.com/rollcall-rpc/rollcall/zk"
 )
@@ -86,9 +87,9 @@ type ServerOptions struct {
 	// to a network of operators. Empty: none.
 	DebugAddr string
 
-	MaxMessageBytes       int // of one request or reply; 0: 4 MiB
-	MaxMetadataBytes      int // of one request; 0: 16 KiB
-	MaxStreams            int // calls in flight on one connection; 0: 1000
+	MaxMessageBytes       int // of one request; 0: 4 MiB; at most 2 GiB - 1
+	MaxMetadataBytes      int // of one request; 0: 16 KiB; at most 60 KiB
+	MaxStreams            int // calls in flight on one connection; 0: 1000; at most 1<<20
 	MaxPendingConnections int // connections whose protocol is not known yet; 0: 1000
 
 	// Logger is told what an operator should know. Nil: nothing is logged.
@@ -183,7 +184,8 @@ func (s *Server) ListenAndServe(ctx context.Context, addr string) error {
 // ends or [Server.Close] is called. When ctx ends the server drains: it leaves
 // the list, tells its clients, serves on for DrainDelay, finishes what is in
 // flight within DrainTimeout, and Serve returns nil. After Close it returns
-// ErrServerClosed. Serve owns l and closes it; it can be called once.
+// ErrServerClosed, at once where Close was called before. Serve owns l and closes
+// it; it can be called once.
 //
 // A registry that does not answer is no reason to fail: the server serves, and
 // joins the list when it can.
@@ -240,7 +242,13 @@ func (s *Server) begin() error {
 	}
 	s.serving = true
 	s.served = make(chan struct{})
-	if err := errors.Join(append(s.problems, s.opts.check()...)...); err != nil {
+	err := errors.Join(append(s.problems, s.opts.check()...)...)
+	select {
+	case <-s.closing:
+		err = ErrServerClosed
+	default:
+	}
+	if err != nil {
 		close(s.served)
 		close(s.registered)
 		return err
@@ -269,31 +277,23 @@ func (o *ServerOptions) check() []error {
 	if !utf8.ValidString(o.ID) {
 		bad("ID %q: give UTF-8", o.ID)
 	}
-	for _, f := range []struct {
-		name  string
-		value int
-	}{
-		{"MaxMessageBytes", o.MaxMessageBytes},
-		{"MaxMetadataBytes", o.MaxMetadataBytes},
-		{"MaxStreams", o.MaxStreams},
-		{"MaxPendingConnections", o.MaxPendingConnections},
-	} {
-		if f.value < 0 {
-			bad("%s %d: give 1 or more, or 0 for the default", f.name, f.value)
-		}
-	}
-	if o.SessionTimeout < 0 {
-		bad("SessionTimeout %v: give a positive duration, or 0 for 10 s", o.SessionTimeout)
-	}
+	problems = append(problems, checkLimits(
+		limit{"ServerOptions.MaxMessageBytes", o.MaxMessageBytes, frame.MaxMaxMessage},
+		limit{"ServerOptions.MaxMetadataBytes", o.MaxMetadataBytes, frame.MaxMaxMetadata},
+		limit{"ServerOptions.MaxStreams", o.MaxStreams, frame.MaxMaxStreams},
+		limit{"ServerOptions.MaxPendingConnections", o.MaxPendingConnections, 0},
+	)...)
+	problems = append(problems, checkDuration("ServerOptions.SessionTimeout", o.SessionTimeout, "10 s"))
 	if o.Weight > discovery.MaxWeight {
 		bad("Weight %d: give at most %d", o.Weight, discovery.MaxWeight)
 	}
-	for _, p := range o.Protocols {
-		if p.Name == "" || p.Match == nil || p.Serve == nil {
+	names := make([]string, len(o.Protocols))
+	for i, p := range o.Protocols {
+		if names[i] = p.Name; p.Name == "" || p.Match == nil || p.Serve == nil {
 			bad("Protocols: %q needs Name, Match and Serve", p.Name)
 		}
 	}
-	return problems
+	return append(problems, checkNames("ServerOptions.Protocols", names...))
 }
 
 // instance describes this server for the list.

@@ -330,3 +330,25 @@ func TestFloodOfSilentConnections(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A server that was closed before it began does not join the list for a moment.
+func TestCloseBeforeServe(t *testing.T) {
+	registry := new(discovery.Memory)
+	joined := 0
+	s := rollcall.NewServer(rollcall.ServerOptions{Registrar: countingRegistrar{registry, &joined}, ID: "a"})
+	s.Close()
+	if err := s.ListenAndServe(within(t), "127.0.0.1:0"); !errors.Is(err, rollcall.ErrServerClosed) || joined != 0 {
+		t.Errorf("got %v after joining %d lists, want ErrServerClosed and none", err, joined)
+	}
+}
+
+// countingRegistrar counts the registrations.
+type countingRegistrar struct {
+	discovery.Registrar
+	n *int
+}
+
+func (r countingRegistrar) Register(in discovery.Instance) (discovery.Registration, error) {
+	*r.n++
+	return r.Registrar.Register(in)
+}
