@@ -24,6 +24,9 @@ type slowCaller struct {
 }
 
 func (c slowCaller) Call(ctx context.Context, r rollcall.Request) (rollcall.Reply, error) {
+	if r.Method == "Vague" {
+		return rollcall.Reply{}, &rollcall.Error{Code: rollcall.CodeAborted}
+	}
 	for _, name := range c.refuse {
 		if name == r.Method {
 			return rollcall.Reply{}, &rollcall.Error{Code: rollcall.CodeUnimplemented, Reason: rollcall.ReasonUnknownMethod, Executed: rollcall.ExecutedNo}
@@ -99,6 +102,17 @@ func TestDialectKeepsToTheDeadline(t *testing.T) {
 			}
 		})
 	}
+}
+
+// An error of a dialect that does not say whether the call was executed is not
+// taken for one that does.
+func TestDialectThatDoesNotSay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, _ := slowClient(t, pipe, noHello)
+		defer c.Close()
+		_, err := c.Invoke(t.Context(), "Vague", nil, rollcall.CallOptions{})
+		wantError(t, err, rollcall.CodeAborted, "", rollcall.ExecutedMaybe)
+	})
 }
 
 // What a dialect refuses to send says nothing of the instance.
