@@ -90,3 +90,14 @@ func TestStrings(t *testing.T) {
 		}
 	}
 }
+
+// TestMultiWithoutCause: results that were all rolled back are no success, though
+// none tells why.
+func TestMultiWithoutCause(t *testing.T) {
+	ops := []Op{DeleteOp("/a", AnyVersion), DeleteOp("/b", AnyVersion)}
+	answer := []jute.MultiResult{{Op: jute.OpError}, {Op: jute.OpError, Err: jute.ErrRuntimeInconsistency}}
+	results, err := multiResults(ops, answer)
+	if !errors.Is(err, ErrProtocol) || len(results) != 2 || !errors.Is(results[0].Err, ErrRolledBack) {
+		t.Errorf("got %+v, %v, want %v", results, err, ErrProtocol)
+	}
+}

@@ -88,13 +88,14 @@ func multiResults(ops []Op, answer []jute.MultiResult) ([]OpResult, error) {
 		return nil, &Error{Op: "multi", Sent: true, Err: err}
 	}
 	results := make([]OpResult, len(ops))
-	failed := -1
+	failed, rolledBack := -1, false
 	for i := range answer {
 		a := &answer[i]
 		results[i] = OpResult{Path: a.Path, Stat: a.Stat}
 		if a.Op != jute.OpError {
 			continue
 		}
+		rolledBack = true
 		// A server marks what came before the failing operation as fine.
 		results[i].Err = ErrRolledBack
 		if err := errOf(a.Err); err != nil && !errors.Is(err, ErrRolledBack) {
@@ -104,7 +105,12 @@ func multiResults(ops []Op, answer []jute.MultiResult) ([]OpResult, error) {
 			}
 		}
 	}
-	if failed < 0 {
+	switch {
+	case failed >= 0:
+	case rolledBack:
+		err := fmt.Errorf("%w: a multi failed, and none of its operations did", ErrProtocol)
+		return results, &Error{Op: "multi", Sent: true, Err: err}
+	default:
 		return results, nil
 	}
 	op := ops[failed]
