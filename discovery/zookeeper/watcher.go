@@ -109,10 +109,15 @@ func (w *watcher) run(ctx context.Context) {
 			continue
 		}
 		w.logger.Debug("watch ended", "path", w.path, "err", err)
-		if w.alone && !unanswered(err) {
-			// Without a watch the node is read at each attempt: it must not keep
-			// the list back that waits for it.
-			w.tell(notice{kind: written})
+		if !unanswered(err) {
+			// Without a watch the listeners read at each attempt: they learn what
+			// the registry has against it, and a node alone must not keep the list
+			// back that waits for it.
+			kind := armed
+			if w.alone {
+				kind = written
+			}
+			w.tell(notice{kind: kind})
 		}
 		sleep(ctx, w.backoff.next())
 	}

@@ -6,6 +6,7 @@ package zookeeper
 import (
 	"context"
 	"errors"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -448,5 +449,26 @@ func TestDefaultACL(t *testing.T) {
 			t.Errorf("Watch without credentials: got %v, want %v", u.Err, zk.ErrNoAuth)
 		}
 		spectate(t, s, "/rpc").live(8001)
+	})
+}
+
+// TestOneShotWatchesRefused: without persistent watches, too, a watcher learns that
+// it may not read the list, and has it as soon as it may.
+func TestOneShotWatchesRefused(t *testing.T) {
+	registries(t, func(t *testing.T, n neighbour) {
+		owner := session(t, n.Addr(), func(o *Options) { o.ACL = nil })
+		ready(t, register(t, owner, "/rpc", instance(8001)))
+		old := &ancient{}
+		s := session(t, n.Addr(), func(o *Options) { o.Dial, o.Auths = new(net.Dialer).DialContext, nil })
+		old.registry, s.shared.registry = s.shared.registry, old
+		sp := spectate(t, s, "/rpc")
+		sp.until("refused", func(u discovery.Update) bool { return errors.Is(u.Err, zk.ErrNoAuth) })
+		c := owner.shared.registry.(client)
+		for _, path := range []string{"/rpc", "/rpc/server0000000000"} {
+			if _, err := c.SetACL(within(t), path, zk.WorldAnyone(), zk.AnyVersion); err != nil {
+				t.Fatal(err)
+			}
+		}
+		sp.live(8001)
 	})
 }
