@@ -57,7 +57,7 @@ var configKeys = map[string]configKey{
 	"clientPortListenBacklog":       ignore("the system's default is used"),
 	"preAllocSize":                  ignore("the log is not allocated ahead"),
 	"snapSizeLimitInKb":             ignore("this server decides itself when to write a snapshot"),
-	"fsync.warningthresholdms":      ignore("slow disks are not warned of"),
+	"fsync.warningthresholdms":      ignore("a sync of more than 1 s is warned of"),
 	"initLimit":                     ignore(forEnsembles),
 	"syncLimit":                     ignore(forEnsembles),
 	"connectToLearnerMasterLimit":   ignore(forEnsembles),
