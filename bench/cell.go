@@ -128,7 +128,7 @@ func measureWith(ctx context.Context, todo *spec, server *child) (*cell, error) 
 	case res.Errors > 0:
 		return nil, fmt.Errorf("%d calls failed, one of them: %w", res.Errors, res.Err)
 	case res.Calls == 0:
-		return nil, fmt.Errorf("no call ended within %v", todo.Duration)
+		return nil, fmt.Errorf("no call ended within %v: give a longer -duration", todo.Duration)
 	}
 	return meter.cell(todo, &res), nil
 }

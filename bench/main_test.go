@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 func benchJSON(t *testing.T, args ...string) *report {
 	t.Helper()
 	var out, progress bytes.Buffer
-	args = append(args, "-o", "json", "-runs", "1", "-duration", "300ms", "-warmup", "50ms")
+	args = append(args, "-o", "json", "-runs", "1", "-duration", "500ms", "-warmup", "50ms")
 	if status := run(t.Context(), args, &out, &progress); status != statusOK {
 		t.Fatalf("status %d: %s", status, progress.String())
 	}
