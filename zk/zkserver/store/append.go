@@ -36,6 +36,9 @@ func (s *Store) Append(b *Batch) error {
 		}
 	}
 	data := b.seal(s.id.seed(), s.seq+1)
+	if err := s.makeRoom(int64(len(data))); err != nil {
+		return s.stop("make room in the log", err)
+	}
 	if _, err := s.log.WriteAt(data, s.off); err != nil {
 		return s.stop("write the log", err)
 	}
@@ -43,6 +46,7 @@ func (s *Store) Append(b *Batch) error {
 		return s.stop("sync the log", err)
 	}
 	s.off += int64(len(data))
+	s.size = max(s.size, s.off)
 	s.mu.Lock()
 	s.seq++
 	s.zxid = b.zxid
@@ -89,9 +93,13 @@ func (s *Store) settle(closing bool) error {
 	return nil
 }
 
-// rotate begins a segment. The mark covers all segments but the last.
+// rotate begins a segment. The mark covers all segments but the last, and these
+// end with their last batch.
 func (s *Store) rotate() error {
 	if err := s.settle(false); err != nil {
+		return err
+	}
+	if err := s.trim(); err != nil {
 		return err
 	}
 	return s.beginSegment()

@@ -94,14 +94,8 @@ func backup(from, to FS) error {
 func backupLog(from, to FS, segments []uint64, durable uint64) error {
 	var end segment
 	for i, seq := range segments {
-		s, err := scanSegment(from, seq, durable)
-		if err != nil {
-			return err
-		}
-		switch {
-		case i == len(segments)-1: // it may grow meanwhile
-			err = s.cut(from)
-		case segments[i+1] != s.lastSeq+1:
+		s, err := readDurable(from, seq, durable)
+		if err == nil && i < len(segments)-1 && segments[i+1] != s.lastSeq+1 {
 			err = errGap
 		}
 		if err == nil {
@@ -118,25 +112,19 @@ func backupLog(from, to FS, segments []uint64, durable uint64) error {
 	return writeWhole(to, restoredName, nil)
 }
 
-// cut makes the segment end where the mark does not cover it any more.
-func (s *segment) cut(fs FS) error {
-	f, err := fs.Open(segmentName(s.seq))
+// readDurable reads a segment up to a batch: behind that one it may grow, or be
+// cut, meanwhile.
+func readDurable(fs FS, first, durable uint64) (segment, error) {
+	f, s, err := openSegment(fs, first)
 	if err != nil {
-		return err
+		return s, err
 	}
 	defer f.Close() //nolint:errcheck // only read
-	r := batchReader{f: f, seed: s.id.seed(), size: s.unmarked, off: headerSize, seq: s.seq, zxid: s.zxid}
-	for r.off < s.unmarked {
-		at := r.off
-		switch _, _, what, _, err := r.next(); {
-		case err != nil:
-			return err
-		case what != "":
-			return damage(fs, segmentName(s.seq), at, "%s", what)
-		}
+	err = s.read(f, durable, durable)
+	if err == nil && s.tail != "" && durable < math.MaxUint64 {
+		err = damage(fs, segmentName(first), s.end, "%s, but batch %d was on the disk", s.tail, durable)
 	}
-	s.end, s.lastSeq, s.last = r.off, r.seq-1, r.zxid
-	return nil
+	return s, err
 }
 
 // copyFile copies a file, or its first size bytes if size is not negative.

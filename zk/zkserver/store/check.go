@@ -20,7 +20,7 @@ type Report struct {
 // A SegmentInfo describes a segment of the log.
 type SegmentInfo struct {
 	Name             string
-	Bytes            int64
+	Bytes            int64 // up to the end of the last batch: the file may be longer
 	Batches, Records int
 }
 
@@ -59,7 +59,7 @@ func (st *state) report() *Report {
 	}
 	for i := range st.segs {
 		s := &st.segs[i]
-		r.Segments = append(r.Segments, SegmentInfo{segmentName(s.seq), s.size, s.batches, s.records})
+		r.Segments = append(r.Segments, SegmentInfo{segmentName(s.seq), s.end, s.batches, s.records})
 	}
 	for i := range st.snaps {
 		s := &st.snaps[i]

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"slices"
 	"strings"
@@ -59,11 +60,18 @@ func TestFlippedByte(t *testing.T) {
 	}
 }
 
+// noticed demands that damage to a file at an offset is. Behind the last batch it
+// is taken for one that was being written, and cut off.
 func noticed(t *testing.T, l *life, fs *crashfs.FS, file string, offset int) {
 	t.Helper()
 	report, _, err := store.Check(fs.Clone())
 	after, openErr := begin(fs)
 	var damaged *store.DamageError
+	inRoom := false
+	if err == nil {
+		last := report.Segments[len(report.Segments)-1]
+		inRoom = file == last.Name && int64(offset) >= last.Bytes && len(report.Warnings) > 0 && after.acked == l.acked
+	}
 	switch {
 	case err != nil && openErr != nil:
 		if !errors.As(err, &damaged) || !strings.Contains(err.Error(), "data/") {
@@ -71,6 +79,13 @@ func noticed(t *testing.T, l *life, fs *crashfs.FS, file string, offset int) {
 		}
 	case err != nil || openErr != nil:
 		t.Errorf("%s at %d: check says %v, open %v", file, offset, err, openErr)
+	case inRoom:
+		if err := errors.Join(after.append(1), after.Close()); err != nil {
+			t.Errorf("%s at %d: going on: %v", file, offset, err)
+		}
+		if again := must(t, fs); again.acked != after.acked {
+			t.Errorf("%s at %d: gone on, and recovered up to %d, want %d", file, offset, again.acked, after.acked)
+		}
 	case len(report.Damage) == 0:
 		t.Errorf("%s at %d: not noticed", file, offset)
 	case strings.HasPrefix(file, "log."):
@@ -80,58 +95,117 @@ func noticed(t *testing.T, l *life, fs *crashfs.FS, file string, offset int) {
 	}
 }
 
-// tail returns a directory, the contents of its last segment, and where the last
-// batch begins.
-func tail(t *testing.T) (l *life, segment string, contents []byte, start int, oldMark []byte) {
+// A tailed is a directory whose last segment ends with a batch of 3 and room for
+// more.
+type tailed struct {
+	*life
+	segment    string
+	contents   []byte // of the segment
+	start, end int    // of the batch
+	oldMark    []byte // from before the batch
+}
+
+func tail(t *testing.T) *tailed {
 	t.Helper()
-	l = written(t, 12)
+	l := &tailed{life: written(t, 12)}
 	for range 10 {
-		oldMark = l.fs.Read("mark")
+		l.oldMark = l.fs.Read("mark")
 		logs := names(t, l.fs, "log.")
-		segment = logs[len(logs)-1]
-		start = len(l.fs.Read(segment))
+		l.segment = logs[len(logs)-1]
+		l.start = logged(t, l.fs)
 		if err := l.append(3); err != nil {
 			t.Fatal(err)
 		}
-		if len(names(t, l.fs, "log.")) == len(logs) {
-			return l, segment, l.fs.Read(segment), start, oldMark
+		l.contents, l.end = l.fs.Read(l.segment), logged(t, l.fs)
+		if len(names(t, l.fs, "log.")) == len(logs) && len(l.contents) > l.end {
+			return l
 		}
 	}
-	t.Fatal("each batch begins a segment")
-	return l, "", nil, 0, nil
+	t.Fatal("each batch begins a segment, or ends with the file")
+	return nil
 }
 
-// A log that ends anywhere within its last batch loses that batch and nothing
-// else. If it was known to be on the disk, that is reported, and the zxid is to
-// jump.
+// zeroed returns the contents of the segment with zeros in a range.
+func (l *tailed) zeroed(from, to int) []byte {
+	b := bytes.Clone(l.contents)
+	clear(b[from:to])
+	return b
+}
+
+// A log that ends anywhere within its last batch, or has nothing but zeros from
+// its beginning on, loses that batch and nothing else. If it was known to be on
+// the disk, that is reported, and the zxid is to jump. Behind the batch, nothing is
+// lost.
 func TestTruncatedTail(t *testing.T) {
-	l, segment, contents, start, oldMark := tail(t)
-	for _, marked := range []bool{false, true} {
-		for cut := start; cut < len(contents); cut++ {
-			fs := replaced(l.fs, segment, contents[:cut])
+	l := tail(t)
+	ends := map[string][]byte{}
+	for cut := l.start; cut <= len(l.contents); cut++ {
+		ends[fmt.Sprintf("cut at %d", cut)] = l.contents[:cut]
+		ends[fmt.Sprintf("zeros and cut at %d", cut)] = l.zeroed(l.start, len(l.contents))[:cut]
+	}
+	for name, contents := range ends {
+		lost := !bytes.HasPrefix(contents, l.contents[:l.end])
+		want := l.next
+		if lost {
+			want -= 3
+		}
+		for _, marked := range []bool{false, true} {
+			restored := marked && lost
+			fs := replaced(l.fs, l.segment, contents)
 			if !marked {
-				fs.Put("mark", oldMark)
+				fs.Put("mark", l.oldMark)
 			}
 			after, err := begin(fs)
 			if err != nil {
-				t.Fatalf("cut at %d: %v", cut, err)
+				t.Fatalf("%s: %v", name, err)
 			}
-			if after.next != l.next-3 || after.rec.Restored() != marked {
-				t.Errorf("cut at %d: recovered up to %d, restored %v, want %d, %v", cut, after.next, after.rec.Restored(), l.next-3, marked)
+			if after.next != want || after.rec.Restored() != restored {
+				t.Errorf("%s: recovered up to %d, restored %v, want %d, %v", name, after.next, after.rec.Restored(), want, restored)
 			}
 			again := must(t, fs.Kill())
-			if again.next != after.next || again.rec.Restored() != marked {
-				t.Errorf("cut at %d, opened again: up to %d, restored %v, want %d, %v", cut, again.next, again.rec.Restored(), after.next, marked)
+			if again.next != after.next || again.rec.Restored() != restored {
+				t.Errorf("%s, opened again: up to %d, restored %v, want %d, %v", name, again.next, again.rec.Restored(), after.next, restored)
 			}
-			if !marked {
+			if !restored {
 				continue
 			}
 			if err := errors.Join(again.append(1), again.ClearRestored(), again.Close()); err != nil {
 				t.Fatal(err)
 			}
 			if must(t, again.fs).rec.Restored() {
-				t.Errorf("cut at %d: the loss is not forgotten", cut)
+				t.Errorf("%s: the loss is not forgotten", name)
 			}
+		}
+	}
+}
+
+// Zeros in a part of the last batch are damage if the batch was on the disk, and
+// else a batch that was being written: a loss is only what leaves nothing of it.
+func TestZerosInTail(t *testing.T) {
+	l := tail(t)
+	ends := map[string][]byte{}
+	for at := l.start + 1; at < l.end; at++ {
+		ends[fmt.Sprintf("from %d on", at)] = l.zeroed(at, len(l.contents))
+		ends[fmt.Sprintf("up to %d", at)] = l.zeroed(l.start, at)
+	}
+	for at := l.end; at < len(l.contents); at++ {
+		b := l.zeroed(l.start, l.end)
+		b[at] = 1
+		ends[fmt.Sprintf("but for %d", at)] = b
+	}
+	for name, contents := range ends {
+		if bytes.Equal(contents, l.contents) || len(bytes.Trim(contents[l.start:], "\x00")) == 0 {
+			continue
+		}
+		fs := replaced(l.fs, l.segment, contents)
+		var damaged *store.DamageError
+		if _, err := begin(fs.Clone()); !errors.As(err, &damaged) || damaged.File != l.segment || damaged.Offset != int64(l.start) {
+			t.Errorf("%s: got %v, want damage to %s at %d", name, err, l.segment, l.start)
+		}
+		fs.Put("mark", l.oldMark)
+		report := check(t, fs.Clone())
+		if after := must(t, fs); after.next != l.next-3 || len(report.Warnings) == 0 {
+			t.Errorf("%s, not marked: recovered up to %d, want %d; warnings: %q", name, after.next, l.next-3, report.Warnings)
 		}
 	}
 }
@@ -139,13 +213,13 @@ func TestTruncatedTail(t *testing.T) {
 // What the mark does not cover is told from damage only by what follows. This is
 // the case that cannot be decided: after a loss of power, the very last batch.
 func TestDamagedTail(t *testing.T) {
-	l, segment, contents, start, oldMark := tail(t)
-	for i := start; i < len(contents); i++ {
-		b := bytes.Clone(contents)
+	l := tail(t)
+	for i := l.start; i < l.end; i++ {
+		b := bytes.Clone(l.contents)
 		b[i] ^= 0x10
-		fs := replaced(l.fs, segment, b)
-		noticed(t, l, fs.Clone(), segment, i)
-		fs.Put("mark", oldMark)
+		fs := replaced(l.fs, l.segment, b)
+		noticed(t, l.life, fs.Clone(), l.segment, i)
+		fs.Put("mark", l.oldMark)
 		if after := must(t, fs); after.next != l.next-3 {
 			t.Errorf("flip at %d, not marked: recovered up to %d, want %d", i, after.next, l.next-3)
 		}
@@ -159,7 +233,8 @@ func reseal(b []byte) []byte {
 }
 
 func TestDamage(t *testing.T) {
-	l, segment, contents, start, oldMark := tail(t)
+	l := tail(t)
+	segment, contents := l.segment, l.contents
 	logs, snaps := names(t, l.fs, "log."), names(t, l.fs, "snapshot.")
 	if len(logs) < 3 || len(snaps) != 2 {
 		t.Fatalf("got %d segments and %d snapshots, want 3 and 2", len(logs), len(snaps))
@@ -178,7 +253,7 @@ func TestDamage(t *testing.T) {
 		if err := after.append(1); err != nil {
 			t.Fatal(err)
 		}
-		if len(after.fs.Read(segment)) <= len(contents) {
+		if len(names(t, after.fs, "log.")) > len(logs) {
 			t.Fatal("the batch is in another segment")
 		}
 		fs.Put(segment, after.fs.Read(segment))
@@ -206,7 +281,7 @@ func TestDamage(t *testing.T) {
 		"an empty mark":                       {func(fs *crashfs.FS) { fs.Put("mark", nil) }, "", l.next},
 		"no mark, and the log ends early": {func(fs *crashfs.FS) {
 			remove(fs, "mark")
-			fs.Put(segment, contents[:start+5])
+			fs.Put(segment, contents[:l.start+5])
 		}, "", l.next - 3},
 		"a mark of another store":    {func(fs *crashfs.FS) { fs.Put("mark", other.fs.Read("mark")) }, "another store", 0},
 		"a segment of another store": {func(fs *crashfs.FS) { fs.Put(logs[0], other.fs.Read(logs[0])) }, "another store", 0},
@@ -215,22 +290,58 @@ func TestDamage(t *testing.T) {
 		"zeros behind the end":       {func(fs *crashfs.FS) { fs.Put(segment, append(bytes.Clone(contents), make([]byte, 5000)...)) }, "", l.next},
 		"... of a store that was closed": {func(fs *crashfs.FS) {
 			closeIt(fs)
-			fs.Put(segment, append(bytes.Clone(contents), 0))
+			fs.Put(segment, contents[:l.end+1])
+		}, "", l.next},
+		"... of a segment that is not the last": {func(fs *crashfs.FS) {
+			fs.Put(logs[1], append(fs.Read(logs[1]), make([]byte, 100)...))
+		}, "", l.next},
+		"zeros and something else": {func(fs *crashfs.FS) {
+			fs.Put(segment, append(bytes.Clone(contents), 0, 1))
+		}, "", l.next},
+		"zeros and something else, of a store that was closed": {func(fs *crashfs.FS) {
+			closeIt(fs)
+			fs.Put(segment, append(bytes.Clone(contents), 1))
 		}, "closed in order", 0},
+		"zeros and something else, of a segment that is not the last": {func(fs *crashfs.FS) {
+			fs.Put(logs[1], append(fs.Read(logs[1]), 0, 1))
+		}, "it is not the last segment", 0},
+		"zeros for less than a header": {func(fs *crashfs.FS) { fs.Put(segment, contents[:l.end+1]) }, "", l.next},
+		"no zeros behind the end":      {func(fs *crashfs.FS) { fs.Put(segment, contents[:l.end]) }, "", l.next},
 		"too short, and closed": {func(fs *crashfs.FS) {
 			closeIt(fs)
-			fs.Put(segment, contents[:len(contents)-1])
+			fs.Put(segment, contents[:l.end-1])
 		}, "was on the disk", 0},
+		"zeros for the last batch, and closed": {func(fs *crashfs.FS) {
+			closeIt(fs)
+			fs.Put(segment, l.zeroed(l.start, l.end)[:l.end])
+		}, "was on the disk", 0},
+		"zeros for two batches": {func(fs *crashfs.FS) {
+			oneMore(fs)
+			fs.Put(segment, l.zeroed(l.start, len(contents)))
+		}, "was on the disk", 0},
+		"zeros for a batch, and a later one follows": {func(fs *crashfs.FS) {
+			oneMore(fs)
+			b := fs.Read(segment)
+			clear(b[l.start:l.end])
+			fs.Put(segment, b)
+		}, "was on the disk", 0},
+		"... and that is not marked": {func(fs *crashfs.FS) {
+			oneMore(fs)
+			b := fs.Read(segment)
+			clear(b[l.start:l.end])
+			fs.Put(segment, b)
+			fs.Put("mark", l.oldMark)
+		}, "follows at offset", 0},
 		"two batches missing": {func(fs *crashfs.FS) {
 			oneMore(fs)
-			fs.Put(segment, contents[:start+1])
+			fs.Put(segment, contents[:l.start+1])
 		}, "was on the disk", 0},
 		"a later batch follows, not marked": {func(fs *crashfs.FS) {
 			oneMore(fs)
 			b := fs.Read(segment)
-			b[start+50] ^= 1
+			b[l.start+50] ^= 1
 			fs.Put(segment, b)
-			fs.Put("mark", oldMark)
+			fs.Put("mark", l.oldMark)
 		}, "follows at offset", 0},
 		"a newer version": {func(fs *crashfs.FS) {
 			b := bytes.Clone(contents)

@@ -37,6 +37,11 @@ func syncDir(path string) error {
 	return errors.Join(err, f.Close())
 }
 
+// isFull reports whether an error of a write says that there is no space for it.
+func isFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
+}
+
 // retry repeats a system call that a signal has interrupted.
 func retry(call func() error) error {
 	for {

@@ -27,7 +27,7 @@
 // store, 8 random bytes, so that data in a batch cannot pass for a batch.
 //
 //	segment   header "RCLOG" 0 0 1, identity 8, FIRST 8, zxid before 8, checksum 4
-//	          then batches
+//	          then batches, then zeros: room for more
 //	batch     header "RCBT", records 4, length 8, sequence number 8, zxid 8,
 //	          checksum of the payload 4, checksum of the header 4
 //	          then the payload: records, each with its length 4 before it
@@ -37,6 +37,18 @@
 //	mark      two slots of 64 bytes, 512 bytes apart, written in turn:
 //	          "RCMRK" 0 0 1, identity 8, turn 8, sequence number 8, zxid 8, flags 8,
 //	          zeros 12, checksum 4
+//
+// The last segment is filled with zeros for up to 512 KiB before it has to be, so
+// that most batches are written over them: their sync then has neither a length
+// nor blocks to note, which takes the file system longer than to write a small
+// batch. The zeros are written before a batch that does not fit in what is left of
+// them, and its sync is theirs. They do not reach beyond [Options.SegmentBytes]; a
+// batch of more than 64 KiB is written without; and where the disk has no space
+// for them, they are given back and the segment goes on without. They are cut off
+// when the store is closed, before the mark says so, when the next segment is
+// begun, and when a store is opened that was not closed. Programs from before there
+// were any therefore read such a store: at worst they warn that they cut off a
+// batch that was being written, and the format has the same version.
 //
 // New segments, snapshots and marks are written under another name, synced, and
 // renamed; the directory is synced after each change. The two newest snapshots
@@ -52,7 +64,9 @@
 //
 // An error of a write, sync, rename or any other change stops the store for
 // good: what the disk holds is not known then, and a second sync may report
-// success for data that the system has dropped (PostgreSQL's "fsyncgate").
+// success for data that the system has dropped (PostgreSQL's "fsyncgate"). The one
+// exception is that there is no space for zeros: however many of them were written,
+// they mean nothing.
 //
 // # What damage is found
 //
@@ -66,9 +80,16 @@
 //
 // An invalid end of the last segment that none of this applies to is a batch
 // that was being written when the process or the power ended. Nobody was told of
-// it, and it is cut off. What was written but not marked is written and synced
-// again before it is used, since a system that failed to write a page may show it
-// nevertheless.
+// it, and it is cut off. Anything but zeros behind the last batch is such an end:
+// in the room of the last segment it is reported and cut off, in one that is not
+// the last, or of a store that was closed, it is damage. Zeros are right anywhere
+// behind the last batch, however the segment came to have them: that no batch is
+// missing is known from the numbers and the mark.
+//
+// What was written but not marked is written and synced again before it is used,
+// since a system that failed to write a page may show it nevertheless. For the same
+// reason the length is set again, and zeros that an earlier process wrote are not
+// used.
 //
 // A damaged snapshot is reported, and the older one is used if the log is
 // complete from there. A damaged mark is reported and written anew.
@@ -78,9 +99,10 @@
 // [Store.Settle]: damage to it, and that it never was whole.
 //
 // One loss is tolerated and reported: the file ends within, or just before, the
-// last marked batch, and the store was not closed in order. That is what a disk
-// leaves that reported a sync it had not done. [Recovered] says so, and that the
-// zxid must jump, see [Recovered.Restored].
+// last marked batch, or has nothing but zeros from its beginning on, and the store
+// was not closed in order. That is what a disk leaves that reported a sync it had
+// not done. [Recovered] says so, and that the zxid must jump, see
+// [Recovered.Restored]. Where anything else of the batch is left, it is damage.
 //
 // # Concurrency
 //

@@ -60,7 +60,7 @@ func (p *past) life() (end string, err error) {
 	p.lives++
 	kinds := append(crashfs.Kinds(), "")
 	kind := kinds[p.IntN(len(kinds))]
-	most := map[string]int{crashfs.OpTruncate: 1, crashfs.OpRemove: 4, crashfs.OpRename: 8, crashfs.OpCreate: 8}[kind]
+	most := map[string]int{crashfs.OpTruncate: 4, crashfs.OpRemove: 4, crashfs.OpRename: 8, crashfs.OpCreate: 8}[kind]
 	if most == 0 {
 		most = 60
 	}
@@ -73,7 +73,7 @@ func (p *past) life() (end string, err error) {
 	}
 	err = p.use()
 	switch {
-	case err == nil && p.fs.Hit():
+	case err == nil && p.fs.Hit() && !p.fs.HitZeros():
 		return kind, errors.New("the fault was not noticed")
 	case err != nil && !errors.Is(err, crashfs.ErrCrashed) && !errors.Is(err, syscall.ENOSPC):
 		return kind, err
@@ -135,6 +135,9 @@ func (p *past) open() error {
 	st, rec, err := store.Open(store.Options{FS: p.fs, SegmentBytes: 1 + p.Int64N(3000), SnapshotBytes: 1})
 	if err != nil {
 		return err
+	}
+	if p.IntN(2) == 0 {
+		st.SetRoom(1+p.Int64N(2000), p.Int64N(1000))
 	}
 	p.st = st
 	if err := p.compare(rec); err != nil {

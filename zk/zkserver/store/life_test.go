@@ -31,8 +31,14 @@ func small(fs store.FS) store.Options {
 	return store.Options{FS: fs, SegmentBytes: 500, SnapshotBytes: 1200}
 }
 
-// begin opens a store and loads what it holds.
-func begin(fs *crashfs.FS) (*life, error) { return beginOptions(fs, small(fs)) }
+// begin opens a store that has little room in its log, and loads what it holds.
+func begin(fs *crashfs.FS) (*life, error) {
+	l, err := beginOptions(fs, small(fs))
+	if err == nil {
+		l.SetRoom(200, 1<<20)
+	}
+	return l, err
+}
 
 func beginOptions(fs *crashfs.FS, opts store.Options) (*life, error) {
 	st, rec, err := store.Open(opts)
@@ -151,6 +157,16 @@ func written(t *testing.T, batches int) *life {
 		t.Fatal(err)
 	}
 	return l
+}
+
+// logged returns how many bytes of the last segment are batches and its header.
+func logged(t *testing.T, fs *crashfs.FS) int {
+	t.Helper()
+	report, _, err := store.Check(fs.Clone())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int(report.Segments[len(report.Segments)-1].Bytes)
 }
 
 func names(t *testing.T, fs *crashfs.FS, prefix string) []string {

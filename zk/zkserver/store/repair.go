@@ -42,7 +42,7 @@ func (s *Store) repair(st *state) error {
 			s.sinceRecords += st.segs[i].records
 		}
 	}
-	if err := s.repairTail(last, st.torn); err != nil {
+	if err := s.repairTail(last); err != nil {
 		return err
 	}
 	return s.renewMark(mark{turn: st.marked.turn + 1, seq: s.seq, zxid: s.zxid})
@@ -50,15 +50,17 @@ func (s *Store) repair(st *state) error {
 
 // repairTail cuts the last segment off behind its last valid batch, and writes
 // again what the mark does not cover: if the system failed to write it, it may
-// be in memory alone and count as written.
-func (s *Store) repairTail(last *segment, torn bool) error {
+// be in memory alone and count as written. So may the length be, which therefore
+// changes before it becomes what it should be, and the zeros behind the batch,
+// which therefore are not used.
+func (s *Store) repairTail(last *segment) error {
 	f, err := s.fs.Edit(segmentName(last.seq))
 	if err != nil {
 		return err
 	}
-	s.log, s.off = f, last.end
-	if torn {
-		if err := f.Truncate(last.end); err != nil {
+	s.log, s.off, s.size = f, last.end, last.end
+	for _, size := range []int64{last.end + 1, last.end} {
+		if err := f.Truncate(size); err != nil {
 			return err
 		}
 	}
@@ -123,7 +125,7 @@ func (s *Store) beginSegment() error {
 			return errors.Join(err, f.Close())
 		}
 	}
-	s.log, s.off = f, headerSize
+	s.log, s.off, s.size, s.noRoom = f, headerSize, headerSize, false
 	s.mu.Lock()
 	s.segments = append(s.segments, h.seq)
 	s.mu.Unlock()

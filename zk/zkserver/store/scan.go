@@ -58,8 +58,7 @@ type state struct {
 	snaps    []snapshot
 	base     *snapshot // the newest that is valid
 	empty    bool      // nothing was ever kept
-	torn     bool      // the last segment has an end to be cut off
-	lost     bool      // ... or ends too early, and that is tolerated
+	lost     bool      // the last segment ends too early, and that is tolerated
 	warnings []string
 	damage   []error // that can be gone on with
 }
@@ -139,7 +138,7 @@ func (st *state) isEmpty() bool {
 	if len(st.snapshots) > 0 || st.marked.seq > 0 || len(st.segs) > 1 {
 		return false
 	}
-	return len(st.segs) == 0 || st.segs[0].seq == 1 && st.segs[0].size == headerSize
+	return len(st.segs) == 0 || st.segs[0].seq == 1 && st.segs[0].batches == 0 && st.segs[0].tail == ""
 }
 
 func (st *state) readSnapshots(fs FS) error {
@@ -213,14 +212,18 @@ func (st *state) judge(fs FS) error {
 // judgeLoss decides about a last segment that lacks what was on the disk.
 func (st *state) judgeLoss(fs FS, last *segment) error {
 	what := last.tail
-	if what == "" {
+	switch {
+	case what != "":
+	case last.size > last.end:
+		what = "nothing but zeros follow the last batch"
+	default:
 		what = "the file ends"
 	}
 	if !last.short || st.marked.seq != last.lastSeq+1 || st.marked.closed {
 		return damage(fs, segmentName(last.seq), last.end,
 			"%s, but batch %d was on the disk, the last good one here is %d", what, st.marked.seq, last.lastSeq)
 	}
-	st.torn, st.lost = last.tail != "", true
+	st.lost = true
 	st.damage = append(st.damage, damage(fs, segmentName(last.seq), last.end,
 		"%s: batch %d with zxid 0x%x is lost, which the disk had reported as written", what, st.marked.seq, st.marked.zxid))
 	return nil
@@ -240,7 +243,6 @@ func (st *state) judgeTail(fs FS, last *segment) error {
 	if seq > 0 {
 		return damage(fs, name, last.end, "%s, but batch %d follows at offset %d", last.tail, seq, offset)
 	}
-	st.torn = true
 	st.warn("%s/%s at offset %d: %s: cutting off %d bytes that were being written when the server ended, nobody was told of them",
 		fs.Name(), name, last.end, last.tail, last.size-last.end)
 	return nil

@@ -42,8 +42,8 @@ type segment struct {
 	records int
 	// unmarked is where the first batch begins that the mark does not cover.
 	unmarked int64
-	tail     string // what is wrong with what stands at end; empty: the file ends there
-	short    bool   // the file ends within, or just before, the batch at end
+	tail     string // what is wrong with what stands at end; empty: nothing but zeros, if anything
+	short    bool   // the file ends within the batch at end, or none was begun there
 }
 
 // damage says what is wrong at an offset of a file.
@@ -150,37 +150,53 @@ func (r *batchReader) next() (h batchHeader, payload []byte, what string, short 
 }
 
 // scanSegment reads a whole segment and checks everything but what stands behind
-// its last valid batch.
+// its last valid batch, of which it only says whether it is zeros.
 func scanSegment(fs FS, first uint64, marked uint64) (segment, error) {
-	var s segment
-	name := segmentName(first)
-	f, h, size, err := openHeader(fs, name, segmentMagic, first)
+	f, s, err := openSegment(fs, first)
 	if err != nil {
 		return s, err
 	}
 	defer f.Close() //nolint:errcheck // only read
-	s = segment{header: h, size: size, unmarked: headerSize}
-	r := batchReader{f: f, seed: h.id.seed(), size: size, off: headerSize, seq: first, zxid: h.zxid}
-	for r.off < size {
-		bh, _, what, short, err := r.next()
+	if err := s.read(f, marked, math.MaxUint64); err != nil {
+		return s, err
+	}
+	room, err := onlyZeros(f, s.end, s.size)
+	if err != nil {
+		return s, fmt.Errorf("store: read %s: %w", segmentName(first), err)
+	}
+	if room {
+		s.tail, s.short = "", true
+	}
+	return s, nil
+}
+
+func openSegment(fs FS, first uint64) (File, segment, error) {
+	f, h, size, err := openHeader(fs, segmentName(first), segmentMagic, first)
+	return f, segment{header: h, size: size}, err
+}
+
+// read reads the batches of a segment up to one, or to the first that is not
+// valid.
+func (s *segment) read(f File, marked, last uint64) error {
+	s.unmarked = headerSize
+	r := batchReader{f: f, seed: s.id.seed(), size: s.size, off: headerSize, seq: s.seq, zxid: s.zxid}
+	for r.off < s.size && r.seq <= last {
+		h, _, what, short, err := r.next()
 		if err != nil {
-			return s, fmt.Errorf("store: read %s: %w", name, err)
+			return fmt.Errorf("store: read %s: %w", segmentName(s.seq), err)
 		}
 		if what != "" {
 			s.tail, s.short = what, short
 			break
 		}
 		s.batches++
-		s.records += int(bh.count)
-		if bh.seq <= marked {
+		s.records += int(h.count)
+		if h.seq <= marked {
 			s.unmarked = r.off
 		}
 	}
 	s.end, s.lastSeq, s.last = r.off, r.seq-1, r.zxid
-	if s.tail == "" {
-		s.short = true
-	}
-	return s, nil
+	return nil
 }
 
 // laterBatch looks behind the end of a segment for the header of a later batch

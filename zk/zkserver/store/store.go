@@ -72,10 +72,13 @@ type Store struct {
 	fs   FS
 	id   identity
 	lock io.Closer
+	room room // how much is made at a time
 
 	// Of the goroutine that appends.
 	log    File // the last segment
 	off    int64
+	size   int64 // of log: what is behind off are zeros
+	noRoom bool  // there was no space for more of them
 	marks  File
 	mark   mark
 	synced bool // the mark is on the disk as it is
@@ -110,7 +113,7 @@ func Open(opts Options) (*Store, *Recovered, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("store: %s: %w", fs.Name(), err)
 	}
-	s := &Store{opts: opts, fs: fs, lock: lock}
+	s := &Store{opts: opts, fs: fs, lock: lock, room: room{roomBytes, roomBatchBytes}}
 	rec, err := s.open()
 	if err != nil {
 		s.closeFiles()
@@ -177,7 +180,7 @@ func (s *Store) ClearRestored() error {
 	return nil
 }
 
-// Close makes the mark durable and gives the lock back. The error is that of the
+// Close cuts the log to its length, makes the mark durable and gives the lock back. The error is that of the
 // store if it has stopped. No other method may be at work.
 func (s *Store) Close() error {
 	err := s.Err()
@@ -185,13 +188,22 @@ func (s *Store) Close() error {
 		return nil
 	}
 	if err == nil && s.marks != nil {
-		err = s.settle(true)
+		err = s.finish()
 	}
 	s.closeFiles()
 	s.mu.Lock()
 	s.err = ErrClosed
 	s.mu.Unlock()
 	return err
+}
+
+// finish lets the mark say that the store was closed in order, once nothing is
+// behind the last batch.
+func (s *Store) finish() error {
+	if err := s.trim(); err != nil {
+		return s.stop("cut the log", err)
+	}
+	return s.settle(true)
 }
 
 // closeFiles closes everything that is open. What they hold has been synced, or

@@ -202,6 +202,13 @@ func TestEmptyWithSegment(t *testing.T) {
 		for record, err := range rec.Records() {
 			t.Errorf("got %q, %v, want nothing", record, err)
 		}
+		// As one leaves it that began to be repaired before its snapshot was lost.
+		fs = fs.Kill()
+		log := names(t, fs, "log.")[0]
+		fs.Put(log, append(fs.Read(log), 0))
+		if _, rec, err := store.Open(small(fs)); err != nil || !rec.Empty() {
+			t.Errorf("with a zero in the segment: got %+v, %v, want it to be empty", rec, err)
+		}
 		return
 	}
 }
@@ -285,12 +292,17 @@ func TestBackup(t *testing.T) {
 // The server appends, and removes files, while a backup reads them.
 func TestBackupMeanwhile(t *testing.T) {
 	l := must(t, crashfs.New("data"))
-	for i := range 60 {
+	for i := range 120 {
 		if err := l.history(3); err != nil {
 			t.Fatal(err)
 		}
 		acked := l.next
-		from := &busyFS{FS: l.fs, left: i % 12, do: func() {
+		from := &busyFS{FS: l.fs, left: i / 2, do: func() {
+			if i%2 == 0 { // the last segment loses its room, and is not the last any more
+				if err := l.snapshot(0); err != nil {
+					t.Fatal(err)
+				}
+			}
 			if err := l.history(12); err != nil {
 				t.Fatal(err)
 			}
@@ -305,18 +317,39 @@ func TestBackupMeanwhile(t *testing.T) {
 	}
 }
 
-// A busyFS does something before one of its files is opened.
+// A busyFS does something before one of its files is opened or read, or after it
+// has told its length.
 type busyFS struct {
 	store.FS
 	left int
 	do   func()
 }
 
-func (b *busyFS) Open(name string) (store.File, error) {
+func (b *busyFS) tick() {
 	if b.left--; b.left == 0 {
 		b.do()
 	}
-	return b.FS.Open(name)
+}
+
+func (b *busyFS) Open(name string) (store.File, error) {
+	b.tick()
+	f, err := b.FS.Open(name)
+	return busyFile{f, b}, err
+}
+
+type busyFile struct {
+	store.File
+	fs *busyFS
+}
+
+func (f busyFile) ReadAt(b []byte, off int64) (int, error) {
+	f.fs.tick()
+	return f.File.ReadAt(b, off)
+}
+
+func (f busyFile) Size() (int64, error) {
+	defer f.fs.tick()
+	return f.File.Size()
 }
 
 func TestBackupFails(t *testing.T) {

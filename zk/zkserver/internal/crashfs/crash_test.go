@@ -4,9 +4,12 @@
 package crashfs
 
 import (
+	"bytes"
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/rollcall-rpc/rollcall/zk/zkserver/store"
@@ -72,6 +75,64 @@ func TestCrash(t *testing.T) {
 	}
 	if found["synced"] != 200 || found["written"] != 200 {
 		t.Errorf("got %v, want what was synced always", found)
+	}
+}
+
+// What is written over what was synced is there by sectors and parts of sectors,
+// in any order, with what stood there before in the rest; the length stays.
+func TestCrashInPlace(t *testing.T) {
+	const sectors = 4
+	found := map[string]int{}
+	for seed := range uint64(200) {
+		fs := New("d")
+		f := put(t, fs, "a", strings.Repeat("0", (sectors+1)*sector), true, true)
+		if _, err := f.WriteAt(bytes.Repeat([]byte("1"), sectors*sector), sector/2); err != nil {
+			t.Fatal(err)
+		}
+		got := fs.Crash(rand.New(rand.NewPCG(seed, 1))).Read("a")
+		if len(got) != (sectors+1)*sector || len(bytes.Trim(got, "01")) > 0 || bytes.Contains(got[:sector/2], []byte("1")) {
+			t.Fatalf("seed %d: got %d bytes, %q", seed, len(got), got)
+		}
+		for i := range sectors + 1 {
+			s := got[i*sector:][:sector]
+			if i == 0 {
+				s = s[sector/2:]
+			}
+			switch ones := bytes.Count(s, []byte("1")); {
+			case ones == 0:
+				found["an old sector"]++
+				if bytes.Contains(got[i*sector:], []byte("1")) {
+					found["a later one without an earlier one"]++
+				}
+			case ones == len(s):
+				found["a new sector"]++
+			case i < sectors:
+				found["a part"]++
+			}
+		}
+	}
+	for _, what := range []string{"an old sector", "a new sector", "a later one without an earlier one", "a part"} {
+		if found[what] == 0 {
+			t.Errorf("%s: never", what)
+		}
+	}
+}
+
+// A write to a full disk is done as far as there is space, which what is written
+// over what was there does not need.
+func TestFill(t *testing.T) {
+	fs := New("d")
+	f := put(t, fs, "a", "old", true, true)
+	fs.Fill(2)
+	if n, err := f.WriteAt([]byte("new"), 0); n != 3 || err != nil {
+		t.Errorf("in place: got %d, %v", n, err)
+	}
+	if n, err := f.WriteAt([]byte("wxyz"), 2); n != 3 || !errors.Is(err, syscall.ENOSPC) || string(fs.Read("a")) != "newxy" {
+		t.Errorf("beyond the space: got %d, %v, %q", n, err, fs.Read("a"))
+	}
+	fs.Fill(-1)
+	if n, err := f.WriteAt([]byte("more"), 5); n != 4 || err != nil {
+		t.Errorf("with space again: got %d, %v", n, err)
 	}
 }
 

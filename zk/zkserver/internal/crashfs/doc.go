@@ -15,7 +15,8 @@
 // after a loss of power, in part and in any order: a name without its contents, a
 // later write without an earlier one, one file and not another, some sectors of a
 // write and the beginning of others, a length with zeros or with what stood on
-// the disk before.
+// the disk before, and, of a write over what was synced, old and new sectors side
+// by side.
 //
 // # Concurrency
 //

@@ -6,6 +6,7 @@ package crashfs
 import (
 	"io"
 	"slices"
+	"syscall"
 )
 
 // An inode is the contents of a file.
@@ -77,7 +78,13 @@ func (f *file) WriteAt(b []byte, off int64) (int, error) {
 	case err != nil && !part:
 		return 0, err
 	case err != nil:
+		f.fs.fault.zeros = !slices.ContainsFunc(b, func(c byte) bool { return c != 0 })
 		n /= 2
+	case f.fs.full > 0:
+		end := f.fs.full - f.fs.used() + int64(len(f.node.data))
+		if fits := max(0, end-off); fits < int64(n) {
+			n, err = int(fits), syscall.ENOSPC
+		}
 	}
 	if n > 0 {
 		f.node.do(change{off, slices.Clone(b[:n])})

@@ -45,6 +45,7 @@ type FS struct {
 	locks   map[string]int    // -1: exclusive, else how many share it
 	counts  map[string]int    // changes by kind
 	total   int
+	full    int64 // how many bytes there is space for, 0: any number
 	fault   fault
 	crashed bool
 }
@@ -59,6 +60,7 @@ type fault struct {
 	err   error
 	crash bool
 	hit   bool
+	zeros bool // it happened to a write of nothing but zeros
 }
 
 // New returns an empty directory.
@@ -88,6 +90,32 @@ func (fs *FS) Hit() bool {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	return fs.fault.hit
+}
+
+// HitZeros reports whether the planned fault has happened, to a write of nothing
+// but zeros.
+func (fs *FS) HitZeros() bool {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	return fs.fault.hit && fs.fault.zeros
+}
+
+// Fill leaves space for so many bytes more: a write that needs more is done as far
+// as they go, and fails with [syscall.ENOSPC]. A negative number ends that.
+func (fs *FS) Fill(space int64) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	fs.full = 0
+	if space >= 0 {
+		fs.full = fs.used() + space
+	}
+}
+
+func (fs *FS) used() (n int64) {
+	for _, f := range fs.files {
+		n += int64(len(f.data))
+	}
+	return n
 }
 
 // Count returns how many changes of a kind there were, of any if kind is empty.
