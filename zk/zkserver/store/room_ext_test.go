@@ -282,3 +282,37 @@ func TestBackupOfDamage(t *testing.T) {
 		t.Errorf("got %v, want damage at %d", err, l.start)
 	}
 }
+
+// BenchmarkAppend measures batches on the disk of the temporary directory, with room
+// made for them and without.
+func BenchmarkAppend(b *testing.B) {
+	for _, size := range []int{200, 8 << 10, 32 << 10, 60 << 10, 256 << 10} {
+		for name, batchBytes := range map[string]int64{"room": 64 << 10, "none": 0} {
+			b.Run(fmt.Sprintf("%d/%s", size, name), func(b *testing.B) {
+				st, _, err := store.Open(store.Options{FS: store.Dir(b.TempDir())})
+				if err != nil {
+					b.Fatal(err)
+				}
+				st.SetRoom(512<<10, batchBytes)
+				l := &life{Store: st, next: 1}
+				if err := l.snapshot(baseZxid); err != nil {
+					b.Fatal(err)
+				}
+				record := bytes.Repeat([]byte("x"), size)
+				var batch store.Batch
+				b.ReportAllocs()
+				b.SetBytes(int64(size))
+				for b.Loop() {
+					batch.Reset()
+					batch.Add(st.Zxid()+1, func(b []byte) []byte { return append(b, record...) })
+					if err := st.Append(&batch); err != nil {
+						b.Fatal(err)
+					}
+				}
+				if err := st.Close(); err != nil {
+					b.Fatal(err)
+				}
+			})
+		}
+	}
+}
