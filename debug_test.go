@@ -4,7 +4,6 @@
 package rollcall_test
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -61,24 +60,8 @@ func TestClientDebugPage(t *testing.T) {
 }
 
 func TestServerDebugPage(t *testing.T) {
-	hold := rollcall.Method[int, int]{Name: "Hold"}
-	begun, release := make(chan struct{}), make(chan struct{})
-	registry, debug := new(discovery.Memory), freeAddr(t)
-	s := start(t, "", rollcall.ServerOptions{Registrar: registry, ID: "a", DebugAddr: debug}, func(s *rollcall.Server) {
-		rollcall.Handle(s, divide, divideOn("a"))
-		rollcall.Handle(s, hold, func(_ context.Context, in *int) (*int, error) {
-			close(begun)
-			<-release
-			return in, nil
-		})
-	})
-	c := newClient(t, registry, rollcall.ClientOptions{})
-	held := make(chan error, 1)
-	go func() {
-		_, err := hold.Call(within(t), c, new(1))
-		held <- err
-	}()
-	<-begun
+	debug := freeAddr(t)
+	s, _, release := startHolding(t, rollcall.ServerOptions{ID: "a", DebugAddr: debug})
 	state := get[rollcall.ServerState](t, "http://"+debug)
 	if r := state.Registration; r == nil || !r.Registered || !strings.HasPrefix(r.Entry, "server") || r.Error != "" {
 		t.Errorf("registration: %+v", r)
@@ -93,8 +76,7 @@ func TestServerDebugPage(t *testing.T) {
 	if r := state.Registration; !state.Draining || r.Registered || r.Error == "" {
 		t.Errorf("draining: got %+v, %+v", state, r)
 	}
-	close(release)
-	if err := <-held; err != nil {
+	if err := release(); err != nil {
 		t.Error(err)
 	}
 	<-s.ended

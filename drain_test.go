@@ -47,24 +47,7 @@ func TestOnlyServerThatDrainsIsCalled(t *testing.T) {
 // What refuses calls because it drains, and has left the list, is forgotten
 // though a call in flight keeps its connection: later calls do not ask it again.
 func TestDrainedServerIsForgotten(t *testing.T) {
-	hold := rollcall.Method[int, int]{Name: "Hold"}
-	begun, release := make(chan struct{}), make(chan struct{})
-	registry := new(discovery.Memory)
-	leaver := start(t, "", rollcall.ServerOptions{Registrar: registry, ID: "leaver", DrainDelay: -1}, func(s *rollcall.Server) {
-		rollcall.Handle(s, divide, divideOn("leaver"))
-		rollcall.Handle(s, hold, func(_ context.Context, in *int) (*int, error) {
-			close(begun)
-			<-release
-			return in, nil
-		})
-	})
-	c := newClient(t, registry, rollcall.ClientOptions{})
-	held := make(chan error, 1)
-	go func() {
-		_, err := hold.Call(within(t), c, new(7))
-		held <- err
-	}()
-	<-begun
+	leaver, c, release := startHolding(t, rollcall.ServerOptions{ID: "leaver", DrainDelay: -1})
 	leaver.drain()
 	await(t, c, "the leave", func() bool { return c.Snapshot().Counts.Leaving == 1 })
 	var err error
@@ -74,8 +57,7 @@ func TestDrainedServerIsForgotten(t *testing.T) {
 	wantError(t, err, rollcall.CodeUnavailable, rollcall.ReasonDraining, rollcall.ExecutedNo)
 	_, err = divide.Call(within(t), c, &fraction{Num2: 1})
 	wantError(t, err, rollcall.CodeUnavailable, rollcall.ReasonNoInstance, rollcall.ExecutedNo)
-	close(release)
-	if err := <-held; err != nil {
+	if err := release(); err != nil {
 		t.Errorf("the call in flight: %v", err)
 	}
 }

@@ -90,6 +90,38 @@ func startDivide(t testing.TB, registry *discovery.Memory, name string) *running
 	})
 }
 
+// startHolding serves divide and "Hold", and begins a call of "Hold" with a client of
+// the server's list. release lets that call end and returns its error.
+func startHolding(t testing.TB, opts rollcall.ServerOptions) (s *running, c *rollcall.Client, release func() error) {
+	t.Helper()
+	hold := rollcall.Method[int, int]{Name: "Hold"}
+	begun, end, held := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	registry := new(discovery.Memory)
+	opts.Registrar = registry
+	s = start(t, "", opts, func(s *rollcall.Server) {
+		rollcall.Handle(s, divide, divideOn(opts.ID))
+		rollcall.Handle(s, hold, func(ctx context.Context, in *int) (*int, error) {
+			close(begun)
+			select {
+			case <-end:
+				return in, nil
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		})
+	})
+	c = newClient(t, registry, rollcall.ClientOptions{})
+	go func() {
+		_, err := hold.Call(within(t), c, new(1))
+		held <- err
+	}()
+	<-begun
+	return s, c, func() error {
+		close(end)
+		return <-held
+	}
+}
+
 // newClient returns a client of the registry's list, closed when the test ends.
 func newClient(t testing.TB, resolver discovery.Resolver, opts rollcall.ClientOptions) *rollcall.Client {
 	t.Helper()
