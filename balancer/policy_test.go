@@ -159,18 +159,27 @@ func TestWeightedRoundRobinSpreads(t *testing.T) {
 	}
 }
 
-func TestStrideIsBounded(t *testing.T) {
+// In each round an endpoint is picked as often as its share says, rounded down or
+// up.
+func TestWeightedRoundRobinIsEvenInEachRound(t *testing.T) {
 	for name, weights := range mixes {
 		total := 0
 		for _, w := range weights {
 			total += w
 		}
-		p := newStride(candidates(weighted(weights...)))
-		if got, most := len(p.ring), len(weights)*3/2+1; got > most {
-			t.Errorf("%s: got %d stops, want at most %d", name, got, most)
-		}
-		if got, most := float64(p.top)/65536, 2*float64(total)/float64(len(weights)); got > most {
-			t.Errorf("%s: the heaviest stop weighs %v, want at most %v", name, got, most)
+		list := weighted(weights...)
+		p := newStrata(candidates(list))
+		for round := range 100 {
+			got := make(map[*Endpoint]int)
+			for range list {
+				got[p.Pick(PickInfo{})]++
+			}
+			for i, e := range list {
+				share := float64(weights[i]*len(list)) / float64(total)
+				if n := float64(got[e]); n < math.Floor(share-1e-6) || n > math.Ceil(share+1e-6) {
+					t.Errorf("%s, round %d: endpoint %d of weight %d: got %v of %d picks, want %.3f, rounded", name, round, i, weights[i], n, len(list), share)
+				}
+			}
 		}
 	}
 }

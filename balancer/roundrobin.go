@@ -4,7 +4,6 @@
 package balancer
 
 import (
-	"cmp"
 	"math"
 	"slices"
 	"sync/atomic"
@@ -25,8 +24,8 @@ func (roundRobin) NewPicker(candidates []Candidate, rnd func() float64) Picker {
 		p.sequence.Store(uint64(index(start, len(candidates))))
 		return p
 	}
-	p := newStride(candidates)
-	// Anywhere in many rounds, so that the skips differ as well.
+	p := newStrata(candidates)
+	// Anywhere in many rounds, so that who shares a stratum differs as well.
 	p.sequence.Store(uint64(index(start, math.MaxInt32)))
 	return p
 }
@@ -50,74 +49,79 @@ func (p *uniformRing) Pick(info PickInfo) *Endpoint {
 	return nextUntried(p.list, i, &info)
 }
 
-// stride is the static stride scheduler of gRFC A58: the sequence number walks
-// around the ring, and a stop of half the greatest weight is skipped every other
-// round. Two things differ. Weights are not clamped: an endpoint much heavier
-// than the mean has several stops that share its weight, so that a pick skips
-// few stops whatever the weights are. And the stops' phases are shifted against
-// each other by the golden ratio, not by a half, so that light stops do not come
-// in bursts.
-type stride struct {
-	list     []Candidate
-	ring     []stop
-	top      uint64 // the greatest weight of a stop
-	shift    uint64 // between the phases of a stop and the next
+// strata are a round robin in proportion to weights, by systematic sampling: the
+// endpoints lie on a line, each as long as its weight, which is cut into as many
+// strata of one length as there are endpoints. A round picks once in each stratum,
+// everywhere at the same offset, which moves on by the golden ratio from round to
+// round. So each round gives an endpoint its share, rounded down or up, and the
+// rounds together its share; and a pick takes one number of the sequence, whatever
+// the weights are.
+type strata struct {
+	list  []Candidate
+	parts []part    // the line
+	cuts  []stratum // in the order in which a round visits them
+
+	_        [64]byte // what follows changes with every pick, the rest never
 	sequence atomic.Uint64
 }
 
-// A stop is a place on the ring. Its weight is in units of 1/65536.
-type stop struct {
+// A part of the line belongs to one endpoint. A stratum is 1<<32 long.
+type part struct {
+	begin    uint64
 	endpoint *Endpoint
-	weight   uint64
 }
 
-// newStride lays out the ring: there are at most half again as many stops as
-// endpoints (plus one), none heavier than twice the mean weight, and those of
-// one endpoint are spread evenly.
-func newStride(list []Candidate) *stride {
-	n, mean := float64(len(list)), totalWeight(list)/float64(len(list))
-	type placed struct {
-		stop
-		at float64
-	}
-	stops := make([]placed, 0, len(list)+len(list)/2+1)
+// A stratum is the stretch of the line with the number at, the part that it begins
+// in, and the part that the next one begins in.
+type stratum struct{ at, first, last uint32 }
+
+func newStrata(list []Candidate) *strata {
+	n := len(list)
+	p := &strata{list: list, parts: make([]part, n), cuts: make([]stratum, n)}
+	unit, place := float64(n)*(1<<32)/totalWeight(list), 0.0
 	for i := range list {
-		w := list[i].weight()
-		parts := max(1, math.Ceil(w/(2*mean)))
-		own := (float64(i) + 0.5) / n
-		for k := range int(parts) {
-			at := (float64(k) + own) / parts
-			stops = append(stops, placed{stop{list[i].Endpoint, uint64(w / parts * 65536)}, at})
+		p.parts[i] = part{min(uint64(place*unit), uint64(n)<<32-1), list[i].Endpoint}
+		place += list[i].weight()
+	}
+	firsts := make([]uint32, n+1) // the part that each stratum begins in
+	for at, i := 0, 0; at < n; at++ {
+		for i+1 < n && p.parts[i+1].begin <= uint64(at)<<32 {
+			i++
 		}
+		firsts[at] = uint32(i)
 	}
-	slices.SortStableFunc(stops, func(a, b placed) int { return cmp.Compare(a.at, b.at) })
-	p := &stride{list: list, ring: make([]stop, len(stops))}
-	for i := range stops {
-		p.ring[i] = stops[i].stop
-		p.top = max(p.top, stops[i].weight)
+	firsts[n] = uint32(n - 1)
+	// Those of one endpoint are neighbours on the line, and far apart in the round.
+	order := make([]uint64, n) // a place in the round, and in its low half the stratum
+	for at := range order {
+		order[at] = uint64(at)*golden>>32<<32 | uint64(at)
 	}
-	p.shift = uint64(float64(p.top) * (math.Phi - 1))
+	slices.Sort(order)
+	for i := range order {
+		at := uint32(order[i])
+		p.cuts[i] = stratum{at, firsts[at], firsts[at+1]}
+	}
 	return p
 }
 
-// next returns the index of the next stop that is not skipped.
-func (p *stride) next() int {
-	n := uint64(len(p.ring))
-	// The heaviest stop is never skipped, so one round is enough unless other
-	// goroutines keep taking it; whoever is that unlucky takes what comes.
-	for range 2 * n {
-		sequence := p.sequence.Add(1) - 1
-		i, round := sequence%n, sequence/n
-		w := p.ring[i].weight
-		if (w*round+i*p.shift)%p.top >= p.top-w {
-			return int(i)
+// next returns the endpoint whose turn it is.
+func (p *strata) next() *Endpoint {
+	sequence, n := p.sequence.Add(1)-1, uint64(len(p.cuts))
+	cut, round := p.cuts[sequence%n], sequence/n
+	at := uint64(cut.at)<<32 | round*golden>>32
+	first, last := cut.first, cut.last
+	for first < last {
+		if mid := first + (last-first+1)/2; p.parts[mid].begin <= at {
+			first = mid
+		} else {
+			last = mid - 1
 		}
 	}
-	return int((p.sequence.Add(1) - 1) % n)
+	return p.parts[first].endpoint
 }
 
-func (p *stride) Pick(info PickInfo) *Endpoint {
-	e := p.ring[p.next()].endpoint
+func (p *strata) Pick(info PickInfo) *Endpoint {
+	e := p.next()
 	if len(info.Tried) == 0 {
 		return e
 	}
@@ -125,7 +129,7 @@ func (p *stride) Pick(info PickInfo) *Endpoint {
 		if !info.tried(e) {
 			return e
 		}
-		e = p.ring[p.next()].endpoint
+		e = p.next()
 	}
 	return nextUntried(p.list, int(p.sequence.Load()%uint64(len(p.list))), &info)
 }
