@@ -53,7 +53,7 @@ type ClientOptions struct {
 	// silent before the instance is asked whether it is there. 0: 300 ms;
 	// negative: off.
 	KeepaliveInterval time.Duration
-	KeepaliveMisses   int // unanswered intervals until the connection is given up; 0: 3
+	KeepaliveMisses   int // silent intervals until the connection is given up, at least 2; 0: 3
 
 	MaxMessageBytes  int // of one reply; 0: 4 MiB; at most 2 GiB - 1
 	MaxMetadataBytes int // of one reply; 0: 16 KiB; at most 60 KiB

@@ -39,6 +39,7 @@ func (c *ClientConn) watch(timer *time.Timer) {
 	tick := max(c.opts.KeepaliveInterval/ticksPerInterval, 1)
 	fatal := max(c.opts.KeepaliveMisses, silentIntervals) * ticksPerInterval
 	told, ticks, seen := false, 0, c.in.reads.Load()
+	taken, asked, since := c.out.taken.Load(), uint64(0), 0 // the last PING's end, and the ticks before it
 	tell := func(silent bool) {
 		if told != silent && c.opts.OnSilent != nil {
 			c.opts.OnSilent(silent)
@@ -62,13 +63,21 @@ func (c *ClientConn) watch(timer *time.Timer) {
 			return
 		}
 		if reads != seen {
-			ticks, seen = 0, reads
+			ticks, since, seen = 0, 0, reads
 			continue
 		}
 		// A timer that fires late, and bytes that nobody has read yet, show that
 		// it is we who were held up: that time proves nothing.
 		if late || c.out.raw.unread() {
 			continue
+		}
+		// Nobody can answer a PING that waits behind other bytes; while these are
+		// taken, and until it is, its time does not run.
+		if now := c.out.taken.Load(); now != taken {
+			if taken < asked {
+				ticks = since
+			}
+			taken = now
 		}
 		ticks++
 		switch {
@@ -78,19 +87,20 @@ func (c *ClientConn) watch(timer *time.Timer) {
 		case ticks >= silentIntervals*ticksPerInterval:
 			tell(true)
 		}
-		if ticks%ticksPerInterval == 0 {
-			c.ask()
+		if ticks%ticksPerInterval == 0 && taken >= asked {
+			asked, since = c.ask(), ticks
 		}
 	}
 }
 
-// ask sends a PING.
-func (c *ClientConn) ask() {
+// ask sends a PING, also where the outbox is full: there is one at a time. It
+// returns the position of its end.
+func (c *ClientConn) ask() uint64 {
 	c.out.mu.Lock()
-	if !c.out.full() {
-		c.appendPing(0)
-	}
+	c.appendPing(0)
+	end := c.out.queued
 	c.unlockAndFlush()
+	return end
 }
 
 // fallAsleep reports that no call is outstanding; the next one kicks.

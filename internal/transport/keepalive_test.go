@@ -6,6 +6,8 @@ package transport
 import (
 	"context"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -101,4 +103,58 @@ func TestUnreadBytesAreSeen(t *testing.T) {
 	if newRawWriter(nil).unread() {
 		t.Error("seen without a socket")
 	}
+}
+
+// A slowLink brings a connection's end 1 MB in a second, until it is torn.
+type slowLink struct {
+	*memnet.Conn
+	torn   atomic.Bool
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (l *slowLink) Read(b []byte) (int, error) {
+	if l.torn.Load() {
+		<-l.closed
+	}
+	n, err := l.Conn.Read(b)
+	time.Sleep(time.Duration(n) * time.Second / 1_000_000)
+	return n, err
+}
+
+func (l *slowLink) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return l.Conn.Close()
+}
+
+// A large request on a slow link keeps the PING behind it from leaving, so that
+// silence says nothing of the server while bytes are still taken. When none are any
+// more it is dead like any other.
+func TestSlowLinkIsNotSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := memnet.PipeSize(64 << 10)
+		link := &slowLink{Conn: b, closed: make(chan struct{})}
+		var told []bool
+		r := newRig(t, a, link, ClientOptions{OnSilent: func(silent bool) { told = append(told, silent) }}, ServerOptions{
+			Handler: func(context.Context, *ServerRequest) (Reply, error) { return Reply{}, nil },
+		})
+		if err := r.client.Handshake(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		call := func() error {
+			_, err := r.client.Call(t.Context(), &Request{Method: "M", Body: make([]byte, 4<<20)})
+			return err
+		}
+		start := time.Now()
+		if err := call(); err != nil || len(told) > 0 {
+			t.Errorf("after %v: %v; told %v", time.Since(start), err, told)
+		}
+		time.AfterFunc(2*time.Second, func() { link.torn.Store(true) })
+		start = time.Now()
+		err := call()
+		wantCallError(t, err, frame.ExecutedMaybe, 0, ErrKeepalive)
+		if d := time.Since(start); d < 2*time.Second || d > 3*time.Second {
+			t.Errorf("given up after %v, want 2 s and less than another", d)
+		}
+	})
 }

@@ -26,7 +26,8 @@ type ClientOptions struct {
 	// are outstanding. 0: 300 ms; negative: off.
 	KeepaliveInterval time.Duration
 	// KeepaliveMisses is the number of intervals without a byte, while calls
-	// are outstanding, that end the connection. 0: 3.
+	// are outstanding, that end the connection. 0: 3; 1 counts as 2, for the
+	// first one's silence is what the PING asks about.
 	KeepaliveMisses int
 	// HandshakeTimeout limits the wait for the server's preface. 0: 10 s;
 	// negative: no limit.

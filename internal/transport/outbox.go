@@ -8,6 +8,7 @@ import (
 	"net"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"github.com/rollcall-rpc/rollcall/frame"
 )
@@ -18,6 +19,9 @@ const (
 	// maxFlushRounds is how often an impatient flusher writes for the others
 	// before it hands the duty to a goroutine: it has a call of its own.
 	maxFlushRounds = 8
+	// maxWrite is how much a patient flusher gives to the connection at a time,
+	// so that its progress is seen: as much as a kernel sends in one segment.
+	maxWrite = 64 << 10
 )
 
 // An outbox is what waits to be written on a connection. It has no goroutine of
@@ -32,6 +36,8 @@ type outbox struct {
 	wg    sync.WaitGroup // background flushers; its owner waits
 	broke func(error)    // called once, without mu, when a write fails
 	idle  func()         // called with mu when all is written; may be nil
+
+	taken atomic.Uint64 // position of the end of what the connection has taken
 
 	mu       sync.Mutex    // guards what follows and the tables of the owner
 	buf      []byte        // waits; a pooled buffer or nil
@@ -142,8 +148,8 @@ func (o *outbox) flush(yield, patient bool) {
 		var n int
 		var err error
 		if patient {
-			n, err = o.conn.Write(buf)
-		} else if n, err = o.raw.try(buf); err == nil && n < len(buf) {
+			n, err = o.write(buf)
+		} else if n, err = o.try(buf); err == nil && n < len(buf) {
 			o.handOver(buf[n:], false)
 			return
 		}
@@ -155,6 +161,24 @@ func (o *outbox) flush(yield, patient bool) {
 			return
 		}
 	}
+}
+
+// write writes all of buf, for as long as it takes.
+func (o *outbox) write(buf []byte) (n int, err error) {
+	for n < len(buf) && err == nil {
+		var m int
+		m, err = o.conn.Write(buf[n:min(n+maxWrite, len(buf))])
+		n += m
+		o.taken.Add(uint64(m)) //nolint:gosec // not negative
+	}
+	return n, err
+}
+
+// try writes what the socket takes at once.
+func (o *outbox) try(buf []byte) (n int, err error) {
+	n, err = o.raw.try(buf)
+	o.taken.Add(uint64(n)) //nolint:gosec // not negative
+	return n, err
 }
 
 // drain flushes, or waits until whoever flushes has finished. The caller has
@@ -205,7 +229,7 @@ func (o *outbox) handOver(rest []byte, yield bool) {
 	}
 	o.wg.Go(func() {
 		if rest != nil {
-			n, err := o.conn.Write(rest)
+			n, err := o.write(rest)
 			if !o.wrote(rest, n, err) {
 				return
 			}
