@@ -251,3 +251,29 @@ func TestCloseOfAJammedConnection(t *testing.T) {
 		}
 	})
 }
+
+// Handlers that end with the connection answer when nothing can be written any more.
+// That is no reason to close it before the client has read the GOAWAY.
+func TestCloseReadsOnBehindItsLastWord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, s, served := dialServer(t, ServerOptions{Handler: func(ctx context.Context, _ *ServerRequest) (Reply, error) {
+			<-ctx.Done()
+			time.Sleep(time.Millisecond)
+			return Reply{}, ctx.Err()
+		}}, &frame.Preface{})
+		p.request(1, 0, "in flight")
+		synctest.Wait()
+		start := time.Now()
+		time.AfterFunc(partingTime/2, func() {
+			p.request(2, 0, "late")
+			_ = p.conn.Close()
+		})
+		_ = s.Close()
+		if d := time.Since(start); d != partingTime/2 {
+			t.Errorf("closed after %v, want %v: when the client has", d, partingTime/2)
+		}
+		if err := <-served; !errors.Is(err, ErrClosed) {
+			t.Errorf("Serve returned %v, want ErrClosed", err)
+		}
+	})
+}

@@ -64,7 +64,7 @@ func NewServerConn(conn net.Conn, opts ServerOptions) *ServerConn {
 		s.opts.Handler = unimplemented
 	}
 	s.in = inbox{conn: conn, maxFrame: s.opts.MaxFrameBytes}
-	s.out.init(conn, s.opts.QueueBytes, func(err error) { s.die(ioError("write", err)) }, s.checkDrained)
+	s.out.init(conn, s.opts.QueueBytes, s.writeFailed, s.checkDrained)
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	return s
 }
@@ -160,9 +160,11 @@ func (s *ServerConn) Close() error {
 
 // shut ends the connection from our side.
 func (s *ServerConn) shut(cause error) {
-	s.lastWord(frame.GoAwayShutdown, cause)
+	said := s.lastWord(frame.GoAwayShutdown, cause)
 	s.cancel(cause)
-	s.awaitReader()
+	if said {
+		s.awaitReader()
+	}
 	s.die(cause)
 }
 
@@ -185,12 +187,12 @@ func (s *ServerConn) awaitReader() {
 }
 
 // lastWord stops handing requests over and says so, once. It returns when that
-// is written, or cannot be within partingTime.
-func (s *ServerConn) lastWord(reason frame.GoAwayReason, cause error) {
+// is written, and false if it cannot be within partingTime.
+func (s *ServerConn) lastWord(reason frame.GoAwayReason, cause error) (said bool) {
 	s.out.mu.Lock()
 	if s.closing || s.out.err != nil {
-		s.out.mu.Unlock()
-		return
+		defer s.out.mu.Unlock()
+		return s.out.alive()
 	}
 	s.closing, s.ending = true, cause
 	if s.greeted {
@@ -199,13 +201,27 @@ func (s *ServerConn) lastWord(reason frame.GoAwayReason, cause error) {
 	s.out.mu.Unlock()
 	_ = s.conn.SetWriteDeadline(time.Now().Add(partingTime))
 	s.out.drain()
+	s.out.mu.Lock()
+	defer s.out.mu.Unlock()
+	return s.out.alive()
+}
+
+// writeFailed is told that the client takes no more bytes. Where we are parting, so
+// that handlers answer behind the end of our direction, the connection lives on
+// until our last word has been read.
+func (s *ServerConn) writeFailed(err error) {
+	s.out.mu.Lock()
+	parting := s.closing
+	s.out.mu.Unlock()
+	if !parting {
+		s.die(ioError("write", err))
+	}
 }
 
 // part ends the connection after the reader has, with err.
 func (s *ServerConn) part(err error) {
 	cause := readCause(err)
-	if errors.Is(cause, ErrProtocol) {
-		s.lastWord(frame.GoAwayProtocolError, cause)
+	if errors.Is(cause, ErrProtocol) && s.lastWord(frame.GoAwayProtocolError, cause) {
 		s.linger()
 	}
 	s.die(cause)
