@@ -163,8 +163,8 @@ func (p *peer) dial(d *dialing) {
 	if d.conn == nil {
 		return
 	}
-	if unwanted && d.conn.InFlight() == 0 {
-		d.conn.Close() //nolint:errcheck // it is not wanted
+	if unwanted {
+		d.conn.CloseIdle()
 	}
 	p.watch(d.conn)
 }
@@ -304,7 +304,7 @@ func (p *peer) closeIdle() {
 	p.callers.closeIdle()
 	for conn := range p.conns {
 		if conn.InFlight() == 0 {
-			p.client.spawn(func() { conn.Close() }) //nolint:errcheck // it is not wanted
+			p.client.spawn(conn.CloseIdle)
 		}
 	}
 }

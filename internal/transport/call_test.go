@@ -262,3 +262,52 @@ func TestAllocationsPerCall(t *testing.T) {
 		t.Errorf("%v allocations per call, want at most 1", got)
 	}
 }
+
+// A connection that nobody wants is closed without a doubt about any call: one that
+// is on it is answered, one that comes too late was surely not executed.
+func TestCloseIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		r := memRig(t, ClientOptions{}, ServerOptions{Handler: func(ctx context.Context, req *ServerRequest) (Reply, error) {
+			<-release
+			return echo(ctx, req)
+		}})
+		answered := make(chan error)
+		go func() {
+			_, err := r.client.Call(t.Context(), &Request{Method: "M"})
+			answered <- err
+		}()
+		synctest.Wait()
+		r.client.CloseIdle()
+		close(release)
+		if err := <-answered; err != nil {
+			t.Errorf("closed under a call: %v", err)
+		}
+		r.client.CloseIdle()
+		_, err := r.client.Call(t.Context(), &Request{Method: "M"})
+		wantCallError(t, err, frame.ExecutedNo, PhaseQueue, ErrClosed)
+		r.client.CloseIdle()
+	})
+	for range 300 { // of which some are closed between two calls, and some under one
+		r := memRig(t, ClientOptions{}, ServerOptions{})
+		if err := r.client.Handshake(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		warm := make(chan struct{})
+		wg.Go(func() {
+			var err error
+			for n := 0; err == nil; n++ {
+				if _, err = r.client.Call(t.Context(), &Request{Method: "M"}); n == 0 {
+					close(warm)
+				}
+			}
+			wantCallError(t, err, frame.ExecutedNo, PhaseQueue, ErrClosed)
+		})
+		for <-warm; r.client.Accepts(); {
+			r.client.CloseIdle()
+		}
+		wg.Wait()
+		r.close()
+	}
+}

@@ -169,9 +169,26 @@ func (c *ClientConn) Close() error {
 	return nil
 }
 
+// CloseIdle is Close where no call is in flight; else it does nothing. A call that
+// comes at the same time is refused, not executed, or keeps the connection.
+func (c *ClientConn) CloseIdle() {
+	c.out.mu.Lock()
+	if c.calls.count > 0 {
+		c.out.mu.Unlock()
+		return
+	}
+	c.dieLocked(ErrClosed)
+	_ = c.Close()
+}
+
 // die ends the connection with its cause; the first wins.
 func (c *ClientConn) die(cause error) {
 	c.out.mu.Lock()
+	c.dieLocked(cause)
+}
+
+// dieLocked is die with out.mu held, which it releases.
+func (c *ClientConn) dieLocked(cause error) {
 	if c.out.err != nil {
 		c.out.mu.Unlock()
 		return
