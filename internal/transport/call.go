@@ -23,6 +23,9 @@ import (
 // seen, a dead connection) is refused with ExecutedNo.
 func (c *ClientConn) Call(ctx context.Context, req *Request) (Reply, error) {
 	if ctx.Err() != nil {
+		c.out.mu.Lock()
+		c.passOn()
+		c.out.mu.Unlock()
 		return Reply{}, notSent(contextError(ctx))
 	}
 	cl := c.spare.get()
@@ -67,6 +70,14 @@ func (c *ClientConn) AwaitStream(ctx context.Context) error {
 	return contextError(ctx)
 }
 
+// passOn wakes the next who waits for a place: ours, if we were woken for it, is not
+// taken. out.mu is held.
+func (c *ClientConn) passOn() {
+	if c.calls.count < c.maxCalls {
+		c.calls.wakeOne()
+	}
+}
+
 // await returns nil when the call has its answer, else the error of a call that
 // was given up because ctx has ended.
 func (c *ClientConn) await(ctx context.Context, cl *call) error {
@@ -90,13 +101,13 @@ func (c *ClientConn) await(ctx context.Context, cl *call) error {
 // send puts req on its way. If it returns an error, cl is free.
 func (c *ClientConn) send(ctx context.Context, req *Request, cl *call) error {
 	c.out.mu.Lock()
-	if err := c.admit(ctx, req); err != nil {
-		c.out.mu.Unlock()
-		c.spare.put(cl)
-		return notSent(err)
+	var rest []byte
+	err := c.admit(ctx, req)
+	if err == nil {
+		rest, err = c.appendRequest(ctx, req, cl)
 	}
-	rest, err := c.appendRequest(ctx, req, cl)
 	if err != nil {
+		c.passOn()
 		c.out.mu.Unlock()
 		c.spare.put(cl)
 		return notSent(err)

@@ -253,3 +253,58 @@ func TestQueueIsBounded(t *testing.T) {
 		wg.Wait()
 	})
 }
+
+// A place goes to the next in line where the one who was woken for it does not take
+// it.
+func TestAwaitStreamPassesPlacesOn(t *testing.T) {
+	for name, leave := range map[string]func(*testing.T, *ClientConn){
+		"context ended": func(t *testing.T, c *ClientConn) {
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			_, err := c.Call(ctx, &Request{Method: "M"})
+			wantCallError(t, err, frame.ExecutedNo, PhaseQueue, context.Canceled)
+		},
+		"too large": func(t *testing.T, c *ClientConn) {
+			_, err := c.Call(t.Context(), &Request{Method: "M", Body: make([]byte, 11)})
+			wantLimit(t, err, "message", 11, 10)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				release := make(chan struct{})
+				r := memRig(t, ClientOptions{MaxStreams: 2}, ServerOptions{MaxMessageBytes: 10, Handler: func(ctx context.Context, req *ServerRequest) (Reply, error) {
+					<-release
+					return echo(ctx, req)
+				}})
+				defer close(release)
+				if err := r.client.Handshake(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				for range 2 {
+					go r.client.Call(t.Context(), &Request{Method: "M"})
+				}
+				synctest.Wait()
+				go func() {
+					if err := r.client.AwaitStream(t.Context()); err != nil {
+						t.Error(err)
+					}
+					leave(t, r.client)
+				}()
+				synctest.Wait()
+				woken := make(chan error, 1)
+				go func() { woken <- r.client.AwaitStream(t.Context()) }()
+				synctest.Wait()
+				release <- struct{}{} // of two calls one ends; the other holds its place
+				synctest.Wait()
+				select {
+				case err := <-woken:
+					if err != nil {
+						t.Error(err)
+					}
+				default:
+					t.Error("a place is free, and the second in line still waits")
+				}
+			})
+		})
+	}
+}
