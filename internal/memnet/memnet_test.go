@@ -147,3 +147,32 @@ func TestDialGivesUpWithTheContext(t *testing.T) {
 		t.Errorf("dial with a full backlog: %v", err)
 	}
 }
+
+// closing is a context that ends nothing: who selects on it finds the listener
+// closed meanwhile.
+type closing struct {
+	context.Context
+	listener *memnet.Listener
+}
+
+func (c closing) Done() <-chan struct{} {
+	_ = c.listener.Close()
+	return nil
+}
+
+// A dial that races with the listener's end is refused, or its connection is reset:
+// nobody will ever accept it.
+func TestDialOfAListenerThatCloses(t *testing.T) {
+	for range 50 {
+		l := memnet.Listen("server")
+		c, err := l.Dial(closing{context.Background(), l})
+		if err != nil {
+			continue
+		}
+		_ = c.SetReadDeadline(time.Now().Add(time.Second))
+		if _, err := c.Read(make([]byte, 1)); !errors.Is(err, memnet.ErrCut) {
+			t.Fatalf("nobody accepts the connection, and a read returns %v", err)
+		}
+		_ = c.Close()
+	}
+}

@@ -103,6 +103,11 @@ func (l *Listener) Dial(ctx context.Context) (net.Conn, error) {
 	l.network.add(l.addr, client)
 	select {
 	case l.queue <- server:
+		select {
+		case <-l.done: // perhaps since Close has emptied the queue
+			l.cutQueue()
+		default:
+		}
 		return client, nil
 	case <-l.done:
 		client.Cut()
@@ -137,16 +142,21 @@ func (l *Listener) Close() error {
 		l.network.mu.Lock()
 		delete(l.network.listeners, l.addr)
 		l.network.mu.Unlock()
-		for {
-			select {
-			case c := <-l.queue:
-				c.Cut()
-			default:
-				return
-			}
-		}
+		l.cutQueue()
 	})
 	return nil
+}
+
+// cutQueue cuts the connections that wait to be accepted.
+func (l *Listener) cutQueue() {
+	for {
+		select {
+		case c := <-l.queue:
+			c.Cut()
+		default:
+			return
+		}
+	}
 }
 
 // Addr implements net.Listener.
