@@ -204,3 +204,30 @@ func TestDeadlineWithAFullSocket(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// Replies that a server begins and never finishes do not pile up behind the calls
+// that were given up.
+func TestRepliesThatAreNeverFinished(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const most = 3
+		p, c := acceptClient(t, ClientOptions{KeepaliveInterval: -1, MaxStreams: most}, ok)
+		for range 3 * most {
+			ctx, cancel := context.WithCancel(t.Context())
+			ended := make(chan error, 1)
+			go func() {
+				_, err := c.Call(ctx, &Request{Method: "M"})
+				ended <- err
+			}()
+			h, _ := p.next()
+			p.sendFrame(frame.TypeReply, frame.FlagMore, h.StreamID, []byte("\x00\x00\x00\x00begun"))
+			synctest.Wait()
+			cancel()
+			wantCallError(t, <-ended, frame.ExecutedMaybe, PhaseWait, context.Canceled)
+			p.want(frame.TypeCancel, h.StreamID)
+		}
+		synctest.Wait()
+		if n := len(c.partials); n > most {
+			t.Errorf("%d replies are kept, want at most %d", n, most)
+		}
+	})
+}

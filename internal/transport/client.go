@@ -219,9 +219,18 @@ func (c *ClientConn) dieLocked(cause error) {
 // end of it and ends the connection.
 func (c *ClientConn) writeFailed(err error) {
 	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
 	c.writeErr = ioError("write", err)
-	c.out.mu.Unlock()
 	_ = c.conn.SetReadDeadline(time.Now().Add(lastReadTime))
+}
+
+// limitRead sets the reader's deadline, unless a failed write has set the last one.
+func (c *ClientConn) limitRead(t time.Time) {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	if c.writeErr == nil {
+		_ = c.conn.SetReadDeadline(t)
+	}
 }
 
 // failure is the error of a call that was taken from the table because of

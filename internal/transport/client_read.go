@@ -52,7 +52,7 @@ func (c *ClientConn) flushOwn() {
 
 func (c *ClientConn) readPreface() error {
 	if c.opts.HandshakeTimeout > 0 {
-		_ = c.conn.SetReadDeadline(time.Now().Add(c.opts.HandshakeTimeout))
+		c.limitRead(time.Now().Add(c.opts.HandshakeTimeout))
 	}
 	b, err := c.in.preface()
 	if err != nil {
@@ -63,7 +63,7 @@ func (c *ClientConn) readPreface() error {
 		return err
 	}
 	if c.opts.HandshakeTimeout > 0 {
-		_ = c.conn.SetReadDeadline(time.Time{})
+		c.limitRead(time.Time{})
 	}
 	p, err := frame.ParseServerPreface(b)
 	if err != nil {
@@ -156,6 +156,7 @@ func (c *ClientConn) onReply(h frame.Header, payload []byte) error {
 	if h.Flags&frame.FlagMore != 0 {
 		wanted, err := c.waiting(h.StreamID)
 		if wanted {
+			c.dropPartials()
 			p := &partial{reply: reply, body: getBuffer(2 * len(r.Body))[:0]}
 			p.body = append(p.body, r.Body...)
 			c.partials[h.StreamID] = p
@@ -171,6 +172,20 @@ func (c *ClientConn) onReply(h frame.Header, payload []byte) error {
 		cl.finish(reply, nil)
 	}
 	return err
+}
+
+// dropPartials forgets replies of calls that were given up, once there are as many
+// as calls can be in flight: their server need not finish them.
+func (c *ClientConn) dropPartials() {
+	if len(c.partials) < c.opts.MaxStreams {
+		return
+	}
+	for id, p := range c.partials {
+		if wanted, _ := c.waiting(id); !wanted {
+			delete(c.partials, id)
+			putBuffer(p.body)
+		}
+	}
 }
 
 func (c *ClientConn) onData(h frame.Header, payload []byte) error {

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/rollcall-rpc/rollcall/frame"
 	"github.com/rollcall-rpc/rollcall/internal/memnet"
@@ -125,5 +126,33 @@ func TestPartOfARequestWritten(t *testing.T) {
 		a.CutAfter(0)
 		_, err := r.client.Call(t.Context(), &Request{Method: "M"})
 		wantCallError(t, err, frame.ExecutedNo, PhaseQueue, memnet.ErrCut)
+	})
+}
+
+// A deafEnd takes no bytes.
+type deafEnd struct{ *memnet.Conn }
+
+func (deafEnd) Write([]byte) (int, error) { return 0, memnet.ErrCut }
+
+// A connection whose writes fail does not live on because the server's preface
+// comes just then.
+func TestPrefaceBehindAFailedWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := memnet.Pipe()
+		defer b.Close()
+		c := NewClientConn(deafEnd{a}, ClientOptions{KeepaliveInterval: -1})
+		defer c.Close()
+		time.Sleep(lastReadTime / 2)
+		if _, err := b.Write(frame.AppendServerPreface(nil, *ok)); err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		_, err := c.Call(ctx, &Request{Method: "M"})
+		wantCallError(t, err, frame.ExecutedNo, PhaseQueue, memnet.ErrCut)
+		if d := time.Since(start); d > lastReadTime {
+			t.Errorf("dead after %v, want at most %v", d, lastReadTime)
+		}
 	})
 }
