@@ -60,7 +60,7 @@ func TestFramesThatBreakTheProtocol(t *testing.T) {
 	begun := time.Now()
 	s, log := startLogged(t)
 	hello := string(frame.AppendPreface(nil, frame.Preface{}))
-	for _, sent := range []string{
+	for i, sent := range []string{
 		"\xb2",
 		"\xb2ROLF\x01\x00\x00",
 		"\xb2ROLL\x01\xff\xff",
@@ -74,6 +74,9 @@ func TestFramesThatBreakTheProtocol(t *testing.T) {
 		conn.(*net.TCPConn).CloseWrite()
 		if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("%q does not end the connection", sent)
+		}
+		if i == 1 { // the first to be told of: the next must not be faster
+			log.await(t, 1, "level=WARN", "the client broke the protocol")
 		}
 	}
 	stillServes(t, s.addr)
