@@ -16,7 +16,8 @@ const backupAttempts = 10
 
 // Backup copies a store, which may be in use, to an empty directory: its newest
 // snapshot, and the log up to what was on the disk when the copying began or
-// later. The copy is checked, and marked so that [Recovered.Restored] says what
+// later. It fails if the store, or what of it is copied while it is in use, is
+// damaged so that [Open] would refuse it. The copy is checked, and marked so that [Recovered.Restored] says what
 // it is. What is in the directory after an error is of no use.
 func Backup(from, to FS) (*Report, error) {
 	if err := to.MakeDir(); err != nil {
@@ -59,6 +60,9 @@ func backup(from, to FS) error {
 	}
 	if !inUse {
 		defer lock.Close() //nolint:errcheck // nothing was written
+		if _, err := scan(from); err != nil {
+			return err // a copy of what is left would look whole
+		}
 	}
 	l, err := list(from)
 	switch {
