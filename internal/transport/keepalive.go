@@ -39,7 +39,7 @@ func (c *ClientConn) watch(timer *time.Timer) {
 	tick := max(c.opts.KeepaliveInterval/ticksPerInterval, 1)
 	fatal := max(c.opts.KeepaliveMisses, silentIntervals) * ticksPerInterval
 	told, ticks, seen := false, 0, c.in.reads.Load()
-	taken, asked, since := c.out.taken.Load(), uint64(0), 0 // the last PING's end, and the ticks before it
+	arrived, asked, since := c.out.arrived(), uint64(0), 0 // the last PING's end, and the ticks before it
 	tell := func(silent bool) {
 		if told != silent && c.opts.OnSilent != nil {
 			c.opts.OnSilent(silent)
@@ -71,13 +71,13 @@ func (c *ClientConn) watch(timer *time.Timer) {
 		if late || c.out.raw.unread() {
 			continue
 		}
-		// Nobody can answer a PING that waits behind other bytes; while these are
-		// taken, and until it is, its time does not run.
-		if now := c.out.taken.Load(); now != taken {
-			if taken < asked {
+		// Nobody can answer a PING that waits behind other bytes, also in the
+		// socket; while these arrive, and until it does, its time does not run.
+		if now := c.out.arrived(); now > arrived {
+			if arrived < asked {
 				ticks = since
 			}
-			taken = now
+			arrived = now
 		}
 		ticks++
 		switch {
@@ -87,7 +87,7 @@ func (c *ClientConn) watch(timer *time.Timer) {
 		case ticks >= silentIntervals*ticksPerInterval:
 			tell(true)
 		}
-		if ticks%ticksPerInterval == 0 && taken >= asked {
+		if ticks%ticksPerInterval == 0 && arrived >= asked {
 			asked, since = c.ask(), ticks
 		}
 	}

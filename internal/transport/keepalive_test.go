@@ -5,6 +5,8 @@ package transport
 
 import (
 	"context"
+	"io"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -108,9 +110,10 @@ func TestUnreadBytesAreSeen(t *testing.T) {
 // A slowLink brings a connection's end 1 MB in a second, until it is torn.
 type slowLink struct {
 	*memnet.Conn
-	torn   atomic.Bool
-	once   sync.Once
-	closed chan struct{}
+	arrived atomic.Uint64
+	torn    atomic.Bool
+	once    sync.Once
+	closed  chan struct{}
 }
 
 func (l *slowLink) Read(b []byte) (int, error) {
@@ -119,6 +122,7 @@ func (l *slowLink) Read(b []byte) (int, error) {
 	}
 	n, err := l.Conn.Read(b)
 	time.Sleep(time.Duration(n) * time.Second / 1_000_000)
+	l.arrived.Add(uint64(n))
 	return n, err
 }
 
@@ -128,33 +132,83 @@ func (l *slowLink) Close() error {
 }
 
 // A large request on a slow link keeps the PING behind it from leaving, so that
-// silence says nothing of the server while bytes are still taken. When none are any
-// more it is dead like any other.
+// silence says nothing of the server while bytes still go out: from the queue, or,
+// where a socket takes them all at once, from there. When none do any more it is
+// dead like any other.
 func TestSlowLinkIsNotSilence(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a, b := memnet.PipeSize(64 << 10)
-		link := &slowLink{Conn: b, closed: make(chan struct{})}
-		var told []bool
-		r := newRig(t, a, link, ClientOptions{OnSilent: func(silent bool) { told = append(told, silent) }}, ServerOptions{
-			Handler: func(context.Context, *ServerRequest) (Reply, error) { return Reply{}, nil },
+	for name, size := range map[string]int{"small socket": 64 << 10, "large socket": 16 << 20} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { testSlowLink(t, size) })
 		})
-		if err := r.client.Handshake(t.Context()); err != nil {
+	}
+}
+
+func testSlowLink(t *testing.T, socketBytes int) {
+	t.Helper()
+	a, b := memnet.PipeSize(socketBytes)
+	link := &slowLink{Conn: b, closed: make(chan struct{})}
+	var told []bool
+	r := newRig(t, a, link, ClientOptions{OnSilent: func(silent bool) { told = append(told, silent) }}, ServerOptions{
+		Handler: func(context.Context, *ServerRequest) (Reply, error) { return Reply{}, nil },
+	})
+	if err := r.client.Handshake(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	// As a socket does that counts what was acknowledged.
+	r.client.out.unsent = func() uint64 { return r.client.out.taken.Load() - link.arrived.Load() }
+	call := func() error {
+		_, err := r.client.Call(t.Context(), &Request{Method: "M", Body: make([]byte, 4<<20)})
+		return err
+	}
+	start := time.Now()
+	if err := call(); err != nil || len(told) > 0 {
+		t.Errorf("after %v: %v; told %v", time.Since(start), err, told)
+	}
+	time.AfterFunc(2*time.Second, func() { link.torn.Store(true) })
+	start = time.Now()
+	err := call()
+	wantCallError(t, err, frame.ExecutedMaybe, 0, ErrKeepalive)
+	if d := time.Since(start); d < 2*time.Second || d > 3*time.Second {
+		t.Errorf("given up after %v, want 2 s and less than another", d)
+	}
+}
+
+// A socket tells how much its peer has not acknowledged.
+func TestUnsentBytesAreSeen(t *testing.T) {
+	client, server := tcpPair(t)
+	defer client.Close()
+	defer server.Close()
+	raw := newRawWriter(client)
+	if raw == nil || runtime.GOOS != "linux" {
+		t.Skip("the sockets of this system do not tell")
+	}
+	if n := raw.unsent(); n != 0 {
+		t.Errorf("%d bytes before anything was sent", n)
+	}
+	const most = 1 << 20
+	total := 0
+	for n := most; n == most; total += n { // until neither kernel takes more
+		var err error
+		if n, err = raw.try(make([]byte, most)); err != nil {
 			t.Fatal(err)
 		}
-		call := func() error {
-			_, err := r.client.Call(t.Context(), &Request{Method: "M", Body: make([]byte, 4<<20)})
-			return err
-		}
-		start := time.Now()
-		if err := call(); err != nil || len(told) > 0 {
-			t.Errorf("after %v: %v; told %v", time.Since(start), err, told)
-		}
-		time.AfterFunc(2*time.Second, func() { link.torn.Store(true) })
-		start = time.Now()
-		err := call()
-		wantCallError(t, err, frame.ExecutedMaybe, 0, ErrKeepalive)
-		if d := time.Since(start); d < 2*time.Second || d > 3*time.Second {
-			t.Errorf("given up after %v, want 2 s and less than another", d)
-		}
-	})
+	}
+	if n := raw.unsent(); n == 0 || n > uint64(total) {
+		t.Errorf("%d of %d bytes that nobody reads", n, total)
+	}
+	if _, err := io.CopyN(io.Discard, server, int64(total)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := server.Write([]byte("x")); err != nil { // tells how far it has read
+		t.Fatal(err)
+	}
+	if _, err := client.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if n := raw.unsent(); n != 0 {
+		t.Errorf("%d bytes after all were read", n)
+	}
+	if newRawWriter(nil).unsent() != 0 {
+		t.Error("seen without a socket")
+	}
 }

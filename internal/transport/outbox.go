@@ -37,7 +37,8 @@ type outbox struct {
 	broke func(error)    // called once, without mu, when a write fails
 	idle  func()         // called with mu when all is written; may be nil
 
-	taken atomic.Uint64 // position of the end of what the connection has taken
+	taken  atomic.Uint64 // position of the end of what the connection has taken
+	unsent func() uint64 // how many of these bytes have not arrived, where that can be told
 
 	mu       sync.Mutex    // guards what follows and the tables of the owner
 	buf      []byte        // waits; a pooled buffer or nil
@@ -53,6 +54,7 @@ type outbox struct {
 
 func (o *outbox) init(conn net.Conn, limit int, broke func(error), idle func()) {
 	o.conn, o.raw, o.limit, o.broke, o.idle = conn, newRawWriter(conn), limit, broke, idle
+	o.unsent = o.raw.unsent
 }
 
 // reserve makes room for n bytes behind buf. mu is held, also for what follows.
@@ -172,6 +174,13 @@ func (o *outbox) write(buf []byte) (n int, err error) {
 		o.taken.Add(uint64(m)) //nolint:gosec // not negative
 	}
 	return n, err
+}
+
+// arrived returns the position of the end of what has reached the peer's kernel, or
+// a lower one; where that cannot be told, of what the connection has taken.
+func (o *outbox) arrived() uint64 {
+	taken := o.taken.Load() // before what is taken meanwhile is counted among the unsent
+	return taken - min(taken, o.unsent())
 }
 
 // try writes what the socket takes at once.

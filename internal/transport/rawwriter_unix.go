@@ -69,6 +69,16 @@ func (w *rawWriter) unread() (found bool) {
 	return found && err == nil
 }
 
+// unsent returns how many bytes the socket has taken that the peer's kernel has not,
+// 0 where that cannot be told. Any goroutine may ask; a nil rawWriter cannot tell.
+func (w *rawWriter) unsent() (n uint64) {
+	if w == nil {
+		return 0
+	}
+	_ = w.conn.Control(func(fd uintptr) { n = outQueue(fd) }) // closed: nothing waits
+	return n
+}
+
 func (w *rawWriter) write(fd uintptr) bool {
 	for w.n < len(w.buf) {
 		n, err := syscall.Write(int(fd), w.buf[w.n:]) //nolint:gosec // a descriptor
