@@ -182,13 +182,24 @@ func (a *attempts) wait(ctx context.Context, snap *balancer.Snapshot) error {
 
 // another returns a channel on which something comes when those that have failed
 // may be tried another time though nothing has changed: who is usable has
-// recovered before anybody looked, or is not known to be worse for it. Nil:
-// nobody is usable.
+// recovered before anybody looked, or is not known to be worse for it, and so is
+// who is called for want of anybody better while it is connected. Nil: there is
+// nobody.
 func another(snap *balancer.Snapshot) <-chan time.Time {
-	if snap.Counts.Usable == 0 {
+	if snap.Counts.Usable == 0 && !slices.ContainsFunc(snap.Endpoints, lastResort) {
 		return nil
 	}
 	return time.After(time.Second / RetriesPerSecond)
+}
+
+// lastResort reports whether an instance that is not usable is connected, and called
+// where nobody is.
+func lastResort(s balancer.EndpointState) bool {
+	switch s.State {
+	case balancer.StateEjected, balancer.StateLingering, balancer.StateDraining, balancer.StateLeaving:
+		return peerOf(s.Endpoint).connected() != nil
+	}
+	return false
 }
 
 // refused reports whether the last attempt shows that an instance is there, and

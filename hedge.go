@@ -59,7 +59,7 @@ func (a *attempts) hedged(ctx context.Context, snap *balancer.Snapshot, e *balan
 			cancel()
 			for ; running > 0; running-- {
 				switch other := <-ended; {
-				case failure == nil:
+				case failure == nil, failure.Executed == ExecutedYes && other.err == nil: // one has answered before
 					other.reply.Release()
 				case other.err == nil: // it was answered all the same
 					t, failure = other, nil

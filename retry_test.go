@@ -18,6 +18,7 @@ import (
 
 	"github.com/rollcall-rpc/rollcall"
 	"github.com/rollcall-rpc/rollcall/balancer"
+	"github.com/rollcall-rpc/rollcall/discovery"
 )
 
 // pair runs a test in a bubble with the servers victim and other, of which calls
@@ -442,13 +443,71 @@ func TestHedgeFollowsTheHash(t *testing.T) {
 	})
 }
 
+// A stubbornCaller answers when it is ready to, whatever becomes of the caller.
+type stubbornCaller func() (time.Duration, error)
+
+func (c stubbornCaller) Call(context.Context, rollcall.Request) (rollcall.Reply, error) {
+	pause, err := c()
+	time.Sleep(pause)
+	return rollcall.Reply{}, err
+}
+
+func (stubbornCaller) Close() error { return nil }
+
+// The first answer to a hedged call counts, also where it is an error and the other
+// attempt is answered all the same.
+func TestHedgeKeepsTheFirstAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var attempt atomic.Int64
+		work := func() (time.Duration, error) {
+			switch attempt.Add(1) {
+			case 201: // the first one of the last call
+				return 20 * time.Millisecond, &rollcall.Error{Code: rollcall.CodeNotFound, Executed: rollcall.ExecutedYes}
+			case 202: // its hedge
+				return 50 * time.Millisecond, nil
+			}
+			return 10 * time.Millisecond, nil
+		}
+		a, b := slowInstance, slowInstance
+		b.Name, b.ID, b.Port = "y", "y", 2
+		c, err := rollcall.NewClient("memory", rollcall.ClientOptions{Resolver: listOf(a, b), Dial: pipe, Dialects: []rollcall.Dialect{{
+			Protocol: "slow",
+			Dial: func(context.Context, discovery.Instance, net.Conn) (rollcall.Caller, error) {
+				return stubbornCaller(work), nil
+			},
+		}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		opts := rollcall.CallOptions{Idempotent: true, Hedge: true}
+		for range 200 {
+			if _, err := c.Invoke(t.Context(), "M", nil, opts); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, err = c.Invoke(t.Context(), "M", nil, opts)
+		wantError(t, err, rollcall.CodeNotFound, "", rollcall.ExecutedYes)
+		if n := attempt.Load(); n != 202 {
+			t.Errorf("%d attempts, want 202: one hedge", n)
+		}
+	})
+}
+
 // A call that waits for ready does not wait for a change where the instance is
-// there: it tries again, or takes its answer.
+// there, in the list or no longer: it tries again, or takes its answer.
 func TestWaitForReadyOfWhoIsThere(t *testing.T) {
+	for _, listed := range []bool{true, false} {
+		t.Run(fmt.Sprintf("listed %t", listed), func(t *testing.T) { testWaitForReady(t, listed) })
+	}
+}
+
+func testWaitForReady(t *testing.T, listed bool) {
+	t.Helper()
 	tr := newTrial(t)
-	var calls atomic.Int64
+	var hang atomic.Bool
 	tr.work = func(ctx context.Context, _ uint64) {
-		if calls.Add(1) == 1 {
+		if hang.Swap(false) {
 			<-ctx.Done()
 			time.Sleep(time.Second) // the attempt has gone
 		}
@@ -460,6 +519,17 @@ func TestWaitForReadyOfWhoIsThere(t *testing.T) {
 			return nil, rollcall.Errorf(rollcall.CodeUnavailable, "BROKEN", "no database")
 		})
 		c := tr.client(rollcall.ClientOptions{})
+		if !listed {
+			if err := c.Ready(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			tr.registry.Set(nil)
+			synctest.Wait()
+			if counts := c.Snapshot().Counts; counts.Lingering != 1 {
+				t.Errorf("got %v, want 1 lingering", counts)
+			}
+		}
+		hang.Store(true)
 		begun := time.Now()
 		opts := rollcall.CallOptions{Idempotent: true, WaitForReady: true, Timeout: time.Minute, AttemptTimeout: 50 * time.Millisecond}
 		if err := tr.call(context.Background(), c, 1, 0, true, opts); err != nil || time.Since(begun) != 150*time.Millisecond {
