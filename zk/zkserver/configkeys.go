@@ -55,7 +55,7 @@ var configKeys = map[string]configKey{
 	"dataLogDir":                    ignore("the log is kept with the rest, in dataDir"),
 	"forceSync":                     ignore("everything is synced before it is answered, always"),
 	"clientPortListenBacklog":       ignore("the system's default is used"),
-	"preAllocSize":                  ignore("the log is not allocated ahead"),
+	"preAllocSize":                  ignore("the log is filled with zeros ahead, 512 KiB at a time"),
 	"snapSizeLimitInKb":             ignore("this server decides itself when to write a snapshot"),
 	"fsync.warningthresholdms":      ignore("a sync of more than 1 s is warned of"),
 	"initLimit":                     ignore(forEnsembles),
