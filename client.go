@@ -379,7 +379,7 @@ func (c *Client) spawn(f func()) bool {
 // report tells what a call was based on.
 func (c *Client) report(method string, snap *balancer.Snapshot, attempts []Attempt) *Report {
 	age := time.Duration(-1)
-	if snap.Source == discovery.SourceLive {
+	if snap.Source == discovery.SourceLive || snap.Source == discovery.SourceStatic {
 		age = 0
 	} else if !snap.Confirmed.IsZero() {
 		age = time.Since(snap.Confirmed)

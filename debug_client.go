@@ -15,7 +15,7 @@ type ClientState struct {
 	Target      string          `json:"target"`
 	Balance     string          `json:"balance"`     // the policy's name
 	Source      string          `json:"source"`      // of the list
-	ListAgeMS   int64           `json:"list_age_ms"` // since the list was last known to be true; 0: it is live; negative: never
+	ListAgeMS   int64           `json:"list_age_ms"` // since the list was last known to be true; 0: it is live or static; negative: never
 	SourceError string          `json:"source_error,omitempty"`
 	Counts      balancer.Counts `json:"counts"`
 	Panic       bool            `json:"panic"`        // fewer than half of the members are usable
@@ -47,7 +47,7 @@ func (c *Client) State() ClientState {
 	now, snap := time.Now(), c.snapshot.Load()
 	r := c.report("", snap, nil)
 	s := ClientState{
-		Target: c.target, Balance: c.opts.Balance.Name(), Source: snap.Source.String(), ListAgeMS: r.ListAge.Milliseconds(),
+		Target: c.target, Balance: c.opts.Balance.Name(), Source: snap.Source.String(), ListAgeMS: ageMS(r.ListAge),
 		Counts: snap.Counts, Panic: snap.Panic, RetriesLeft: c.budget.left(now), Instances: make([]InstanceState, len(snap.Endpoints)),
 	}
 	if snap.Err != nil {
@@ -57,6 +57,17 @@ func (c *Client) State() ClientState {
 		s.Instances[i] = stateOf(now, &snap.Endpoints[i])
 	}
 	return s
+}
+
+// ageMS keeps what the sign of an age says: never is not now, nor is a moment ago.
+func ageMS(age time.Duration) int64 {
+	switch {
+	case age < 0:
+		return -1
+	case age > 0:
+		return max(age.Milliseconds(), 1)
+	}
+	return 0
 }
 
 func stateOf(now time.Time, es *balancer.EndpointState) InstanceState {

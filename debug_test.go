@@ -4,12 +4,15 @@
 package rollcall_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rollcall-rpc/rollcall"
 	"github.com/rollcall-rpc/rollcall/discovery"
@@ -32,6 +35,34 @@ func get[T any](t *testing.T, url string) (state T) {
 	return state
 }
 
+// oneUpdate is a resolver that tells nothing else.
+type oneUpdate discovery.Update
+
+func (u oneUpdate) Watch(ctx context.Context, deliver func(discovery.Update)) error {
+	deliver(discovery.Update(u))
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// The age of a list that never came is not that of a live one.
+func TestListAge(t *testing.T) {
+	for _, tt := range []struct {
+		update discovery.Update
+		want   func(ms int64) bool
+	}{
+		{discovery.Update{Source: discovery.SourceNone, Err: errors.New("the registry is down")}, func(ms int64) bool { return ms < 0 }},
+		{discovery.Update{Source: discovery.SourceLive, Confirmed: time.Now()}, func(ms int64) bool { return ms == 0 }},
+		{discovery.Update{Source: discovery.SourceStatic, Confirmed: time.Now().Add(-time.Hour)}, func(ms int64) bool { return ms == 0 }},
+		{discovery.Update{Source: discovery.SourceStale, Confirmed: time.Now()}, func(ms int64) bool { return ms > 0 }},
+	} {
+		c := newClient(t, oneUpdate(tt.update), rollcall.ClientOptions{})
+		await(t, c, "the update", func() bool { return c.Snapshot().Source == tt.update.Source && c.Snapshot().Err == tt.update.Err })
+		if got := c.State().ListAgeMS; !tt.want(got) {
+			t.Errorf("%v: %d ms", tt.update.Source, got)
+		}
+	}
+}
+
 func TestClientDebugPage(t *testing.T) {
 	registry := new(discovery.Memory)
 	s := startDivide(t, registry, "a")
@@ -48,6 +79,12 @@ func TestClientDebugPage(t *testing.T) {
 	in := state.Instances[0]
 	if in.Address != s.addr || in.State != "usable" || !in.Connected || in.Connections != 1 || in.LatencyUS == 0 || in.EffectiveWeight == 0 || in.InFlight != 0 {
 		t.Errorf("got %+v", in)
+	}
+	counts := get[struct {
+		Counts map[string]int `json:"counts"`
+	}](t, page.URL).Counts
+	if _, ok := counts["set_aside"]; !ok || counts["usable"] != 1 {
+		t.Errorf("counts are called %v", counts)
 	}
 	resp, err := http.Post(page.URL, "text/plain", strings.NewReader("x"))
 	if err != nil {

@@ -104,7 +104,7 @@ type Report struct {
 	Target    string
 	Method    string
 	Source    discovery.Source
-	ListAge   time.Duration // since the list was last known to be true; 0: it is live; negative: never
+	ListAge   time.Duration // since the list was last known to be true; 0: it is live or static; negative: never
 	SourceErr error         // why the list is not live
 	Counts    balancer.Counts
 	Panic     bool // fewer than half of the members were usable

@@ -74,9 +74,18 @@ type EndpointState struct {
 // SetAside, Ejected, Draining, Drained, Disabled and Unsupported; several entries
 // of one instance count once.
 type Counts struct {
-	Listed, Usable, SetAside, Ejected, Lingering, Draining, Leaving, Drained, Disabled, Unsupported int
+	Listed      int `json:"listed"`
+	Usable      int `json:"usable"`
+	SetAside    int `json:"set_aside"`
+	Ejected     int `json:"ejected"`
+	Lingering   int `json:"lingering"`
+	Draining    int `json:"draining"`
+	Leaving     int `json:"leaving"`
+	Drained     int `json:"drained"`
+	Disabled    int `json:"disabled"`
+	Unsupported int `json:"unsupported"`
 
-	Skipped int // entries that could not be read as an instance
+	Skipped int `json:"skipped"` // entries that could not be read as an instance
 }
 
 // String returns the numbers that are not 0, "3 listed: 2 usable, 1 set aside;
