@@ -6,10 +6,12 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
 	"strconv"
+	"strings"
 	"sync"
 	"text/tabwriter"
 	"time"
@@ -123,7 +125,10 @@ func (b *benchCommand) run(ctx context.Context, target discovery.Target, stdout,
 		clients = append(clients, c)
 	}
 	if err := connectAll(ctx, clients); err != nil {
-		return fmt.Errorf("bench run: %w", err)
+		if ctx.Err() != nil {
+			err = errors.New("interrupted")
+		}
+		return fmt.Errorf("bench run: %s", strings.TrimPrefix(err.Error(), "rollcall: "))
 	}
 	echoes := make([]load.Echo, b.callers.n)
 	for i := range echoes {
@@ -140,7 +145,7 @@ func (b *benchCommand) run(ctx context.Context, target discovery.Target, stdout,
 		End:   func() { used = cpu() - used },
 	})
 	if err != nil {
-		return fmt.Errorf("bench run: interrupted: %w", err)
+		return errors.New("bench run: interrupted")
 	}
 	if err := printBench(stdout, b.output, newBenchResult(&res, b.size.n, used)); err != nil {
 		return err

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -91,6 +92,18 @@ func TestBenchInterrupted(t *testing.T) {
 	}
 }
 
+// A measurement that is interrupted says so, whether it has begun or not.
+func TestBenchRunInterrupted(t *testing.T) {
+	empty := zktest.Start(t).Target("/nobody")
+	for _, target := range []string{empty, "static://" + serve(t, rollcall.ServerOptions{}).addr} {
+		ctx, interrupt := context.WithCancel(t.Context())
+		interrupt()
+		var stdout, stderr bytes.Buffer
+		status := run(ctx, []string{"bench", "run", target, "--callers", "1"}, strings.NewReader(""), &stdout, &stderr)
+		result{status, stdout.String(), stderr.String()}.check(t, statusFailure, nil, []string{"rollcall: bench run: interrupted\n"})
+	}
+}
+
 func TestBenchServeFails(t *testing.T) {
 	taken := serve(t, rollcall.ServerOptions{}).addr
 	command(t, "bench", "serve", "--listen", taken).check(t, statusFailure, nil, []string{"rollcall: bench serve: listen tcp " + taken})
@@ -118,6 +131,7 @@ func TestBenchUsage(t *testing.T) {
 		{[]string{"serve", "x"}, `argument "x": this command takes none`},
 		{[]string{"serve", "--listen", "8001"}, `--listen "8001": give HOST:PORT`},
 		{[]string{"serve", "--registry", static}, `--registry "static://127.0.0.1:1": a server registers with zk://`},
+		{[]string{"serve", "--registry", ""}, `--registry "": `},
 		{[]string{"serve", "--registry", "zk://x"}, `--registry "zk://x": `},
 	} {
 		got := command(t, append([]string{"bench"}, tt.args...)...)

@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -14,12 +13,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rollcall-rpc/rollcall"
-	"github.com/rollcall-rpc/rollcall/discovery"
 )
 
 func newBenchServe() *cobra.Command {
 	listen := address("127.0.0.1:8001")
-	var registry string
+	var registry registryTarget
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run an echo server",
@@ -31,29 +29,12 @@ it leaves the list, finishes what is in flight and ends. Logs go to stderr.`,
   rollcall bench serve --listen 127.0.0.1:0 --registry zk://127.0.0.1:2181/bench`,
 		Args: argCount(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if registry != "" {
-				if err := checkRegistry(registry); err != nil {
-					return err
-				}
-			}
-			return serveBench(cmd.Context(), string(listen), registry, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return serveBench(cmd.Context(), string(listen), registry.text, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	cmd.Flags().Var(&listen, "listen", "`HOST:PORT` to accept connections on; port 0: a free one")
-	cmd.Flags().StringVar(&registry, "registry", "", "`TARGET` whose list the server joins (default none)")
+	cmd.Flags().Var(&registry, "registry", "`TARGET` whose list the server joins (default none)")
 	return cmd
-}
-
-// checkRegistry tells a target that a server cannot join a list at.
-func checkRegistry(text string) error {
-	target, err := discovery.ParseTarget(text)
-	if err == nil && target.Scheme != discovery.SchemeZooKeeper {
-		err = errors.New("a server registers with zk://HOST:PORT/PATH, give that")
-	}
-	if err != nil {
-		return usagef("--registry %q: %w", text, err)
-	}
-	return nil
 }
 
 // serveBench serves until ctx ends, and then drains.

@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
+	"syscall"
 	"text/tabwriter"
 	"time"
 
@@ -24,12 +26,13 @@ const (
 	maxChaosRate    = 100_000
 	maxChaosCallers = 10_000
 	shortDuration   = time.Second // of --short
+	reachTimeout    = 5 * time.Second
 )
 
 // A chaosCommand is one run of "rollcall chaos".
 type chaosCommand struct {
 	output            format
-	registry          string
+	registry          registryTarget
 	members           members
 	only              scenarioNames
 	list, short       bool
@@ -93,7 +96,7 @@ below it. No process outlives it; on Linux not even when it is killed.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&c.registry, "registry", "", "`TARGET` of a registry that is there (default: an embedded one)")
+	flags.Var(&c.registry, "registry", "`TARGET` of a registry that is there (default: an embedded one)")
 	flags.Var(&c.members, "ensemble", "start a member of the registry, which serves on HOST:PORT; to be repeated")
 	flags.Var(&c.only, "only", "the scenarios to play, separated by commas")
 	flags.BoolVar(&c.list, "list", false, "print the scenarios and play none")
@@ -105,12 +108,14 @@ below it. No process outlives it; on Linux not even when it is killed.`,
 	flags.Var(&c.maxWait, "max-wait", "how long a call may last")
 	flags.Var(&c.seed, "seed", "of the choice of victims and of the moments of calls")
 	addOutput(cmd, &c.output)
-	cmd.MarkFlagsMutuallyExclusive("registry", "ensemble")
 	return cmd
 }
 
 // config makes of the flags what the suite takes.
 func (c *chaosCommand) config(cmd *cobra.Command) (chaos.Config, error) {
+	if c.registry.text != "" && len(c.members) > 0 {
+		return chaos.Config{}, usagef("--registry together with --ensemble: give one of them")
+	}
 	executable, err := os.Executable()
 	if err != nil {
 		return chaos.Config{}, fmt.Errorf("chaos: own binary: %w", err)
@@ -118,30 +123,41 @@ func (c *chaosCommand) config(cmd *cobra.Command) (chaos.Config, error) {
 	if c.short && !cmd.Flags().Changed("duration") {
 		c.duration.d = shortDuration
 	}
-	cfg := chaos.Config{
+	return chaos.Config{
 		Server: []string{executable, chaosServer}, Registry: []string{executable, "registry"},
 		Members: c.members, Servers: c.servers.n, Rate: float64(c.rate.n), Callers: c.callers.n,
 		Duration: c.duration.d, MaxWait: c.maxWait.d, Seed: uint64(c.seed),
 		Scenarios: chaos.Select(c.only, c.short), Stderr: cmd.ErrOrStderr(),
-	}
-	if c.registry != "" {
-		if err := checkRegistry(c.registry); err != nil {
-			return cfg, err
-		}
-		cfg.Target, err = discovery.ParseTarget(c.registry)
-	}
-	return cfg, err
+		Target: c.registry.target,
+	}, nil
 }
 
 // run plays and prints. Rows of the table appear as they come.
 func (c *chaosCommand) run(ctx context.Context, cfg chaos.Config, stdout, stderr io.Writer) error {
+	if cfg.Target.Scheme != "" {
+		if err := reach(ctx, cfg.Target); err != nil {
+			return fmt.Errorf("chaos: %w", err)
+		}
+	}
+	// There is something to tidy up when nobody reads the table any more: that is
+	// to be an error, and not the end by SIGPIPE.
+	pipe := make(chan os.Signal, 1)
+	signal.Notify(pipe, syscall.SIGPIPE)
+	defer signal.Stop(pipe)
+	caller := ctx
+	ctx, unread := context.WithCancelCause(ctx)
+	defer unread(nil)
+	stdout = &reportingWriter{stdout, unread}
 	if c.output == formatTable {
 		chaos.Header(stdout)
 		cfg.Progress = func(row *chaos.Row) { row.Print(stdout) }
 	}
 	report, err := chaos.Run(ctx, cfg)
-	if ctx.Err() != nil {
+	switch {
+	case caller.Err() != nil:
 		err = errors.New("interrupted")
+	case ctx.Err() != nil:
+		err = context.Cause(ctx)
 	}
 	if c.output == formatJSON {
 		err = errors.Join(err, json.NewEncoder(stdout).Encode(report))
@@ -154,6 +170,26 @@ func (c *chaosCommand) run(ctx context.Context, cfg chaos.Config, stdout, stderr
 		return errReported
 	}
 	return nil
+}
+
+// reach fails where a registry does not answer.
+func reach(ctx context.Context, target discovery.Target) error {
+	z := znodeCommand{hosts: target.Hosts, path: target.Path, timeout: span{d: reachTimeout}}
+	return z.run(ctx, func(context.Context) error { return nil })
+}
+
+// A reportingWriter tells of the writes that fail.
+type reportingWriter struct {
+	io.Writer
+	failed func(error)
+}
+
+func (w *reportingWriter) Write(p []byte) (int, error) {
+	n, err := w.Writer.Write(p)
+	if err != nil {
+		w.failed(err)
+	}
+	return n, err
 }
 
 // printScenarios lists what there is to play.

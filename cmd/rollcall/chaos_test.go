@@ -189,6 +189,35 @@ func TestChaosInterrupted(t *testing.T) {
 	got.check(t, statusFailure, nil, []string{"rollcall: chaos: interrupted\n"})
 }
 
+// A suite whose table nobody reads any more fails and leaves nothing: no file, and
+// no znode.
+func TestChaosUnread(t *testing.T) {
+	t.Parallel()
+	registry, dir := zktest.Start(t), t.TempDir()
+	cmd := chaosCmd(append([]string{"--only", "calm", "--registry", registry.Target("/rpc")}, chaosFor...)...)
+	cmd.Env = append(cmd.Env, "TMPDIR="+dir)
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line(t, bufio.NewReader(stdout)) // the heads
+	stdout.Close()
+	cmd.Wait()
+	got := result{cmd.ProcessState.ExitCode(), "", stderr.String()}
+	got.check(t, statusFailure, nil, []string{"rollcall: chaos: write ", "broken pipe"})
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left %v, %v", left, err)
+	}
+	if got := command(t, "zk", "ls", registry.Target("/")); strings.Contains(got.stdout, "chaos") {
+		t.Errorf("the registry holds %s", got.stdout)
+	}
+}
+
 func TestChaosLists(t *testing.T) {
 	command(t, "chaos", "--list").check(t, statusOK, []string{"kill ", "leader-kill ", "short  a server is killed with SIGKILL"}, nil)
 	command(t, "chaos", "--list", "-o", "json").check(t, statusOK, []string{`{"name":"kill","about":"a server`}, nil)
@@ -202,7 +231,7 @@ func TestChaosFails(t *testing.T) {
 		want string
 	}{
 		"no member":    {[]string{"--ensemble", "127.0.0.1:1=false"}, "ended before it served"},
-		"two of one":   {[]string{"--ensemble", "127.0.0.1:1=true", "--registry", "zk://127.0.0.1:1/rpc"}, "[ensemble registry]"},
+		"no registry":  {[]string{"--registry", "zk://127.0.0.1:1/rpc"}, "chaos: /rpc: the registry did not answer within 5s: 127.0.0.1:1: "},
 		"not existing": {[]string{"--only", "kill,quake"}, `--only "kill,quake": there is no scenario "quake", give calm, kill`},
 	} {
 		got := chaosProcess(t, tt.args...)

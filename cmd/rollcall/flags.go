@@ -13,6 +13,7 @@ import (
 
 	"github.com/rollcall-rpc/rollcall"
 	"github.com/rollcall-rpc/rollcall/balancer"
+	"github.com/rollcall-rpc/rollcall/discovery"
 )
 
 // The values of flags. The error of a Set is the fix alone: flagError puts the
@@ -59,6 +60,9 @@ func (v *span) Set(s string) error {
 	if err == nil && d >= v.least {
 		v.d = d
 		return nil
+	}
+	if v.least > 500*time.Millisecond {
+		return fmt.Errorf("give a duration of at least %v, such as %v or 720h", v.least, 5*v.least)
 	}
 	if v.least > 0 {
 		return fmt.Errorf("give a duration of at least %v, such as 500ms or 5s", v.least)
@@ -120,6 +124,41 @@ func (v *metadata) Set(s string) error {
 		v.m = rollcall.Metadata{}
 	}
 	v.m[key] = value
+	return nil
+}
+
+// An instanceName is the HOST:PORT or the entry of an instance.
+type instanceName string
+
+func (n *instanceName) String() string { return string(*n) }
+func (n *instanceName) Type() string   { return "INSTANCE" }
+
+func (n *instanceName) Set(s string) error {
+	if s == "" {
+		return errors.New("give its HOST:PORT or its entry")
+	}
+	*n = instanceName(s)
+	return nil
+}
+
+// A registryTarget is the target whose list servers join.
+type registryTarget struct {
+	text   string // "": none
+	target discovery.Target
+}
+
+func (r *registryTarget) String() string { return r.text }
+func (r *registryTarget) Type() string   { return "TARGET" }
+
+func (r *registryTarget) Set(s string) error {
+	target, err := discovery.ParseTarget(s)
+	if err == nil && target.Scheme != discovery.SchemeZooKeeper {
+		err = errors.New("a server registers with zk://HOST:PORT/PATH, give that")
+	}
+	if err != nil {
+		return err
+	}
+	r.text, r.target = s, target
 	return nil
 }
 
