@@ -12,6 +12,8 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -21,16 +23,13 @@ import (
 	"github.com/rollcall-rpc/rollcall/frame"
 )
 
-// maxStdin bounds a request that is read from stdin: a server takes no larger
-// one by default.
-const maxStdin = 4 << 20
-
 // A callCommand is one run of "rollcall call".
 type callCommand struct {
 	output            format
 	count             count
 	interval, timeout span
-	instance          string
+	instance          instanceName
+	identities        identities
 	idempotent        bool
 	explain           bool
 	balance           policy
@@ -57,6 +56,9 @@ The exit status is 1 if a call failed.`,
 		Args: argCount(2, "TARGET", "METHOD", "JSON"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c.stdout, c.stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
+			if cmd.Flags().Changed("interval") && !cmd.Flags().Changed("count") {
+				return usagef("--interval %v: it is the pause between calls, give --count too", c.interval.d)
+			}
 			return c.parseAndRun(cmd.Context(), args, cmd.InOrStdin())
 		},
 	}
@@ -64,7 +66,8 @@ The exit status is 1 if a call failed.`,
 	flags.VarP(&c.count, "count", "n", "how many calls to make, one after the other")
 	flags.Var(&c.interval, "interval", "pause between calls")
 	flags.Var(&c.timeout, "timeout", "bound of each call; 0: none")
-	flags.StringVar(&c.instance, "instance", "", "call only this one: its `HOST:PORT` or its entry")
+	flags.Var(&c.instance, "instance", "call only this one: its `HOST:PORT` or its entry")
+	flags.Var(&c.identities, "auth", "who to be to the registry, such as digest:USER:PASSWORD; may be repeated")
 	flags.BoolVar(&c.idempotent, "idempotent", false, "the method does no harm when it runs twice: a call that may have been executed is made again elsewhere")
 	flags.BoolVar(&c.explain, "explain", false, "say on stderr, or in the JSON, who could be called, who was and why")
 	flags.Var(&c.balance, "balance", "how to choose among the instances: "+strings.Join(balancer.PolicyNames(), ", ")+" (default "+balancer.P2C.Name()+")")
@@ -81,10 +84,13 @@ func (c *callCommand) parseAndRun(ctx context.Context, args []string, stdin io.R
 	if c.method = args[1]; c.method == "" || len(c.method) > frame.MaxMethod {
 		return usagef("METHOD %.40q of %d bytes: give a name of 1 to %d bytes, such as Divide/Divide", c.method, len(c.method), frame.MaxMethod)
 	}
-	if c.request, err = readRequest(args[2:], stdin); err != nil {
+	if c.request, err = readRequest(ctx, args[2:], stdin); err != nil {
 		return err
 	}
-	client, err := rollcall.NewClient(target.String(), rollcall.ClientOptions{Balance: c.balance.Policy})
+	if err := c.identities.check(target); err != nil {
+		return err
+	}
+	client, err := rollcall.NewClient(target.String(), rollcall.ClientOptions{Balance: c.balance.Policy, Auths: c.identities.list})
 	if err != nil {
 		return &usageError{err} // of the target
 	}
@@ -93,7 +99,7 @@ func (c *callCommand) parseAndRun(ctx context.Context, args []string, stdin io.R
 }
 
 // readRequest returns the JSON argument, checked.
-func readRequest(args []string, stdin io.Reader) ([]byte, error) {
+func readRequest(ctx context.Context, args []string, stdin io.Reader) ([]byte, error) {
 	request, from := []byte("{}"), "JSON"
 	if len(args) > 0 {
 		request = []byte(args[0])
@@ -101,7 +107,7 @@ func readRequest(args []string, stdin io.Reader) ([]byte, error) {
 	if len(args) > 0 && args[0] == "-" {
 		var err error
 		from = "JSON from stdin"
-		if request, err = io.ReadAll(io.LimitReader(stdin, maxStdin+1)); err != nil {
+		if request, err = readStdin(ctx, stdin); err != nil {
 			return nil, fmt.Errorf("%s: %w", from, err)
 		}
 		if len(request) > maxStdin {
@@ -181,18 +187,18 @@ func (c *callCommand) once(ctx context.Context, client *rollcall.Client) (ok boo
 	begun := time.Now()
 	reply, callErr := client.Invoke(ctx, c.method, c.request, rollcall.CallOptions{
 		Codec: rollcall.JSON.ID(), Idempotent: c.idempotent, Timeout: c.timeout.d,
-		Instance: c.instance, Metadata: c.metadata.m, Answered: &answered, Report: &report,
+		Instance: string(c.instance), Metadata: c.metadata.m, Answered: &answered, Report: &report,
 	})
 	elapsed := time.Since(begun)
 	var explanation *explanationJSON
 	if c.explain {
-		explanation = explain(before, &report, &answered, c.instance)
+		explanation = explain(before, &report, &answered, string(c.instance))
 	}
 	if c.explain && c.output == formatTable {
 		explanation.print(c.stderr, begun)
 	}
 	if callErr != nil {
-		fmt.Fprintf(c.stderr, "rollcall: %v\n", callErr)
+		fmt.Fprintf(c.stderr, "rollcall: %s\n", printable(callErr.Error()))
 	}
 	if c.output == formatTable {
 		if callErr == nil {
@@ -223,14 +229,27 @@ func (c *callCommand) awaitList(ctx context.Context, client *rollcall.Client) {
 }
 
 // asLine returns a reply as JSON on one line. What is not JSON, which no server
-// that keeps to the protocol sends, becomes a string.
+// that keeps to the protocol sends, becomes a string. The control characters that
+// JSON lets stand in a string are escaped: a terminal may obey them.
 func asLine(reply []byte) []byte {
 	var b bytes.Buffer
 	if err := json.Compact(&b, reply); err != nil {
+		b.Reset()
 		quoted, _ := json.Marshal(string(reply)) // a string always encodes
-		return quoted
+		b.Write(quoted)
 	}
-	return b.Bytes()
+	if !bytes.ContainsFunc(b.Bytes(), unicode.IsControl) {
+		return b.Bytes()
+	}
+	var line []byte
+	for _, r := range b.String() {
+		if unicode.IsControl(r) {
+			line = fmt.Appendf(line, "\\u%04x", r)
+		} else {
+			line = utf8.AppendRune(line, r)
+		}
+	}
+	return line
 }
 
 func toErrorJSON(err error) *errorJSON {

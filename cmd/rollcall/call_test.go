@@ -126,12 +126,20 @@ func TestCallInterrupted(t *testing.T) {
 	}
 }
 
+// The text of an error is a server's: it cannot control the terminal.
+func TestErrorIsPrintable(t *testing.T) {
+	one := serve(t, rollcall.ServerOptions{})
+	got := command(t, "call", "static://"+one.addr, "Test/Escape")
+	got.check(t, statusFailure, nil, []string{"rollcall: Internal ?[31m: first\n?[2Jsecond"})
+}
+
 // What a server replies is data: it stays on its line, whatever it is.
 func TestReplyAsLine(t *testing.T) {
 	for _, tt := range []struct{ reply, want string }{
 		{"{\n  \"a\": 1\n}\n", `{"a":1}`},
 		{"not JSON\n\x1b[31m", `"not JSON\n\u001b[31m"`},
 		{"", `""`},
+		{"{\"a\": \"\u009b31m\u007f\"}", `{"a":"\u009b31m\u007f"}`},
 	} {
 		if got := string(asLine([]byte(tt.reply))); got != tt.want {
 			t.Errorf("%q: got %s, want %s", tt.reply, got, tt.want)

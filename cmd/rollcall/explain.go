@@ -110,7 +110,11 @@ var choiceOf = map[string]string{
 
 // print writes the explanation for people.
 func (e *explanationJSON) print(w io.Writer, now time.Time) {
-	fmt.Fprintf(w, "%s: %s list, %v; policy %s; %.0f retries left\n", e.Target, e.Source, e.Counts, e.Balance, e.RetriesLeft)
+	list := e.Source + " list"
+	if e.Source == discovery.SourceNone.String() {
+		list = "no list yet"
+	}
+	fmt.Fprintf(w, "%s: %s, %v; policy %s; %.0f retries left\n", e.Target, list, e.Counts, e.Balance, e.RetriesLeft)
 	if e.SourceError != "" {
 		fmt.Fprintf(w, "the list is not live: %s\n", orDash(e.SourceError))
 	}

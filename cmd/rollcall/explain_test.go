@@ -49,6 +49,14 @@ func TestCallExplain(t *testing.T) {
 
 	got = command(t, "call", "static://"+refused, divideMethod.Name, "--explain")
 	got.check(t, statusFailure, nil, []string{"tried " + refused + ": dial after ", "nobody answered", "rollcall: Unavailable"})
+
+	absent := "zk://" + refused + "/rpc"
+	got = command(t, "call", absent, divideMethod.Name, "--explain")
+	got.check(t, statusFailure, nil, []string{absent + ": no list yet, 0 listed; policy p2c"})
+	got = command(t, "call", absent, divideMethod.Name, "--explain", "-o", "json")
+	got.check(t, statusFailure, []string{`"source":"none","list_age_ms":-1,`, `"counts":{"listed":0,"usable":0,"set_aside":0,`}, []string{"refused"})
+	got = command(t, "call", "static://"+one.addr, divideMethod.Name, "--explain", "-o", "json")
+	got.check(t, statusOK, []string{`"source":"static","list_age_ms":0,`}, nil)
 }
 
 // Every policy has a sentence on how it chooses.

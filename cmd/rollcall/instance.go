@@ -102,6 +102,16 @@ func orDash(s string) string {
 	return cmp.Or(clean, "-")
 }
 
+// printable makes text that others wrote fit for a terminal, line by line.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' || strconv.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, s)
+}
+
 // age returns how long ago the registry noted the entry. It compares the
 // registry's clock with this machine's, which is good enough for the eye.
 func age(registered, now time.Time) string {

@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -14,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rollcall-rpc/rollcall/discovery"
+	"github.com/rollcall-rpc/rollcall/zk"
 )
 
 // A listCommand is one run of "rollcall ls".
@@ -22,6 +24,7 @@ type listCommand struct {
 	output  format
 	watch   bool
 	timeout span // until the first list
+	auths   identities
 	stdout  io.Writer
 	stderr  io.Writer
 }
@@ -45,18 +48,22 @@ TARGET is by default ` + defaultTarget + `, or what the environment variable
 			if err != nil {
 				return err
 			}
+			if err := ls.auths.check(target); err != nil {
+				return err
+			}
 			ls.target, ls.stdout, ls.stderr = target, cmd.OutOrStdout(), cmd.ErrOrStderr()
 			return ls.run(cmd.Context())
 		},
 	}
 	cmd.Flags().BoolVarP(&ls.watch, "watch", "w", false, "print the list, then every change")
 	cmd.Flags().Var(&ls.timeout, "timeout", "how long to wait for the list")
+	cmd.Flags().Var(&ls.auths, "auth", "who to be, such as digest:USER:PASSWORD; may be repeated")
 	addOutput(cmd, &ls.output)
 	return cmd
 }
 
 func (ls *listCommand) run(ctx context.Context) error {
-	resolver, closeResolver, err := openResolver(ls.target)
+	resolver, closeResolver, err := openResolver(ls.target, ls.auths.list)
 	if err != nil {
 		return &usageError{err} // of the target
 	}
@@ -77,7 +84,7 @@ func live(u *discovery.Update) bool {
 	return u.Source == discovery.SourceLive || u.Source == discovery.SourceStatic
 }
 
-// first waits for the first list.
+// first waits for the first list. Whom the registry refuses is told so at once.
 func (ls *listCommand) first(ctx context.Context, resolver discovery.Resolver) (*discovery.Update, error) {
 	waiting, stop := context.WithTimeout(ctx, ls.timeout.d)
 	defer stop()
@@ -91,6 +98,9 @@ func (ls *listCommand) first(ctx context.Context, resolver discovery.Resolver) (
 			stop()
 		default:
 			cause = u.Err
+			if errors.Is(cause, zk.ErrNoAuth) || errors.Is(cause, zk.ErrAuthFailed) {
+				stop()
+			}
 		}
 	})
 	switch {
@@ -98,6 +108,10 @@ func (ls *listCommand) first(ctx context.Context, resolver discovery.Resolver) (
 		return found, nil
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("%v: interrupted", ls.target)
+	case errors.Is(cause, zk.ErrNoAuth):
+		return nil, fmt.Errorf("%v: the ACL of %s does not permit to read the list: give --auth SCHEME:DATA of somebody whom it does", ls.target, ls.target.Path)
+	case errors.Is(cause, zk.ErrAuthFailed):
+		return nil, fmt.Errorf("%v: the registry refuses what --auth gives: check the scheme", ls.target)
 	case waiting.Err() == nil:
 		return nil, fmt.Errorf("%v: %w", ls.target, err)
 	case cause == nil:

@@ -141,6 +141,9 @@ func serve(t *testing.T, opts rollcall.ServerOptions) server {
 		info, _ := rollcall.InfoFromContext(ctx)
 		return &note{info.Metadata["user"] + " " + info.Metadata["empty"] + "\n"}, nil
 	})
+	rollcall.Handle(srv, rollcall.Method[struct{}, struct{}]{Name: "Test/Escape"}, func(context.Context, *struct{}) (*struct{}, error) {
+		return nil, rollcall.Errorf(rollcall.CodeInternal, "\x1b[31m", "first\n\x1b[2Jsecond")
+	})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

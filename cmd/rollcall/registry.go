@@ -59,7 +59,13 @@ stderr.`,
   rollcall registry --config /etc/zookeeper/zoo.cfg
   rollcall registry check /var/lib/rollcall
   rollcall registry --memory --listen 127.0.0.1:0 --tick 500ms`,
-		Args: argCount(0),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 && len(cmd.SuggestionsFor(args[0])) > 0 {
+				return unknownCommand(cmd, args)
+			}
+			return argCount(0)(cmd, args)
+		},
+		SuggestionsMinimumDistance: 2,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			logger := flags.logger(cmd.ErrOrStderr())
 			if flags.config != "" {

@@ -39,7 +39,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		fmt.Fprintf(stderr, "rollcall: %v\nsee \"%s --help\"\n", usage, cmd.CommandPath())
 		return statusUsage
 	case !errors.Is(err, errReported):
-		fmt.Fprintf(stderr, "rollcall: %s\n", strings.TrimPrefix(err.Error(), "rollcall: "))
+		fmt.Fprintf(stderr, "rollcall: %s\n", printable(strings.TrimPrefix(err.Error(), "rollcall: ")))
 	}
 	return statusFailure
 }

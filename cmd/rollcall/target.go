@@ -8,6 +8,7 @@ import (
 
 	"github.com/rollcall-rpc/rollcall/discovery"
 	"github.com/rollcall-rpc/rollcall/discovery/zookeeper"
+	"github.com/rollcall-rpc/rollcall/zk"
 )
 
 // defaultTarget is the target where none is given, and environmentTarget the
@@ -35,12 +36,12 @@ func parseTarget(args []string) (discovery.Target, error) {
 
 // openResolver returns who knows the instances of a target, and what to close
 // afterwards.
-func openResolver(target discovery.Target) (discovery.Resolver, func(), error) {
+func openResolver(target discovery.Target, auths []zk.Auth) (discovery.Resolver, func(), error) {
 	if target.Scheme == discovery.SchemeStatic {
 		resolver, err := discovery.NewStatic(target.Hosts)
 		return resolver, func() {}, err
 	}
-	session, err := zookeeper.Open(target.Hosts, zookeeper.Options{})
+	session, err := zookeeper.Open(target.Hosts, zookeeper.Options{Auths: auths})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -37,9 +37,14 @@ func flagError(_ *cobra.Command, err error) error {
 	case errors.As(err, &missing):
 		return usagef("--%s has no value: give one, --%s %s", missing.GetFlag().Name, missing.GetFlag().Name, flagKind(missing.GetFlag()))
 	case errors.As(err, &unknown):
-		name := "--" + unknown.GetSpecifiedName()
-		if unknown.GetSpecifiedShortnames() != "" {
-			name = "-" + unknown.GetSpecifiedName()
+		name := unknown.GetSpecifiedName()
+		switch {
+		case unknown.GetSpecifiedShortnames() == "":
+			name = "--" + name
+		case strings.Trim(name, "0123456789.") == "":
+			return usagef("unknown flag -%s: an argument that begins with - goes behind --", name)
+		default:
+			name = "-" + name
 		}
 		return usagef("unknown flag %s: the help lists the flags", name)
 	}

@@ -6,10 +6,12 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/discovery"
+	"github.com/rollcall-rpc/rollcall/zk"
 )
 
 // A watcher prints a list and then every change of it. Its methods are called
@@ -72,7 +74,11 @@ func (w *watcher) unanswered(u *discovery.Update) {
 	if w.last != nil {
 		what = "the list is that of " + clock(u.Confirmed)
 	}
-	fmt.Fprintf(w.stderr, "%s the registry of %v does not answer, %s: %v\n", clock(time.Now()), w.target, what, u.Err)
+	how := "does not answer"
+	if errors.Is(u.Err, zk.ErrNoAuth) {
+		how = "does not permit to read the list"
+	}
+	fmt.Fprintf(w.stderr, "%s the registry of %v %s, %s: %s\n", clock(time.Now()), w.target, how, what, printable(u.Err.Error()))
 }
 
 // begin prints the first list.

@@ -49,7 +49,7 @@ Data that begins with - goes behind --.`,
 			if c.path == "/" && !c.sequential {
 				return usagef("ZNODE %q: the root exists always, give the path of another node", args[0])
 			}
-			if c.data, err = c.readData(args[1:]); err != nil {
+			if c.data, err = c.readData(cmd.Context(), args[1:]); err != nil {
 				return err
 			}
 			return c.run(cmd.Context(), c.createAndHold)

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rollcall-rpc/rollcall/discovery"
 	"github.com/rollcall-rpc/rollcall/zk"
 )
 
@@ -26,6 +27,14 @@ func (v *identities) Set(s string) error {
 		return errors.New("give digest:USER:PASSWORD")
 	}
 	v.list = append(v.list, zk.Auth{Scheme: scheme, Data: []byte(data)})
+	return nil
+}
+
+// check refuses identities where there is nobody to tell them to.
+func (v *identities) check(target discovery.Target) error {
+	if len(v.list) > 0 && target.Scheme != discovery.SchemeZooKeeper {
+		return usagef("--auth: target %q has no registry that would ask for it: leave it out", target)
+	}
 	return nil
 }
 

@@ -6,7 +6,6 @@ package main
 import (
 	"context"
 	"encoding/base64"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -74,12 +73,7 @@ func (z *znodeCommand) get(ctx context.Context) error {
 // forTerminal makes data readable: lines stay lines, the last one ends, and
 // nothing controls the terminal.
 func forTerminal(data []byte) []byte {
-	text := strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' || strconv.IsPrint(r) {
-			return r
-		}
-		return '?'
-	}, string(data))
+	text := printable(string(data))
 	if text != "" && !strings.HasSuffix(text, "\n") {
 		text += "\n"
 	}

@@ -6,7 +6,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 
 	"github.com/spf13/cobra"
 
@@ -32,7 +31,7 @@ Data that begins with - goes behind --.`,
 			if err := z.parse(cmd, args[0]); err != nil {
 				return err
 			}
-			data, err := z.readData(args[1:])
+			data, err := z.readData(cmd.Context(), args[1:])
 			if err != nil {
 				return err
 			}
@@ -60,14 +59,14 @@ func (z *znodeCommand) set(ctx context.Context, data []byte, version int32) erro
 }
 
 // readData returns the DATA argument, or what it stands for.
-func (z *znodeCommand) readData(args []string) ([]byte, error) {
+func (z *znodeCommand) readData(ctx context.Context, args []string) ([]byte, error) {
 	switch {
 	case len(args) == 0:
 		return []byte{}, nil
 	case args[0] != "-":
 		return []byte(args[0]), nil
 	}
-	data, err := io.ReadAll(io.LimitReader(z.stdin, maxStdin+1))
+	data, err := readStdin(ctx, z.stdin)
 	if err != nil {
 		return nil, fmt.Errorf("DATA from stdin: %w", err)
 	}
