@@ -24,6 +24,10 @@ func (r *registration) observe(ctx context.Context, session int64, wanted bool) 
 	known := false
 	if r.name != "" {
 		own, found, err := r.look(ctx, r.name, session)
+		if !wanted && errors.Is(err, zk.ErrNoAuth) { // it is ours, and need not be read to be deleted
+			own = candidate{name: r.name, czxid: r.czxid, version: zk.AnyVersion, owner: session, mine: true}
+			found, err = true, nil
+		}
 		if err != nil {
 			return o, err
 		}

@@ -58,8 +58,8 @@ type Options struct {
 
 	// ACL is given to the nodes that are created, the missing parents included. It
 	// must let this session read: a registration looks after its node, and cannot
-	// tell what became of one that it may not read. Default: world anyone; when Auths are set, every permission to the creator
-	// and none to others.
+	// tell what became of one that it may not read. Default: world anyone; when
+	// Auths are set, every permission to the creator and none to others.
 	ACL []zk.ACL
 
 	// Rand spreads pauses: uniform in [0, 1), called from any goroutine. Default

@@ -496,6 +496,29 @@ func TestNoAnswerIsNoLoss(t *testing.T) {
 	}
 }
 
+// TestUnreadableIsDeregistered: an entry whose ACL forgets us is deleted when it is not
+// wanted any more, though it cannot be looked at.
+func TestUnreadableIsDeregistered(t *testing.T) {
+	inBubble(t, func(b *bubble) {
+		b.fake.connect()
+		r, err := b.session.Registrar("/rpc").Register(instance(8001))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.after(time.Second)
+		name := r.Status().Name
+		b.fake.mu.Lock()
+		b.fake.getError = zk.ErrNoAuth
+		b.fake.mu.Unlock()
+		if err := r.Deregister(within(b.t)); err != nil {
+			t.Error(err)
+		}
+		if names, _, err := b.fake.Children(b.t.Context(), "/rpc"); err != nil || len(names) != 0 {
+			t.Errorf("after %s was deregistered: %v, %v", name, names, err)
+		}
+	})
+}
+
 // TestUnreadableIsNotOursInAnotherSession: after a wipe the name may be that of
 // somebody whose entry we may not read.
 func TestUnreadableIsNotOursInAnotherSession(t *testing.T) {
