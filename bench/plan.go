@@ -50,7 +50,7 @@ func parsePlan(args []string, stderr io.Writer) (*plan, error) {
 	flags.DurationVar(&p.duration, "duration", 2*time.Second, "of each measurement")
 	flags.DurationVar(&p.warmup, "warmup", time.Second, "before each measurement")
 	flags.StringVar(&p.output, "o", outputMarkdown, "output: markdown, table or json")
-	flags.BoolVar(&p.hot, "hot", false, "during workload A, a SCHED_IDLE spinner on each core keeps it from halting (Linux)")
+	flags.BoolVar(&p.hot, "hot", false, "keep the cores from halting during workload A (Linux)")
 	flags.StringVar(&p.profiles, "cpuprofile", "", "`directory` for a CPU profile of each process")
 	wantWorkloads := flags.String("workloads", strings.Join(letters, ","), "which to measure")
 	wantSystems := flags.String("systems", strings.Join(everything, ","), "which to measure")
@@ -123,7 +123,7 @@ func (p *plan) run(ctx context.Context, progress io.Writer) (*report, error) {
 
 func (p *plan) runWorkload(ctx context.Context, number int, w workload, rep *report, progress io.Writer) error {
 	if p.hot && w.Name == "A" {
-		stop, err := startSpinners(ctx)
+		stop, err := keepAwake(ctx)
 		if err != nil {
 			return fmt.Errorf("-hot: %w", err)
 		}

@@ -133,7 +133,7 @@ func (p *registryPlan) runProbe(ctx context.Context, number int, probe *registry
 		return nil
 	}
 	if probe.Hot {
-		stop, err := startSpinners(ctx)
+		stop, err := keepAwake(ctx)
 		if err != nil {
 			return err
 		}

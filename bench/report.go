@@ -15,7 +15,7 @@ type report struct {
 	Runs     int     `json:"runs"`
 	Duration string  `json:"duration"`
 	Warmup   string  `json:"warmup"`
-	Hot      bool    `json:"hot"` // spinners during workload A
+	Hot      bool    `json:"hot"` // the cores did not halt during workload A
 	Cells    []cell  `json:"cells"`
 	Figures  []row   `json:"figures"`         // filled by print
 	Versus   []rival `json:"rollcall_versus"` // likewise

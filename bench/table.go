@@ -51,7 +51,7 @@ func (r *report) print(w io.Writer, output string) error {
 func (r *report) heading() string {
 	hot := ""
 	if r.Hot {
-		hot = "; during A a SCHED_IDLE spinner on each core"
+		hot = "; during A no core halts"
 	}
 	return fmt.Sprintf("%s. Client and server are two processes on loopback; every reply is compared with what was sent. Medians of %s of %s each, after %s of warm-up; the systems take turns%s.",
 		r.Machine, plural(r.Runs, "run"), r.Duration, r.Warmup, hot)

@@ -67,7 +67,7 @@ const (
 type Probe struct {
 	Name    string
 	Figures []Figure
-	Hot     bool // with spinners that keep the cores from halting
+	Hot     bool // with cores that are kept from halting
 	Once    bool // in the first run alone
 	Sockets bool // the system of that name can answer it
 	// run measures a server that is prepared, or starts one if Fresh.
