@@ -164,19 +164,27 @@ func TestChaosFindsDoubleCalls(t *testing.T) {
 	got.check(t, statusFailure, []string{"BROKEN: no Put is executed twice"}, []string{"promises were broken in 1 of 1 scenarios"})
 }
 
+// startPiped starts a command whose output is read while it runs. stderr is there
+// when it has ended.
+func startPiped(t *testing.T, cmd *exec.Cmd) (stdout io.ReadCloser, stderr *bytes.Buffer) {
+	t.Helper()
+	stderr = new(bytes.Buffer)
+	cmd.Stderr = stderr
+	stdout, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stdout, stderr
+}
+
 // A suite that is interrupted fails and leaves nothing.
 func TestChaosInterrupted(t *testing.T) {
 	t.Parallel()
 	cmd := chaosCmd(append([]string{"--only", "calm,kill"}, chaosFor...)...)
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	stdout, stderr := startPiped(t, cmd)
 	lines := bufio.NewReader(stdout)
 	for !strings.HasPrefix(line(t, lines), "calm ") {
 	}
@@ -196,15 +204,7 @@ func TestChaosUnread(t *testing.T) {
 	registry, dir := zktest.Start(t), t.TempDir()
 	cmd := chaosCmd(append([]string{"--only", "calm", "--registry", registry.Target("/rpc")}, chaosFor...)...)
 	cmd.Env = append(cmd.Env, "TMPDIR="+dir)
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	stdout, stderr := startPiped(t, cmd)
 	line(t, bufio.NewReader(stdout)) // the heads
 	stdout.Close()
 	cmd.Wait()

@@ -7,7 +7,8 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"io"
+	"fmt"
+	"log"
 	"net"
 	"strings"
 	"sync"
@@ -44,6 +45,10 @@ func ServeSockets(ctx context.Context, addr string) error {
 	if err != nil {
 		return err
 	}
+	var serving sync.WaitGroup
+	defer serving.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	context.AfterFunc(ctx, func() { _ = l.Close() })
 	m := newMimic()
 	for {
@@ -54,7 +59,12 @@ func ServeSockets(ctx context.Context, addr string) error {
 			}
 			return err
 		}
-		go m.serve(nc)
+		serving.Go(func() {
+			defer context.AfterFunc(ctx, func() { _ = nc.Close() })()
+			if err := m.serve(nc); err != nil && !errors.Is(err, errEnd) {
+				log.Printf("closing the connection of %v: %v", nc.RemoteAddr(), err)
+			}
+		})
 	}
 }
 
@@ -79,8 +89,8 @@ func newMimic() *mimic {
 var errEnd = errors.New("the session ends")
 
 // serve reads what has arrived, answers all of it, and writes the answers at
-// once.
-func (m *mimic) serve(nc net.Conn) {
+// once, until the client goes or asks for what there is no answer to.
+func (m *mimic) serve(nc net.Conn) error {
 	defer func() {
 		m.watch(nc, false)
 		_ = nc.Close()
@@ -90,14 +100,14 @@ func (m *mimic) serve(nc net.Conn) {
 	for w := 0; ; {
 		n, err := nc.Read(in[w:])
 		if err != nil {
-			return
+			return errEnd
 		}
 		w += n
 		r := 0
 		for w-r >= 4 {
 			size := int(binary.BigEndian.Uint32(in[r:]))
 			if size > len(in)-4 {
-				return
+				return fmt.Errorf("a frame of %d bytes", size)
 			}
 			if w-r < 4+size {
 				break
@@ -109,8 +119,11 @@ func (m *mimic) serve(nc net.Conn) {
 			answer = m.answer
 		}
 		w = copy(in, in[r:w])
-		if _, wErr := nc.Write(out); wErr != nil || err != nil {
-			return
+		if _, wErr := nc.Write(out); wErr != nil {
+			return errEnd
+		}
+		if err != nil {
+			return err
 		}
 		out = out[:0]
 	}
@@ -157,7 +170,7 @@ func (m *mimic) answer(nc net.Conn, payload, out []byte) ([]byte, error) {
 		err = errEnd
 	case jute.OpDelete, jute.OpPing:
 	default:
-		err = io.ErrUnexpectedEOF
+		err = fmt.Errorf("no answer to operation %v", h.Op)
 	}
 	reply := jute.ReplyHeader{Xid: h.Xid, Zxid: 1}
 	out = jute.AppendInt(out, int32(jute.ReplyHeaderSize+len(body))) //nolint:gosec // short
