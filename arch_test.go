@@ -40,9 +40,9 @@ var layers = map[string][]string{
 	"zk/zkserver/store":   {"zk/jute"},
 	"zk/zktest":           {"zk", "zk/jute", "zk/zkserver"},
 	"discovery/zookeeper": {"discovery", "discovery/layout", "zk"},
+	"members":             {"balancer", "discovery"},
 	"": {
-		"frame", "zk/jute", "discovery", "discovery/layout", "balancer", "internal/transport",
-		"internal/memnet", "zk", "discovery/zookeeper",
+		"frame", "discovery", "balancer", "members", "internal/transport", "zk", "discovery/zookeeper",
 	},
 	"zk/zkserver/internal/crashfs": {"zk/zkserver/store"},
 	"rollcalltest":                 {"", "discovery", "internal/memnet"},

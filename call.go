@@ -65,13 +65,6 @@ type CallOptions struct {
 	Answered *discovery.Instance
 }
 
-// The phases of an attempt that are not the transport's.
-const (
-	phaseDial      = "dial"
-	phaseHandshake = "handshake" // also the transport's
-	phaseReply     = "reply"
-)
-
 // Invoke calls a method with bytes. The reply belongs to the caller. Every error
 // is an [*Error].
 func (c *Client) Invoke(ctx context.Context, method string, request []byte, opts CallOptions) ([]byte, error) {
@@ -108,12 +101,12 @@ func (c *Client) call(ctx context.Context, method string, body []byte, opts Call
 		ctx, cancel = context.WithTimeout(ctx, opts.Timeout)
 		defer cancel()
 	}
-	c.budget.called()
-	a := attempts{client: c, opts: opts, req: transport.Request{
+	c.service.budget.called()
+	a := attempts{service: &c.service, opts: opts, req: transport.Request{
 		Method: method, Codec: opts.Codec, Metadata: opts.Metadata, Body: body,
 	}}
 	for {
-		snap, now := c.snapshot.Load(), time.Now()
+		snap, now := c.service.members.Snapshot(), time.Now()
 		e := a.pick(snap, now)
 		if e == nil {
 			if err := a.wait(ctx, snap); err != nil {
@@ -135,7 +128,7 @@ func (c *Client) call(ctx context.Context, method string, body []byte, opts Call
 		if t.err == nil {
 			a.answered(&t)
 			if opts.Report != nil {
-				*opts.Report = *c.report(method, snap, a.made)
+				*opts.Report = *c.service.report(method, snap, a.made)
 			}
 			return t.reply, nil
 		}

@@ -116,7 +116,7 @@ type Report struct {
 type Attempt struct {
 	Addr     string
 	Instance string // its entry in the list
-	Phase    string // where it ended: "dial", "handshake", "queue", "write", "wait", "reply"
+	Phase    Phase  // where it ended
 	Elapsed  time.Duration
 	Hedge    bool // it was made because an earlier one took long
 	Executed Executed

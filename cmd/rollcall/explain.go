@@ -57,7 +57,7 @@ func explain(before rollcall.ClientState, report *rollcall.Report, answered *dis
 	e := &explanationJSON{ClientState: before, Attempts: []attemptJSON{}, Stopped: report.Stopped}
 	for _, a := range report.Attempts {
 		e.Attempts = append(e.Attempts, attemptJSON{
-			Address: a.Addr, Entry: a.Instance, Phase: a.Phase, Hedge: a.Hedge,
+			Address: a.Addr, Entry: a.Instance, Phase: a.Phase.String(), Hedge: a.Hedge,
 			ElapsedUS: a.Elapsed.Microseconds(), Executed: a.Executed.String(), Error: a.Err.Error(),
 		})
 	}
