@@ -30,7 +30,7 @@ var layers = map[string][]string{
 	"internal/transport":  {"frame"},
 	"internal/memnet":     {},
 	"internal/execlog":    {"frame"},
-	"internal/chaos":      {"", "balancer", "discovery", "zk", "internal/execlog", "internal/load"},
+	"internal/chaos":      {"", "balancer", "discovery", "discovery/zookeeper", "zk", "internal/execlog", "internal/load"},
 	"internal/load":       {},
 	"internal/simulation": {"balancer", "discovery"},
 	"internal/realtest":   {},

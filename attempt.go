@@ -25,8 +25,13 @@ type attempt struct {
 // attempt makes one attempt and tells the balancer how it ended. Where e has no
 // connection that can take the call now, elsewhere says whether another instance
 // has one.
-func (s *service) attempt(ctx context.Context, e *balancer.Endpoint, begun time.Time, req *transport.Request, timeout time.Duration, elsewhere func() bool) (a attempt) {
-	a.endpoint = e
+func (s *service) attempt(ctx context.Context, call *CallInfo, e *balancer.Endpoint, begun time.Time, req *transport.Request, timeout time.Duration, hedge bool, elsewhere func() bool) (a attempt) {
+	a.endpoint, a.hedge = e, hedge
+	if call != nil && s.events.AttemptBegin != nil {
+		if inner := s.events.AttemptBegin(ctx, a.info(call)); inner != nil {
+			ctx = inner
+		}
+	}
 	if timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, timeout, errAttemptTimeout)
@@ -39,7 +44,21 @@ func (s *service) attempt(ctx context.Context, e *balancer.Endpoint, begun time.
 	if e.Finish(ended, a.elapsed, outcome(ctx, a.err)) {
 		s.members.Review()
 	}
+	if call != nil && s.events.AttemptEnd != nil {
+		info := a.info(call)
+		info.Phase, info.Elapsed, info.Executed = a.phase, a.elapsed, ExecutedYes
+		if a.err != nil {
+			info.Executed, info.Err = attemptError(ctx, a.err).Executed, a.cause()
+		}
+		s.events.AttemptEnd(ctx, info)
+	}
 	return a
+}
+
+// info returns what others see of the attempt when it begins.
+func (a *attempt) info(call *CallInfo) AttemptInfo {
+	in := &a.endpoint.Instance
+	return AttemptInfo{Call: call, Instance: in, Attempt: Attempt{Addr: in.Addr(), Instance: in.Name, Hedge: a.hedge}}
 }
 
 // unsent reports whether the attempt was given up before anything was sent, for

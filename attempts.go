@@ -34,6 +34,7 @@ import (
 // fails, or waits (see wait) and begins with a first round when there is news.
 type attempts struct {
 	service *service
+	info    *CallInfo // what others see of the call; nil: nobody looks
 	opts    CallOptions
 	req     transport.Request
 
@@ -42,10 +43,11 @@ type attempts struct {
 	tried     []*balancer.Endpoint // not to be asked again in this round
 	again     []*balancer.Endpoint // of those, the ones to ask in a second round
 
-	made    []Attempt // those that failed, for the report
-	sent    int       // of those, the ones that count against MaxAttempts
-	last    *Error    // what the last one met
-	stopped string    // why no further attempt was made, where somebody was left to ask
+	made     []Attempt           // those that failed, for the report
+	sent     int                 // of those, the ones that count against MaxAttempts
+	last     *Error              // what the last one met
+	answered *discovery.Instance // who answered with an error of its handler; nil: nobody
+	stopped  string              // why no further attempt was made, where somebody was left to ask
 }
 
 // The terms of the next attempt: the table above.
@@ -63,20 +65,21 @@ func (a *attempts) attempt(ctx context.Context, snap *balancer.Snapshot, e *bala
 	if a.opts.Hedge && a.opts.Idempotent && a.opts.Instance == "" {
 		return a.hedged(ctx, snap, e, now)
 	}
-	t := a.service.attempt(ctx, e, now, &a.req, a.opts.AttemptTimeout, func() bool { return a.connected(e) != nil })
+	t := a.service.attempt(ctx, a.info, e, now, &a.req, a.opts.AttemptTimeout, false, func() bool { return a.connected(e) != nil })
 	if t.err != nil {
 		return t, a.failed(ctx, snap, &t)
 	}
 	return t, nil
 }
 
-// answered gives the caller what it wants to know beside the reply.
-func (a *attempts) answered(t *attempt) {
-	if a.opts.Answered != nil {
-		*a.opts.Answered = t.endpoint.Instance
+// succeeded tells whoever wants to know how the call went.
+func (a *attempts) succeeded(snap *balancer.Snapshot, t *attempt) {
+	if a.info != nil {
+		a.info.Instance, a.info.ReplyMetadata, a.info.replySize = &t.endpoint.Instance, t.reply.Metadata, len(t.reply.Body)
 	}
-	if a.opts.ReplyMetadata != nil && t.err == nil {
-		*a.opts.ReplyMetadata = t.reply.Metadata
+	if a.opts.Report != nil {
+		*a.opts.Report = a.service.report(a.req.Method, snap, a.made)
+		a.opts.Report.Answered, a.opts.Report.Metadata = t.endpoint.Instance, t.reply.Metadata
 	}
 }
 
@@ -123,6 +126,9 @@ func (a *attempts) connected(e *balancer.Endpoint) *balancer.Endpoint {
 func (a *attempts) charge(ctx context.Context, snap *balancer.Snapshot, now time.Time) (granted bool, err error) {
 	if a.next != termsRetry || a.service.budget.take(now) {
 		return true, nil
+	}
+	if a.info != nil && a.service.events.RetryDenied != nil {
+		a.service.events.RetryDenied(ctx, a.info)
 	}
 	if !a.opts.WaitForReady {
 		return false, a.exhausted(snap, "the retry budget is used up")
@@ -217,7 +223,7 @@ func (a *attempts) note(ctx context.Context, t *attempt) *Error {
 func (a *attempts) failed(ctx context.Context, snap *balancer.Snapshot, t *attempt) *Error {
 	failure := a.note(ctx, t)
 	if failure.Executed == ExecutedYes {
-		a.answered(t)
+		a.answered = &t.endpoint.Instance
 	}
 	a.last = failure
 	switch {
@@ -273,10 +279,17 @@ func (a *attempts) finish(snap *balancer.Snapshot, e *Error) *Error {
 			e.Executed = ExecutedMaybe
 		}
 	}
-	e.Report = a.service.report(a.req.Method, snap, a.made)
-	e.Report.Stopped = a.stopped
+	report := a.service.report(a.req.Method, snap, a.made)
+	report.Stopped = a.stopped
+	if a.answered != nil {
+		report.Answered = *a.answered
+	}
+	e.Report = &report
 	if a.opts.Report != nil {
-		*a.opts.Report = *e.Report
+		*a.opts.Report = report
+	}
+	if a.info != nil {
+		a.info.Instance = a.answered
 	}
 	return e
 }

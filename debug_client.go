@@ -47,7 +47,7 @@ func (c *Client) State() ClientState {
 	now, snap := time.Now(), c.Snapshot()
 	r := c.service.report("", snap, nil)
 	s := ClientState{
-		Target: c.service.target, Balance: c.opts.Balance.Name(), Source: snap.Source.String(), ListAgeMS: ageMS(r.ListAge),
+		Target: c.service.target, Balance: c.opts.Balancing.Policy.Name(), Source: snap.Source.String(), ListAgeMS: ageMS(r.ListAge),
 		Counts: snap.Counts, Panic: snap.Panic, RetriesLeft: c.service.budget.left(now), Instances: make([]InstanceState, len(snap.Endpoints)),
 	}
 	if snap.Err != nil {

@@ -50,7 +50,7 @@ func Handle[Req, Res any](s *Server, m Method[Req, Res], handler func(context.Co
 			return transport.Reply{}, refuse(CodeInvalidArgument, ReasonBadRequest,
 				fmt.Sprintf("%s: the request of %d bytes does not decode as %s: %v", m.Name, len(req.Body), codec.Name(), err))
 		}
-		call := &callContext{Context: ctx, info: CallInfo{Method: m.Name, Metadata: req.Metadata, Peer: peerFromContext(ctx)}}
+		call := &callContext{Context: ctx, info: CallInfo{Method: m.Name, Metadata: req.Metadata, Peer: Peer{Addr: peerFromContext(ctx)}}}
 		out, err := handler(call, in)
 		if err != nil {
 			return transport.Reply{}, handlerError(err)

@@ -19,17 +19,18 @@ type service struct {
 	budget  *retryBudget
 	times   latencies // of hedged methods
 	group   *group
+	events  *ClientEvents
 }
 
 // report tells what a call was based on.
-func (s *service) report(method string, snap *balancer.Snapshot, attempts []Attempt) *Report {
+func (s *service) report(method string, snap *balancer.Snapshot, attempts []Attempt) Report {
 	age := time.Duration(-1)
 	if snap.Source == discovery.SourceLive || snap.Source == discovery.SourceStatic {
 		age = 0
 	} else if !snap.Confirmed.IsZero() {
 		age = time.Since(snap.Confirmed)
 	}
-	return &Report{
+	return Report{
 		Target: s.target, Method: method, Source: snap.Source, ListAge: age,
 		SourceErr: snap.Err, Counts: snap.Counts, Panic: snap.Panic, Attempts: attempts,
 	}

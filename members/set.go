@@ -18,9 +18,11 @@ type Options struct {
 	// Resolver knows the instances. It is needed.
 	Resolver discovery.Resolver
 
-	// Balancing are the settings of the Roster: policy, slow start, ejection. Its
-	// Attach and Detach are the Set's own and are overwritten.
+	// Balancing are the settings of the Roster: policy, slow start, ejection.
 	Balancing balancer.Options
+
+	// Supported tells whether the program can call an instance. Nil: all.
+	Supported func(*discovery.Instance) bool
 
 	// Attach makes the Peer of an instance that becomes known. It is called with
 	// the Set's lock held and must not call the Set. Nil: Endpoints have no
@@ -55,13 +57,12 @@ type Set struct {
 // New returns a Set that knows nobody yet and does nothing: see [Set.Run].
 func New(opts Options) *Set {
 	s := &Set{opts: opts, kick: make(chan struct{}, 1), changed: make(chan struct{})}
-	b := opts.Balancing
-	b.Attach, b.Detach = nil, nil
+	hooks := balancer.Hooks{Supported: opts.Supported}
 	if opts.Attach != nil {
-		b.Attach = func(e *balancer.Endpoint) any { return opts.Attach(e) }
-		b.Detach = func(e *balancer.Endpoint) { s.retired = append(s.retired, peerOf(e)) }
+		hooks.Attach = func(e *balancer.Endpoint) any { return opts.Attach(e) }
+		hooks.Detach = func(e *balancer.Endpoint) { s.retired = append(s.retired, peerOf(e)) }
 	}
-	s.roster = balancer.NewRoster(b)
+	s.roster = balancer.NewRoster(opts.Balancing, hooks)
 	s.snapshot.Store(s.roster.Snapshot())
 	return s
 }

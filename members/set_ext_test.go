@@ -36,7 +36,7 @@ func listOf(names ...string) discovery.Update {
 	u := discovery.Update{Source: discovery.SourceLive, Confirmed: time.Now()}
 	for i, name := range names {
 		u.Instances = append(u.Instances, discovery.Instance{
-			Name: name, ID: name, Host: "127.0.0.1", Port: 1000 + i, Weight: discovery.DefaultWeight, Revision: int64(i),
+			Name: name, ID: name, Host: name, Port: 1, Weight: discovery.DefaultWeight, Revision: int64(i),
 		})
 	}
 	return u
@@ -193,6 +193,9 @@ func TestChangesAreTold(t *testing.T) {
 		l := make(lists)
 		set, stop := start(t, members.Options{Resolver: l, OnChange: func(from, to *balancer.Snapshot) {
 			told = append(told, [2]*balancer.Snapshot{from, to})
+			if from == to {
+				t.Error("no change at all")
+			}
 		}})
 		first := set.Snapshot()
 		for i := range 20 {
@@ -234,5 +237,36 @@ func TestWithoutPeers(t *testing.T) {
 		if got := states(set); got["a"] != "usable" {
 			t.Errorf("recovered: %v", got)
 		}
+	})
+}
+
+func TestChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, f := make(lists), &fleet{down: map[string]bool{"b": true}}
+		var got []string
+		set, _ := start(t, members.Options{
+			Resolver: l, Attach: f.attach, Balancing: balancer.Options{LingerFor: -1},
+			OnChange: func(from, to *balancer.Snapshot) {
+				for _, c := range members.Changes(from, to) {
+					got = append(got, fmt.Sprintf("%s: %v to %v", c.Endpoint.Instance.Name, c.From, c.To))
+				}
+			},
+		})
+		expect := func(when string, want ...string) {
+			t.Helper()
+			synctest.Wait()
+			if !slices.Equal(got, want) {
+				t.Errorf("%s: got %q, want %q", when, got, want)
+			}
+			got = nil
+		}
+		l <- listOf("a", "b")
+		expect("first list", "a: unknown to usable", "b: unknown to usable")
+		set.Failed(endpoint(t, set, "b"), true)
+		expect("b fails", "b: usable to set aside")
+		l <- listOf("a", "b")
+		expect("the same list")
+		l <- listOf("b", "c")
+		expect("a goes, c comes", "c: unknown to usable", "a: usable to unknown")
 	})
 }
