@@ -122,8 +122,8 @@ func TestMetadataRules(t *testing.T) {
 		"long value": {"k": strings.Repeat("v", 1<<16)}, "over the limit": {"k": strings.Repeat("v", 997)},
 	} {
 		var limit *frame.LimitError
-		if err := bad.Check(1000); !errors.As(err, &limit) {
-			t.Errorf("%s: Check = %v, want a LimitError", name, err)
+		if err := bad.Check(1000); !errors.As(err, &limit) || limit.Kind != frame.LimitMetadata {
+			t.Errorf("%s: Check = %v, want a LimitError of metadata", name, err)
 		}
 	}
 	if got := frame.AppendMetadata(nil, frame.Metadata{"": "x", "a": "1"}); string(got) != "\x01a\x00\x011" {
@@ -135,7 +135,7 @@ func TestMetadataOverTheReceiversLimitIsNotParsed(t *testing.T) {
 	q := frame.Request{Method: []byte("m"), Metadata: frame.Metadata{"k": "v"}, Body: []byte("body")}
 	got, err := frame.ParseRequest(frame.AppendRequest(nil, &q), 4)
 	var limit *frame.LimitError
-	if !errors.As(err, &limit) || limit.Value != 5 || limit.Limit != 4 {
+	if !errors.As(err, &limit) || limit.Kind != frame.LimitMetadata || limit.Value != 5 || limit.Limit != 4 {
 		t.Fatalf("got %v, want a LimitError of 5 over 4", err)
 	}
 	if got.Metadata != nil || string(got.Body) != "body" || string(got.Method) != "m" {
