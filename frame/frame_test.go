@@ -12,6 +12,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/rollcall-rpc/rollcall/frame"
 )
 
@@ -182,6 +184,29 @@ func TestErrorsAreCutToOneFrame(t *testing.T) {
 	odd := frame.AppendError(nil, &frame.Error{Message: strings.Repeat("x", 4095) + "ü"})
 	if got, _ := frame.ParseError(odd); len(got.Message) != 4095 {
 		t.Errorf("a character was split: %d bytes", len(got.Message))
+	}
+}
+
+// Every answer to whether a call was executed goes over the wire with and without
+// the flag beside it; all other values of the byte are refused.
+func TestExecutedAndPassedOn(t *testing.T) {
+	for b := range 256 {
+		got, err := frame.ParseError([]byte{byte(frame.CodeUnavailable), byte(b), 0, 0, 0})
+		executed, passedOn := frame.Executed(b%0x80), b >= 0x80 //nolint:gosec // small
+		if executed < frame.ExecutedNo || executed > frame.ExecutedYes {
+			var format *frame.FormatError
+			if !errors.As(err, &format) {
+				t.Errorf("0x%02x: got %v, want a FormatError", b, err)
+			}
+			continue
+		}
+		want := frame.Error{Code: frame.CodeUnavailable, Executed: executed, PassedOn: passedOn}
+		if diff := cmp.Diff(got, want); diff != "" || err != nil {
+			t.Errorf("0x%02x: %v, got - want +:\n%s", b, err, diff)
+		}
+		if written := frame.AppendError(nil, &want); int(written[1]) != b {
+			t.Errorf("0x%02x was written as 0x%02x", b, written[1])
+		}
 	}
 }
 
