@@ -27,7 +27,8 @@ var layers = map[string][]string{
 	"discovery":           {},
 	"discovery/layout":    {"discovery"},
 	"balancer":            {"discovery"},
-	"internal/transport":  {"frame"},
+	"internal/transport":  {"frame", "internal/loglimit"},
+	"internal/loglimit":   {},
 	"internal/memnet":     {},
 	"internal/execlog":    {"frame"},
 	"internal/chaos":      {"", "balancer", "discovery", "discovery/zookeeper", "zk", "internal/execlog", "internal/load"},
@@ -43,6 +44,7 @@ var layers = map[string][]string{
 	"members":             {"balancer", "discovery"},
 	"": {
 		"frame", "discovery", "balancer", "members", "internal/transport", "zk", "discovery/zookeeper",
+		"internal/loglimit",
 	},
 	"zk/zkserver/internal/crashfs": {"zk/zkserver/store"},
 	"rollcalltest":                 {"", "discovery", "internal/memnet"},

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/frame"
@@ -149,6 +148,12 @@ func (s *ServerConn) onRequest(base context.Context, h frame.Header, payload []b
 	if refusal != nil {
 		err := s.reject(h.StreamID, refusal)
 		s.out.mu.Unlock()
+		if err == nil {
+			s.tellRefused(q.Method, q.Metadata, len(q.Body), refusal)
+		}
+		if r != nil {
+			r.free()
+		}
 		return err
 	}
 	s.requests.add(r)
@@ -194,6 +199,9 @@ func (s *ServerConn) onData(base context.Context, h frame.Header, payload []byte
 		s.requests.remove(r)
 		err := s.reject(h.StreamID, refusal)
 		s.out.mu.Unlock()
+		if err == nil {
+			s.tellRefused(r.buf[:r.nameLen], r.Metadata, len(r.buf)-r.nameLen+len(payload), refusal)
+		}
 		r.free()
 		return err
 	}
@@ -256,8 +264,15 @@ func (s *ServerConn) reject(id uint64, e *RemoteError) error {
 	return nil
 }
 
+// tellRefused tells the owner of a request that was refused. out.mu is not held.
+func (s *ServerConn) tellRefused(method []byte, metadata frame.Metadata, bodyBytes int, e *RemoteError) {
+	if s.opts.OnRefused != nil {
+		s.opts.OnRefused(Refusal{Method: method, Metadata: metadata, BodyBytes: bodyBytes, Err: e})
+	}
+}
+
 func (s *ServerConn) messageTooLarge(size int) *RemoteError {
-	return tooLarge(ReasonMessageTooLarge, frame.ExecutedNo, &frame.LimitError{Field: "message", Value: size, Limit: s.opts.MaxMessageBytes})
+	return tooLarge(ReasonMessageTooLarge, frame.ExecutedNo, &frame.LimitError{Kind: frame.LimitMessage, Field: "message", Value: size, Limit: s.opts.MaxMessageBytes})
 }
 
 func tooLarge(reason string, executed frame.Executed, limit *frame.LimitError) *RemoteError {
@@ -270,33 +285,4 @@ func draining() *RemoteError {
 
 func notExecuted(code frame.Code, reason, message string) *RemoteError {
 	return &RemoteError{Code: code, Executed: frame.ExecutedNo, Reason: reason, Message: message}
-}
-
-// limitOf returns the LimitError that err is, or nil.
-func limitOf(err error) *frame.LimitError {
-	if err == nil {
-		return nil // without a variable on the heap
-	}
-	var limit *frame.LimitError
-	errors.As(err, &limit)
-	return limit
-}
-
-func ioError(op string, err error) error { return fmt.Errorf("transport: %s: %w", op, err) }
-
-// readCause turns what ended a reader into what the connection died of.
-func readCause(err error) error {
-	var format *frame.FormatError
-	switch {
-	case errors.Is(err, ErrProtocol), errors.Is(err, ErrHandshakeTimeout),
-		errors.Is(err, ErrWrongInstance), errors.Is(err, ErrUnsupportedVersion):
-		return err
-	case errors.As(err, &format):
-		return fmt.Errorf("%w: %w", ErrProtocol, err)
-	case errors.Is(err, io.EOF):
-		return ErrPeerClosed
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return fmt.Errorf("%w within a frame", ErrPeerClosed)
-	}
-	return ioError("read", err)
 }
