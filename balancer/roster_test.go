@@ -27,6 +27,8 @@ func TestSameInstanceKnowsEveryField(t *testing.T) {
 			*v = 1
 		case *int64:
 			*v = 1
+		case *bool:
+			*v = true
 		case *[]string:
 			*v = []string{"x"}
 		case *map[string]string:
