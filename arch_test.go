@@ -34,6 +34,7 @@ var layers = map[string][]string{
 	"internal/load":       {},
 	"internal/simulation": {"balancer", "discovery"},
 	"internal/realtest":   {},
+	"internal/testca":     {},
 	"zk":                  {"zk/jute"},
 	"zk/zkserver/tree":    {"zk/jute"},
 	"zk/zkserver":         {"zk/jute", "zk/zkserver/tree", "zk/zkserver/store"},
