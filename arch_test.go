@@ -34,6 +34,7 @@ var layers = map[string][]string{
 	"internal/load":       {},
 	"internal/simulation": {"balancer", "discovery"},
 	"internal/realtest":   {},
+	"internal/reload":     {},
 	"internal/testca":     {},
 	"zk":                  {"zk/jute"},
 	"zk/zkserver/tree":    {"zk/jute"},
