@@ -36,6 +36,7 @@ var layers = map[string][]string{
 	"internal/realtest":   {},
 	"internal/reload":     {},
 	"internal/testca":     {},
+	"tlsfiles":            {"internal/reload"},
 	"zk":                  {"zk/jute"},
 	"zk/zkserver/tree":    {"zk/jute"},
 	"zk/zkserver":         {"zk/jute", "zk/zkserver/tree", "zk/zkserver/store"},
