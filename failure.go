@@ -6,7 +6,6 @@ package rollcall
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/rollcall-rpc/rollcall/balancer"
 	"github.com/rollcall-rpc/rollcall/frame"
@@ -52,8 +51,10 @@ func attemptError(ctx context.Context, err error) *Error {
 		return &Error{Code: CodeDeadlineExceeded, Reason: ReasonAttemptTimeout, Message: errAttemptTimeout.Error(), Executed: executed, cause: err}
 	case errors.As(err, &limit):
 		reason := ReasonMessageTooLarge
-		if strings.HasPrefix(limit.Field, "metadata") { // all of them, or one key or value
+		switch limit.Kind {
+		case frame.LimitMetadata:
 			reason = ReasonMetadataTooLarge
+		case frame.LimitMessage, frame.LimitMethod:
 		}
 		return &Error{Code: CodeResourceExhausted, Reason: reason, Message: err.Error(), Executed: executed, cause: err}
 	}

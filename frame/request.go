@@ -84,7 +84,7 @@ func ParseRequest(b []byte, maxMetadata int) (Request, error) {
 	r.Method = b[:nameLen:nameLen]
 	r.Body = b[nameLen+metaLen:]
 	if metaLen > maxMetadata {
-		return r, &LimitError{Field: "metadata", Value: metaLen, Limit: maxMetadata}
+		return r, &LimitError{Kind: LimitMetadata, Field: "metadata", Value: metaLen, Limit: maxMetadata}
 	}
 	var err error
 	r.Metadata, err = ParseMetadata(b[nameLen : nameLen+metaLen])

@@ -62,7 +62,7 @@ func (s *ServerConn) appendAnswer(id uint64, reply Reply, refusal *RemoteError) 
 func (s *ServerConn) checkReply(reply Reply) *RemoteError {
 	if uint64(len(reply.Body)) > uint64(s.peer.MaxMessage) {
 		return tooLarge(ReasonMessageTooLarge, frame.ExecutedYes,
-			&frame.LimitError{Field: "reply", Value: len(reply.Body), Limit: int(s.peer.MaxMessage)})
+			&frame.LimitError{Kind: frame.LimitMessage, Field: "reply", Value: len(reply.Body), Limit: int(s.peer.MaxMessage)})
 	}
 	if reply.Metadata == nil {
 		return nil

@@ -135,9 +135,9 @@ func (c *ClientConn) admit(ctx context.Context, req *Request) error {
 	case c.calls.count >= c.maxCalls:
 		return fmt.Errorf("%w: the limit is %d", ErrTooManyStreams, c.maxCalls)
 	case len(req.Method) > frame.MaxMethod:
-		return &frame.LimitError{Field: "method", Value: len(req.Method), Limit: frame.MaxMethod}
+		return &frame.LimitError{Kind: frame.LimitMethod, Field: "method", Value: len(req.Method), Limit: frame.MaxMethod}
 	case uint64(len(req.Body)) > uint64(c.peer.MaxMessage):
-		return &frame.LimitError{Field: "message", Value: len(req.Body), Limit: int(c.peer.MaxMessage)}
+		return &frame.LimitError{Kind: frame.LimitMessage, Field: "message", Value: len(req.Body), Limit: int(c.peer.MaxMessage)}
 	case req.Metadata != nil:
 		return req.Metadata.Check(int(c.peer.MaxMetadata))
 	}

@@ -153,6 +153,8 @@ func TestErrorsOfHandlers(t *testing.T) {
 				return Reply{}, fmt.Errorf("wrapped: %w", &RemoteError{Code: frame.CodeNotFound, Reason: "GONE", Message: "no", Details: frame.Metadata{"a": "b"}})
 			case "no":
 				return Reply{}, &RemoteError{Code: frame.CodeUnimplemented, Executed: frame.ExecutedNo}
+			case "passed on":
+				return Reply{}, &RemoteError{Code: frame.CodeUnavailable, Reason: "BELOW", PassedOn: true}
 			case "plain":
 				return Reply{}, errors.New("plain")
 			case "canceled":
@@ -175,6 +177,7 @@ func TestErrorsOfHandlers(t *testing.T) {
 	}{
 		{"typed", frame.CodeNotFound, "GONE", frame.ExecutedYes},
 		{"no", frame.CodeUnimplemented, "", frame.ExecutedNo},
+		{"passed on", frame.CodeUnavailable, "BELOW", frame.ExecutedYes},
 		{"plain", frame.CodeUnknown, "", frame.ExecutedYes},
 		{"canceled", frame.CodeCanceled, "", frame.ExecutedYes},
 		{"deadline", frame.CodeDeadlineExceeded, "", frame.ExecutedYes},
@@ -186,6 +189,9 @@ func TestErrorsOfHandlers(t *testing.T) {
 		var e *RemoteError
 		if c.method == "typed" && errors.As(err, &e) && (e.Message != "no" || e.Details["a"] != "b") {
 			t.Errorf("typed: %+v", e)
+		}
+		if errors.As(err, &e) && e.PassedOn != (c.method == "passed on") {
+			t.Errorf("%s: passed on is %t", c.method, e.PassedOn)
 		}
 	}
 	if got, _ := panicked.Load().(string); !strings.HasSuffix(got, "true") {

@@ -150,7 +150,7 @@ func (c *ClientConn) onReply(h frame.Header, payload []byte) error {
 	case err != nil:
 		return err
 	case len(r.Body) > c.opts.MaxMessageBytes:
-		return c.tooLarge(h.StreamID, &frame.LimitError{Field: "reply", Value: len(r.Body), Limit: c.opts.MaxMessageBytes})
+		return c.tooLarge(h.StreamID, &frame.LimitError{Kind: frame.LimitMessage, Field: "reply", Value: len(r.Body), Limit: c.opts.MaxMessageBytes})
 	}
 	reply := Reply{Codec: r.Codec, Metadata: r.Metadata}
 	if h.Flags&frame.FlagMore != 0 {
@@ -199,7 +199,7 @@ func (c *ClientConn) onData(h frame.Header, payload []byte) error {
 		delete(c.partials, h.StreamID)
 		putBuffer(p.body)
 		if wanted {
-			return c.tooLarge(h.StreamID, &frame.LimitError{Field: "reply", Value: size, Limit: c.opts.MaxMessageBytes})
+			return c.tooLarge(h.StreamID, &frame.LimitError{Kind: frame.LimitMessage, Field: "reply", Value: size, Limit: c.opts.MaxMessageBytes})
 		}
 		return nil
 	}

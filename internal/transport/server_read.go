@@ -257,7 +257,7 @@ func (s *ServerConn) reject(id uint64, e *RemoteError) error {
 }
 
 func (s *ServerConn) messageTooLarge(size int) *RemoteError {
-	return tooLarge(ReasonMessageTooLarge, frame.ExecutedNo, &frame.LimitError{Field: "message", Value: size, Limit: s.opts.MaxMessageBytes})
+	return tooLarge(ReasonMessageTooLarge, frame.ExecutedNo, &frame.LimitError{Kind: frame.LimitMessage, Field: "message", Value: size, Limit: s.opts.MaxMessageBytes})
 }
 
 func tooLarge(reason string, executed frame.Executed, limit *frame.LimitError) *RemoteError {
