@@ -27,7 +27,8 @@ var layers = map[string][]string{
 	"discovery":           {},
 	"discovery/layout":    {"discovery"},
 	"balancer":            {"discovery"},
-	"internal/transport":  {"frame"},
+	"internal/transport":  {"frame", "internal/loglimit"},
+	"internal/loglimit":   {},
 	"internal/memnet":     {},
 	"internal/execlog":    {"frame"},
 	"internal/chaos":      {"", "balancer", "discovery", "zk", "internal/execlog", "internal/load", "internal/pause"},
@@ -43,7 +44,7 @@ var layers = map[string][]string{
 	"discovery/zookeeper": {"discovery", "discovery/layout", "zk"},
 	"": {
 		"frame", "zk/jute", "discovery", "discovery/layout", "balancer", "internal/transport",
-		"internal/memnet", "zk", "discovery/zookeeper",
+		"internal/loglimit", "internal/memnet", "zk", "discovery/zookeeper",
 	},
 	"zk/zkserver/internal/crashfs": {"zk/zkserver/store"},
 	"rollcalltest":                 {"", "discovery", "internal/memnet"},

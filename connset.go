@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/frame"
+	"github.com/rollcall-rpc/rollcall/internal/loglimit"
 	"github.com/rollcall-rpc/rollcall/internal/transport"
 )
 
@@ -38,7 +39,7 @@ type connSet struct {
 	cancel context.CancelFunc
 	work   context.Context // ends when Protocols are to take no more work
 	finish context.CancelFunc
-	log    rateLimitedLog
+	log    *loglimit.Limiter // for lines that strangers and clients can cause
 
 	mu       sync.Mutex                         // guards what follows
 	conns    map[net.Conn]*transport.ServerConn // nil value: no Rollcall connection, or not yet
@@ -55,7 +56,7 @@ func newConnSet(s *Server, l net.Listener, instanceID string) *connSet {
 		instanceID: instanceID,
 		workers:    transport.NewWorkers(),
 		conns:      make(map[net.Conn]*transport.ServerConn),
-		log:        rateLimitedLog{logger: s.opts.Logger},
+		log:        loglimit.New(s.opts.Logger, nil),
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.work, c.finish = context.WithCancel(c.ctx)
@@ -116,7 +117,7 @@ func (c *connSet) add(conn net.Conn) {
 	}
 	c.mu.Unlock()
 	if full {
-		c.log.warn("too many silent connections, one is closed", "limit", c.server.opts.MaxPendingConnections, "peer", conn.RemoteAddr())
+		c.log.Warn("too many silent connections, one is closed", "limit", c.server.opts.MaxPendingConnections, "peer", conn.RemoteAddr())
 	}
 	conn.Close() //nolint:errcheck // refused
 }
@@ -137,7 +138,7 @@ func (c *connSet) serve(conn net.Conn) {
 		return // a health probe
 	case err != nil:
 		if c.ctx.Err() == nil {
-			c.log.warn("connection closed: no known protocol", "peer", conn.RemoteAddr(), "first_bytes", first, "error", err)
+			c.log.Warn("connection closed: no known protocol", "peer", conn.RemoteAddr(), "first_bytes", first, "error", err)
 		}
 		return
 	}
@@ -149,7 +150,7 @@ func (c *connSet) serve(conn net.Conn) {
 	stop := context.AfterFunc(c.ctx, func() { conn.Close() }) //nolint:errcheck // it ends Serve
 	defer stop()
 	if err := protocol.Serve(c.work, replay); err != nil && c.work.Err() == nil {
-		c.log.warn("connection closed", "protocol", protocol.Name, "peer", conn.RemoteAddr(), "error", err)
+		c.log.Warn("connection closed", "protocol", protocol.Name, "peer", conn.RemoteAddr(), "error", err)
 	}
 }
 
@@ -219,7 +220,7 @@ func (c *connSet) serveRollcall(conn net.Conn, replay *replayConn) {
 		MaxMessageBytes:  opts.MaxMessageBytes,
 		MaxMetadataBytes: opts.MaxMetadataBytes,
 		MaxStreams:       opts.MaxStreams,
-		Logger:           opts.Logger,
+		Log:              c.log,
 	})
 	c.mu.Lock()
 	c.conns[conn] = sc
@@ -236,7 +237,7 @@ func (c *connSet) serveRollcall(conn net.Conn, replay *replayConn) {
 	switch {
 	case err == nil || c.ctx.Err() != nil:
 	case errors.Is(err, transport.ErrProtocol):
-		c.log.warn("connection closed: the client broke the protocol", "peer", conn.RemoteAddr(), "error", err)
+		c.log.Warn("connection closed: the client broke the protocol", "peer", conn.RemoteAddr(), "error", err)
 	default:
 		opts.Logger.Debug("connection ended", "peer", conn.RemoteAddr(), "error", err)
 	}

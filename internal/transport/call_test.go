@@ -146,7 +146,9 @@ func TestBlockedHandlersHoldUpNobody(t *testing.T) {
 func TestErrorsOfHandlers(t *testing.T) {
 	var panicked atomic.Value
 	r := tcpRig(t, ClientOptions{}, ServerOptions{
-		OnPanic: func(v any, stack []byte) { panicked.Store(fmt.Sprint(v, len(stack) > 0)) },
+		OnPanic: func(req *ServerRequest, v any, stack []byte) {
+			panicked.Store(fmt.Sprint(string(req.Method), ": ", v, ", ", len(stack) > 0))
+		},
 		Handler: func(_ context.Context, req *ServerRequest) (Reply, error) {
 			switch string(req.Method) {
 			case "typed":
@@ -194,7 +196,7 @@ func TestErrorsOfHandlers(t *testing.T) {
 			t.Errorf("%s: passed on is %t", c.method, e.PassedOn)
 		}
 	}
-	if got, _ := panicked.Load().(string); !strings.HasSuffix(got, "true") {
+	if got, _ := panicked.Load().(string); !strings.HasPrefix(got, "index: runtime error") || !strings.HasSuffix(got, ", true") {
 		t.Errorf("OnPanic saw %q", got)
 	}
 	if reply, err := r.client.Call(t.Context(), &Request{Method: "M"}); err != nil || string(reply.Body) != "fine" {

@@ -76,13 +76,12 @@ func (r *request) serve() {
 	switch err := r.ctx.Err(); {
 	case err == nil:
 	case errors.Is(err, context.DeadlineExceeded):
-		s.answer(r, Reply{}, &RemoteError{
-			Code: frame.CodeDeadlineExceeded, Executed: frame.ExecutedNo, Reason: ReasonDeadline,
-			Message: "the deadline passed before a handler was free",
-		})
+		refusal := notExecuted(frame.CodeDeadlineExceeded, ReasonDeadline, "the deadline passed before a handler was free")
+		s.tellRefused(r.Method, r.Metadata, len(r.Body), refusal)
+		s.answer(r, Reply{}, refusal)
 		return
 	default: // cancelled: nobody waits for an answer
-		s.answer(r, Reply{}, &RemoteError{Code: frame.CodeCanceled, Executed: frame.ExecutedNo, Message: "cancelled before it was handled"})
+		s.answer(r, Reply{}, notExecuted(frame.CodeCanceled, "", "cancelled before it was handled"))
 		return
 	}
 	var reply Reply
@@ -108,9 +107,9 @@ var errGoexit = errors.New("transport: handler did not return")
 // runtime.Goexit.
 func (r *request) panicked(value any) *RemoteError {
 	s, stack := r.conn, debug.Stack()
-	s.opts.Logger.Error("handler panicked", "method", string(r.Method), "panic", fmt.Sprint(value), "stack", string(stack))
+	s.opts.Log.Error("handler panicked", "method", string(r.Method), "panic", fmt.Sprint(value), "stack", string(stack))
 	if s.opts.OnPanic != nil {
-		s.opts.OnPanic(value, stack)
+		s.opts.OnPanic(&r.ServerRequest, value, stack)
 	}
 	return &RemoteError{
 		Code: frame.CodeInternal, Executed: frame.ExecutedYes, Reason: ReasonPanic,

@@ -149,6 +149,12 @@ func (s *ServerConn) onRequest(base context.Context, h frame.Header, payload []b
 	if refusal != nil {
 		err := s.reject(h.StreamID, refusal)
 		s.out.mu.Unlock()
+		if err == nil {
+			s.tellRefused(q.Method, q.Metadata, len(q.Body), refusal)
+		}
+		if r != nil {
+			r.free()
+		}
 		return err
 	}
 	s.requests.add(r)
@@ -194,6 +200,9 @@ func (s *ServerConn) onData(base context.Context, h frame.Header, payload []byte
 		s.requests.remove(r)
 		err := s.reject(h.StreamID, refusal)
 		s.out.mu.Unlock()
+		if err == nil {
+			s.tellRefused(r.buf[:r.nameLen], r.Metadata, len(r.buf)-r.nameLen+len(payload), refusal)
+		}
 		r.free()
 		return err
 	}
@@ -254,6 +263,13 @@ func (s *ServerConn) reject(id uint64, e *RemoteError) error {
 	}
 	s.appendError(id, e)
 	return nil
+}
+
+// tellRefused tells the owner of a request that was refused. out.mu is not held.
+func (s *ServerConn) tellRefused(method []byte, metadata frame.Metadata, bodyBytes int, e *RemoteError) {
+	if s.opts.OnRefused != nil {
+		s.opts.OnRefused(Refusal{Method: method, Metadata: metadata, BodyBytes: bodyBytes, Err: e})
+	}
 }
 
 func (s *ServerConn) messageTooLarge(size int) *RemoteError {
