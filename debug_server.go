@@ -50,13 +50,13 @@ type ConnectionState struct {
 // State returns what the server does now.
 func (s *Server) State() ServerState {
 	s.mu.Lock()
-	registration, conns := s.registration, s.conns
+	conns := s.conns
 	s.mu.Unlock()
 	state := ServerState{
 		Methods:     slices.Sorted(maps.Keys(*s.methods.Load())),
 		Connections: []ConnectionState{},
 	}
-	if registration != nil {
+	if registration := s.member.entry(); registration != nil {
 		state.Registration = registrationState(registration.Status())
 	}
 	if conns != nil {

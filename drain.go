@@ -15,13 +15,13 @@ const deregisterGrace = time.Second
 // drain ends the server without failing a call: leave the list, tell the
 // clients, serve on for those who do not know yet, refuse what is new, finish
 // what is in flight. Close cuts every wait short.
-func (s *Server) drain(conns *connSet, m membership) {
+func (s *Server) drain(conns *connSet) {
 	log := s.opts.Logger
 	log.Info("draining", "delay", s.opts.DrainDelay, "timeout", s.opts.DrainTimeout)
 	leaving, stop := context.WithCancel(context.Background())
 	defer stop()
 	left := make(chan error, 1)
-	go func() { left <- m.leave(leaving) }()
+	go func() { left <- s.member.leave(leaving) }()
 
 	conns.goAway()
 	s.pause(s.opts.DrainDelay, nil)

@@ -4,10 +4,7 @@
 package rollcall
 
 import (
-	"context"
-	"errors"
 	"log/slog"
-	"time"
 
 	"github.com/rollcall-rpc/rollcall/discovery"
 )
@@ -35,18 +32,4 @@ func (l *listLog) update(u *discovery.Update) {
 		l.logger.Warn("the registry does not answer: waiting for the first list of instances", "target", l.target, "error", u.Err)
 	}
 	l.reason = reason
-}
-
-// notListedAfter is how long a server that is not in the list is no news.
-const notListedAfter = time.Second
-
-// tellNotListed tells once that the server waits for its registry, and why. It
-// returns when the server is listed or ctx ends.
-func tellNotListed(ctx context.Context, logger *slog.Logger, registry string, r discovery.Registration) {
-	soon, cancel := context.WithTimeout(ctx, notListedAfter)
-	defer cancel()
-	if _, err := r.Ready(soon); err == nil || ctx.Err() != nil || errors.Is(err, discovery.ErrDeregistered) {
-		return
-	}
-	logger.Warn("not in the list yet: serving, and waiting for the registry", "registry", registry, "error", r.Status().Err)
 }

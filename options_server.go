@@ -1,0 +1,133 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package rollcall
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+	"unicode/utf8"
+
+	"github.com/rollcall-rpc/rollcall/discovery"
+	"github.com/rollcall-rpc/rollcall/frame"
+	"github.com/rollcall-rpc/rollcall/zk"
+)
+
+// The defaults of [ServerOptions].
+const (
+	DefaultDrainDelay            = 500 * time.Millisecond
+	DefaultDrainTimeout          = 30 * time.Second
+	DefaultMaxPendingConnections = 1000
+	DefaultFirstByteTimeout      = 10 * time.Second
+)
+
+// ServerOptions say how a [Server] works. The zero value is a server that is
+// not registered anywhere.
+type ServerOptions struct {
+	// Registry is the target whose list the server joins,
+	// "zk://host:port[,host:port…]/path". Empty: do not register.
+	Registry string
+
+	// Registrar is used instead of Registry where it is not nil.
+	Registrar discovery.Registrar
+
+	// Advertise is the address that clients are told, "host:port" or "host"
+	// (then with the listener's port). Empty: the listener's address where it
+	// is specific, else the address of this machine that reaches the registry.
+	Advertise string
+
+	// ID tells this server from all others of its service, over restarts: 1 to
+	// 255 bytes. Empty: 16 hex digits made from the service's path and the
+	// advertised address.
+	ID string
+
+	// Weight is the share of the calls relative to other instances, up to
+	// discovery.MaxWeight. 0: discovery.DefaultWeight. Negative: listed, never
+	// picked.
+	Weight int
+
+	Zone     string            // where the server stands, for people and later for routing
+	Version  string            // of the service
+	Metadata map[string]string // for readers of the list
+
+	// Protocols are foreign formats to serve on the same port.
+	Protocols []Protocol
+
+	// DrainDelay is how long a draining server serves on after it left the
+	// list, for clients that do not know yet. 0: 500 ms; negative: not at all.
+	DrainDelay time.Duration
+
+	// DrainTimeout bounds the wait for calls in flight after DrainDelay. 0: 30
+	// s; negative: they are cancelled at once.
+	DrainTimeout time.Duration
+
+	// SessionTimeout of the ZooKeeper session: how long the list shows a server
+	// that died without a word. 0: 10 s.
+	SessionTimeout time.Duration
+
+	// Auths are the credentials for ZooKeeper.
+	Auths []zk.Auth
+
+	// DebugAddr is a TCP address, "host:port", on which GET answers with
+	// [Server.State] as JSON. It asks nobody who they are: keep it to loopback or
+	// to a network of operators. Empty: none.
+	DebugAddr string
+
+	MaxMessageBytes       int // of one request; 0: 4 MiB; at most 2 GiB - 1
+	MaxMetadataBytes      int // of one request; 0: 16 KiB; at most 60 KiB
+	MaxStreams            int // calls in flight on one connection; 0: 1000; at most 1<<20
+	MaxPendingConnections int // connections whose protocol is not known yet; 0: 1000
+
+	// Logger is told what an operator should know. Nil: nothing is logged.
+	Logger *slog.Logger
+}
+
+func (o ServerOptions) withDefaults() ServerOptions {
+	if o.DrainDelay == 0 {
+		o.DrainDelay = DefaultDrainDelay
+	}
+	if o.DrainTimeout == 0 {
+		o.DrainTimeout = DefaultDrainTimeout
+	}
+	if o.MaxPendingConnections == 0 {
+		o.MaxPendingConnections = DefaultMaxPendingConnections
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// check returns what is wrong with the options, all of it.
+func (o *ServerOptions) check() error {
+	var problems []error
+	bad := func(format string, args ...any) {
+		problems = append(problems, fmt.Errorf("rollcall: ServerOptions."+format, args...))
+	}
+	if len(o.ID) > 255 {
+		bad("ID of %d bytes: give at most 255", len(o.ID))
+	}
+	if !utf8.ValidString(o.ID) {
+		bad("ID %q: give UTF-8", o.ID)
+	}
+	problems = append(problems, checkLimits(
+		limit{"ServerOptions.MaxMessageBytes", o.MaxMessageBytes, frame.MaxMaxMessage},
+		limit{"ServerOptions.MaxMetadataBytes", o.MaxMetadataBytes, frame.MaxMaxMetadata},
+		limit{"ServerOptions.MaxStreams", o.MaxStreams, frame.MaxMaxStreams},
+		limit{"ServerOptions.MaxPendingConnections", o.MaxPendingConnections, 0},
+	)...)
+	problems = append(problems, checkDuration("ServerOptions.SessionTimeout", o.SessionTimeout, "10 s"))
+	if o.Weight > discovery.MaxWeight {
+		bad("Weight %d: give at most %d", o.Weight, discovery.MaxWeight)
+	}
+	names := make([]string, len(o.Protocols))
+	for i, p := range o.Protocols {
+		if names[i] = p.Name; p.Name == "" || p.Match == nil || p.Serve == nil {
+			bad("Protocols: %q needs Name, Match and Serve", p.Name)
+		}
+	}
+	problems = append(problems, checkNames("ServerOptions.Protocols", names...))
+	return errors.Join(problems...)
+}
