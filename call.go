@@ -117,10 +117,14 @@ func (c *Client) call(ctx context.Context, info *CallInfo, method string, body [
 		ctx, cancel = context.WithTimeout(ctx, opts.Timeout)
 		defer cancel()
 	}
+	metadata, err := c.authorized(ctx, opts.Metadata)
+	if err != nil {
+		return transport.Reply{}, err
+	}
 	s := &c.service
 	s.budget.called()
 	a := attempts{service: s, info: info, opts: *opts, req: transport.Request{
-		Method: method, Codec: opts.Codec, Metadata: opts.Metadata, Body: body,
+		Method: method, Codec: opts.Codec, Metadata: metadata, Body: body,
 	}}
 	for {
 		snap, now := s.members.Snapshot(), time.Now()

@@ -5,7 +5,9 @@ package rollcall
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"time"
@@ -17,6 +19,8 @@ import (
 
 // A connector knows what a client speaks, and opens its connections.
 type connector struct {
+	tls             *tls.Config // nil: clear text
+	allowPlaintext  bool        // where the entry does not say TLS
 	dial            func(ctx context.Context, network, address string) (net.Conn, error)
 	timeout         time.Duration // of a dial, and of the handshake after it
 	dialects        []Dialect
@@ -27,7 +31,7 @@ type connector struct {
 
 func newConnector(o *ClientOptions) *connector {
 	return &connector{
-		dial: o.Dial, timeout: o.ConnectTimeout, logger: o.Logger,
+		tls: newClientTLS(o.TLS), allowPlaintext: o.AllowPlaintext, dial: o.Dial, timeout: o.ConnectTimeout, logger: o.Logger,
 		dialects: o.Dialects, defaultProtocol: o.DefaultProtocol,
 		transport: transport.ClientOptions{
 			KeepaliveInterval: o.KeepaliveInterval,
@@ -72,11 +76,25 @@ func (c *connector) dialect(in *discovery.Instance) *Dialect {
 	return nil
 }
 
-// open dials an instance.
-func (c *connector) open(ctx context.Context, in *discovery.Instance) (net.Conn, error) {
+// open dials an instance, and makes TLS of the connection where that is spoken.
+func (c *connector) open(ctx context.Context, in *discovery.Instance) (net.Conn, Phase, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	return c.dial(ctx, "tcp", in.Addr())
+	conn, err := c.dial(ctx, "tcp", in.Addr())
+	if err != nil || !c.secures(in) {
+		return conn, PhaseDial, err
+	}
+	secured := tls.Client(conn, configFor(c.tls, in.Host))
+	if err := secured.HandshakeContext(ctx); err != nil {
+		conn.Close() //nolint:errcheck // it is not wanted
+		return nil, PhaseHandshake, fmt.Errorf("TLS: %w", err)
+	}
+	return secured, 0, nil
+}
+
+// secures reports whether TLS is spoken to an instance.
+func (c *connector) secures(in *discovery.Instance) bool {
+	return c.tls != nil && (in.TLS || !c.allowPlaintext)
 }
 
 // connect dials and waits for the instance's preface, each within the client's
@@ -84,9 +102,9 @@ func (c *connector) open(ctx context.Context, in *discovery.Instance) (net.Conn,
 // request is sent before the preface has come, so all that fails until then
 // surely executes nothing.
 func (c *connector) connect(ctx context.Context, in *discovery.Instance, onSilent func(bool), onGoAway func(frame.GoAway)) (*transport.ClientConn, Phase, error) {
-	nc, err := c.open(ctx, in)
+	nc, phase, err := c.open(ctx, in)
 	if err != nil {
-		return nil, PhaseDial, err
+		return nil, phase, err
 	}
 	opts := c.transport
 	opts.InstanceID, opts.OnSilent, opts.OnGoAway = in.ID, onSilent, onGoAway
@@ -96,6 +114,9 @@ func (c *connector) connect(ctx context.Context, in *discovery.Instance, onSilen
 		if errors.Is(err, transport.ErrWrongInstance) {
 			c.logger.Warn("another server answers at the instance's address", "address", in.Addr(), "instance_id", in.ID)
 		}
+		if in.TLS && c.tls == nil {
+			err = fmt.Errorf("%w (the entry says that the instance serves TLS, and ClientOptions.TLS is not set)", err)
+		}
 		return nil, PhaseHandshake, err
 	}
 	return conn, 0, nil
@@ -104,7 +125,7 @@ func (c *connector) connect(ctx context.Context, in *discovery.Instance, onSilen
 // caller dials and lets a dialect speak on the connection, each within the
 // client's ConnectTimeout.
 func (c *connector) caller(ctx context.Context, in *discovery.Instance, d *Dialect) (Caller, error) {
-	conn, err := c.open(ctx, in)
+	conn, _, err := c.open(ctx, in)
 	if err != nil {
 		return nil, err
 	}

@@ -41,6 +41,7 @@ const (
 	ReasonMessageTooLarge     = transport.ReasonMessageTooLarge  // a request or reply over its limit
 	ReasonMetadataTooLarge    = transport.ReasonMetadataTooLarge // likewise their metadata
 	ReasonDeadline            = transport.ReasonDeadline         // it had passed when the request arrived
+	ReasonNoToken             = "NO_TOKEN"                       // ClientOptions.Token has none
 	ReasonClosed              = "CLOSED"                         // the client is closed
 	ReasonAttemptTimeout      = "ATTEMPT_TIMEOUT"                // CallOptions.AttemptTimeout passed before the call's deadline
 )

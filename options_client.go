@@ -5,6 +5,7 @@ package rollcall
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -46,7 +47,27 @@ type ClientOptions struct {
 	// except those of a static target, which are taken for ProtocolName.
 	DefaultProtocol string
 
-	// Dial opens connections to instances. Nil: a net.Dialer.
+	// TLS makes every connection to an instance one of TLS: it has the
+	// authorities to trust and, where servers ask for one, a certificate. An empty
+	// ServerName stands for the host of the instance. What a server's certificate
+	// must be is decided here alone, never by the list. Nil: clear text.
+	TLS *tls.Config
+
+	// AllowPlaintext uses TLS only with instances whose entry says that they
+	// serve it, and clear text with the others: for the time in which a fleet
+	// moves to TLS. It needs TLS. Whoever can write the list can then have the
+	// client speak clear text.
+	AllowPlaintext bool
+
+	// Token returns the bearer token of a call, which is sent as its metadata
+	// "authorization", "Bearer …"; package auth has it from a file. An error fails
+	// the call with CodeUnauthenticated, not executed. It is an error where
+	// connections may be in clear text, unless AllowTokenInClearText says that
+	// this is meant. Nil: none.
+	Token                 func(ctx context.Context) (string, error)
+	AllowTokenInClearText bool
+
+	// Dial opens connections to instances, below TLS. Nil: a net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// ConnectTimeout bounds a dial, and after it the wait for the server's preface.
@@ -111,6 +132,12 @@ func (o *ClientOptions) check(registry bool) error {
 		checkZooKeeper("ClientOptions", &o.ZooKeeper, registry),
 		checkDefaults("ClientOptions.Defaults", &o.Defaults),
 	)
+	if o.AllowPlaintext && o.TLS == nil {
+		problems = append(problems, errors.New("rollcall: ClientOptions.AllowPlaintext without TLS: set TLS, or leave it out, for all is clear text"))
+	}
+	if o.Token != nil && (o.TLS == nil || o.AllowPlaintext) && !o.AllowTokenInClearText {
+		problems = append(problems, errors.New("rollcall: ClientOptions.Token would go over clear text: set TLS without AllowPlaintext, or AllowTokenInClearText if that is meant"))
+	}
 	names := make([]string, len(o.Dialects))
 	for i, d := range o.Dialects {
 		if names[i] = d.Protocol; d.Protocol == "" || d.Dial == nil {
