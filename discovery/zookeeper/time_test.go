@@ -248,7 +248,7 @@ func TestOneShotReconnection(t *testing.T) {
 		f.connect()
 		w := &watcher{registry: f, listeners: map[listener]struct{}{}}
 		l := &lister{inbox: inbox{kick: make(chan struct{}, 1)}}
-		w.add(l)
+		w.add(l, true)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- w.awaitEvent(ctx, nil, f.Session()) }()
