@@ -44,7 +44,7 @@ var layers = map[string][]string{
 	"discovery/zookeeper": {"discovery", "discovery/layout", "zk"},
 	"": {
 		"frame", "zk/jute", "discovery", "discovery/layout", "balancer", "internal/transport",
-		"internal/loglimit", "internal/memnet", "zk", "discovery/zookeeper",
+		"internal/loglimit", "internal/memnet", "internal/pause", "zk", "discovery/zookeeper",
 	},
 	"zk/zkserver/internal/crashfs": {"zk/zkserver/store"},
 	"rollcalltest":                 {"", "discovery", "internal/memnet"},

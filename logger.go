@@ -5,7 +5,6 @@ package rollcall
 
 import (
 	"log/slog"
-	"time"
 
 	"github.com/rollcall-rpc/rollcall/discovery"
 )

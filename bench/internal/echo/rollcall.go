@@ -5,6 +5,7 @@ package echo
 
 import (
 	"context"
+	"log/slog"
 	"net"
 
 	"github.com/rollcall-rpc/rollcall"
@@ -22,7 +23,7 @@ func rollcallSystem() System {
 var rollcallEcho = rollcall.Method[[]byte, []byte]{Name: "Bench/Echo", Idempotent: true}
 
 func serveRollcall(ctx context.Context, l net.Listener) error {
-	srv := rollcall.NewServer(rollcall.ServerOptions{DrainDelay: -1, DrainTimeout: -1})
+	srv := rollcall.NewServer(rollcall.ServerOptions{DrainDelay: -1, DrainTimeout: -1, Logger: slog.New(slog.DiscardHandler)})
 	rollcall.Handle(srv, rollcallEcho, func(_ context.Context, in *[]byte) (*[]byte, error) { return in, nil })
 	return srv.Serve(ctx, l)
 }
