@@ -53,6 +53,7 @@ type CallInfo struct {
 	replySize   int                                                 // bytes of the encoded reply, on a client
 	ownMetadata bool                                                // Metadata is no longer the caller's
 	invoke      func(ctx context.Context, request any) (any, error) // on a client: what a chain ends in
+	served      *servedCall                                         // on a server
 }
 
 // SetMetadata sets a key of what is sent with the request, on a client before the
@@ -73,6 +74,20 @@ func (c *CallInfo) SetReplyMetadata(key, value string) {
 		c.ReplyMetadata = make(Metadata)
 	}
 	c.ReplyMetadata[key] = value
+}
+
+// PeerOf returns the other end of a connection that a [Protocol] serves, for
+// [Server.Invoke].
+func PeerOf(conn net.Conn) Peer {
+	p := Peer{Addr: conn.RemoteAddr()}
+	if replay, ok := conn.(*replayConn); ok {
+		conn = replay.Conn
+	}
+	if secure, ok := conn.(interface{ ConnectionState() tls.ConnectionState }); ok {
+		state := secure.ConnectionState()
+		p.TLS = &state
+	}
+	return p
 }
 
 type callInfoKey struct{}
