@@ -335,6 +335,9 @@ type replayConn struct {
 	first []byte
 }
 
+// NetConn returns the connection below, to be asked and not to be read or written.
+func (r *replayConn) NetConn() net.Conn { return r.Conn }
+
 // CloseWrite ends our direction of the connection, where that is possible alone.
 func (r *replayConn) CloseWrite() error {
 	half, ok := r.Conn.(interface{ CloseWrite() error })
