@@ -411,7 +411,7 @@ type replayConn struct {
 	first []byte
 }
 
-// NetConn returns the connection below, of which the keepalive asks what is unsent.
+// NetConn returns the connection below, to be asked and not to be read or written.
 func (r *replayConn) NetConn() net.Conn { return r.Conn }
 
 // CloseWrite ends our direction of the connection, where that is possible alone.
