@@ -15,6 +15,7 @@ import (
 
 	"github.com/rollcall-rpc/rollcall"
 	"github.com/rollcall-rpc/rollcall/discovery"
+	"github.com/rollcall-rpc/rollcall/discovery/zookeeper"
 	"github.com/rollcall-rpc/rollcall/zk"
 )
 
@@ -85,8 +86,14 @@ func TestClientOptionsOutOfRange(t *testing.T) {
 		"ClientOptions.MaxMetadataBytes -1: give":                   {MaxMetadataBytes: -1},
 		"ClientOptions.MaxMetadataBytes 65536: give at most 61440":  {MaxMetadataBytes: 64 << 10},
 		"ClientOptions.ConnectTimeout -1s: give":                    {ConnectTimeout: -time.Second},
-		"ClientOptions.SessionTimeout -1s: give":                    {SessionTimeout: -time.Second},
-		"Auths[0].Scheme is empty":                                  {Auths: []zk.Auth{{}}},
+		"SessionTimeout is -1s: ":                                   {ZooKeeper: zookeeper.Options{SessionTimeout: -time.Second}},
+		"Auths[0].Scheme is empty":                                  {ZooKeeper: zookeeper.Options{Auths: []zk.Auth{{}}}},
+		"ClientOptions.ZooKeeper is set":                            {Resolver: new(discovery.Memory), ZooKeeper: zookeeper.Options{SessionTimeout: 1}},
+		`ClientOptions.Defaults.Codec belongs to one call`:          {Defaults: rollcall.CallOptions{Codec: 1}},
+		`ClientOptions.Defaults.Timeout -1s: give`:                  {Defaults: rollcall.CallOptions{Timeout: -time.Second}},
+		`ClientOptions.Methods["a*b"]: give the name`:               {Methods: map[string]rollcall.CallOptions{"a*b": {}}},
+		`ClientOptions.Methods["S/*"].Report belongs to one call`:   {Methods: map[string]rollcall.CallOptions{"S/*": {Report: new(rollcall.Report)}}},
+		`ClientOptions.Interceptors[0] is nil`:                      {Interceptors: []rollcall.Interceptor{nil}},
 		`ClientOptions.Dialects: "x" needs Protocol and Dial`:       {Dialects: []rollcall.Dialect{{Protocol: "x"}}},
 		`ClientOptions.Dialects: "x" is spoken already: give`:       {Dialects: []rollcall.Dialect{{Protocol: "x"}, {Protocol: "x"}}},
 		`ClientOptions.DefaultProtocol "thrift": give "rollcall/1"`: {DefaultProtocol: "thrift"},

@@ -62,12 +62,12 @@ func TestServerInterceptors(t *testing.T) {
 		})
 	})
 	sent := rollcall.Metadata{"sent": "by the client"}
-	var got rollcall.Metadata
-	q, err := divide.CallWith(within(t), staticClient(t, s.addr), &fraction{Num1: 6, Num2: 3}, rollcall.CallOptions{Metadata: sent, ReplyMetadata: &got})
+	var report rollcall.Report
+	q, err := divide.CallWith(within(t), staticClient(t, s.addr), &fraction{Num1: 6, Num2: 3}, rollcall.CallOptions{Metadata: sent, Report: &report})
 	if err != nil || q.Value != 5 || q.Server != "traced" {
 		t.Errorf("got %v, %v, want 5 from \"traced\"", q, err)
 	}
-	if got["first"] != "1" || got["second"] != "2" || got["handler"] != "h" {
+	if got := report.Metadata; got["first"] != "1" || got["second"] != "2" || got["handler"] != "h" {
 		t.Errorf("the reply's metadata are %v", got)
 	}
 	if got, want := strings.Join(notes, ", "), "a Divide/Divide, b Divide/Divide, /b, /a"; got != want {

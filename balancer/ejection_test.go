@@ -31,7 +31,7 @@ func TestEjectionString(t *testing.T) {
 // failing returns a roster of n instances of which the first bad have failed
 // often enough to be ejected, reviewed.
 func failing(n, bad int, opts Options) *Roster {
-	r := NewRoster(opts)
+	r := NewRoster(opts, Hooks{})
 	u := discovery.Update{Source: discovery.SourceLive}
 	for i := range n {
 		u.Instances = append(u.Instances, discovery.Instance{Name: fmt.Sprint(i), Host: fmt.Sprint("h", i), Port: 1, Weight: 1})

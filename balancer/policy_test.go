@@ -302,7 +302,7 @@ func TestPickDoesNotAllocate(t *testing.T) {
 // does: the Roster under a lock, the Snapshot behind a pointer.
 func TestConcurrentPicks(t *testing.T) {
 	forPolicies(t, func(t *testing.T, policy Policy) {
-		r := NewRoster(Options{Policy: policy})
+		r := NewRoster(Options{Policy: policy}, Hooks{})
 		instances := make([]discovery.Instance, 20)
 		for i := range instances {
 			instances[i] = discovery.Instance{ID: fmt.Sprint(i), Host: "h", Port: i + 1, Weight: 1 + i%3, Revision: int64(i)}

@@ -27,6 +27,8 @@ func TestSameInstanceKnowsEveryField(t *testing.T) {
 			*v = 1
 		case *int64:
 			*v = 1
+		case *bool:
+			*v = true
 		case *[]string:
 			*v = []string{"x"}
 		case *map[string]string:
@@ -45,7 +47,7 @@ func TestSameInstanceKnowsEveryField(t *testing.T) {
 }
 
 func TestEndpointSurvivesWhatDoesNotChangeIt(t *testing.T) {
-	r := NewRoster(Options{Attach: func(*Endpoint) any { return "conn" }})
+	r := NewRoster(Options{}, Hooks{Attach: func(*Endpoint) any { return "conn" }})
 	list := func(weight int, revision int64) *Endpoint {
 		in := discovery.Instance{ID: "a", Name: "a", Host: "h", Port: 1, Weight: weight, Revision: revision}
 		r.Update(epoch, discovery.Update{Instances: []discovery.Instance{in}, Source: discovery.SourceLive})
@@ -80,7 +82,7 @@ func TestEndpointSurvivesWhatDoesNotChangeIt(t *testing.T) {
 
 func TestWeightCountsAtOnce(t *testing.T) {
 	for _, policy := range policies {
-		r := NewRoster(Options{Policy: policy, Rand: seeded(1), Attach: func(e *Endpoint) any { return e.Instance.Host }})
+		r := NewRoster(Options{Policy: policy, Rand: seeded(1)}, Hooks{Attach: func(e *Endpoint) any { return e.Instance.Host }})
 		list := make([]discovery.Instance, 10)
 		for i := range list {
 			list[i] = discovery.Instance{Name: fmt.Sprint(i), Host: fmt.Sprint("h", i), Port: 1, Weight: 100}
@@ -111,7 +113,7 @@ func TestWeightCountsAtOnce(t *testing.T) {
 }
 
 func TestNegativeMeansOff(t *testing.T) {
-	r := NewRoster(Options{SlowStart: -1, EjectFor: -1})
+	r := NewRoster(Options{SlowStart: -1, EjectFor: -1}, Hooks{})
 	u := discovery.Update{Source: discovery.SourceLive}
 	for i := range 3 {
 		u.Instances = append(u.Instances, discovery.Instance{Name: fmt.Sprint(i), Host: fmt.Sprint("h", i), Port: 1, Weight: 1, Registered: epoch})
@@ -148,7 +150,7 @@ func TestRegistryClock(t *testing.T) {
 }
 
 func TestStrangersAreIgnored(t *testing.T) {
-	r, other := NewRoster(Options{}), NewRoster(Options{})
+	r, other := NewRoster(Options{}, Hooks{}), NewRoster(Options{}, Hooks{})
 	u := discovery.Update{Instances: []discovery.Instance{{Name: "a", Host: "h", Port: 1, Weight: 1}}, Source: discovery.SourceLive}
 	r.Update(epoch, u)
 	other.Update(epoch, u)
@@ -165,7 +167,7 @@ func TestStrangersAreIgnored(t *testing.T) {
 }
 
 func TestSnapshotKeepsThePicker(t *testing.T) {
-	r := NewRoster(Options{Policy: RoundRobin, Rand: func() float64 { return 1 }})
+	r := NewRoster(Options{Policy: RoundRobin, Rand: func() float64 { return 1 }}, Hooks{})
 	if got := r.Snapshot().Picker.Pick(PickInfo{}); got != nil {
 		t.Errorf("before any list: got %v, want nil", got)
 	}
@@ -198,7 +200,7 @@ func TestSnapshotKeepsThePicker(t *testing.T) {
 }
 
 func TestNegativeDurations(t *testing.T) {
-	r := NewRoster(Options{LingerFor: -1, DrainFor: -1})
+	r := NewRoster(Options{LingerFor: -1, DrainFor: -1}, Hooks{})
 	r.Update(epoch, discovery.Update{Instances: []discovery.Instance{{Name: "a", Host: "h", Port: 1, Weight: 1}}})
 	r.Draining(epoch, "", r.Snapshot().Endpoints[0].Endpoint)
 	if got, want := r.Snapshot().Counts, (Counts{Listed: 1, Usable: 1}); got != want {
@@ -212,7 +214,7 @@ func TestNegativeDurations(t *testing.T) {
 
 func TestPauseIsJitteredBelowItsBound(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
-	r := NewRoster(Options{Rand: rnd.Float64, BackoffMin: time.Second, BackoffMax: 3 * time.Second})
+	r := NewRoster(Options{Rand: rnd.Float64, BackoffMin: time.Second, BackoffMax: 3 * time.Second}, Hooks{})
 	for strikes, bound := range []time.Duration{time.Second, 2 * time.Second, 3 * time.Second, 3 * time.Second} {
 		var least, most, sum time.Duration = bound, 0, 0
 		for range 1000 {

@@ -159,6 +159,6 @@ func sameInstance(a, b *discovery.Instance) bool {
 	return a.Name == b.Name && a.ID == b.ID && a.Host == b.Host && a.Port == b.Port &&
 		a.Weight == b.Weight && a.Zone == b.Zone && a.Version == b.Version &&
 		a.Revision == b.Revision && a.Owner == b.Owner && a.Registered.Equal(b.Registered) &&
-		a.Override.Equal(b.Override) &&
+		a.TLS == b.TLS && a.Override.Equal(b.Override) &&
 		slices.Equal(a.Protocols, b.Protocols) && maps.Equal(a.Metadata, b.Metadata)
 }

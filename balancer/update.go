@@ -51,7 +51,7 @@ func (r *Roster) list(now time.Time, in *discovery.Instance) *slot {
 		e := &Endpoint{slot: s, load: &load{watch: r.watch}}
 		r.byKey[s.key] = s
 		r.enter(s, e, in)
-		e.Owner = r.opts.Attach(e)
+		e.Owner = r.hooks.Attach(e)
 		s.generation, s.listed = r.generation, true
 		return s
 	}
@@ -83,7 +83,7 @@ func (r *Roster) list(now time.Time, in *discovery.Instance) *slot {
 func (r *Roster) enter(s *slot, e *Endpoint, in *discovery.Instance) {
 	e.Instance = *in
 	s.current = e
-	s.unsupported = !r.opts.Supported(&e.Instance)
+	s.unsupported = !r.hooks.Supported(&e.Instance)
 	r.touch()
 }
 

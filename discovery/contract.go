@@ -84,6 +84,11 @@ type Registration interface {
 	// Status tells how things are now.
 	Status() RegistrationStatus
 
+	// Changed returns a channel that is closed at the next change of Status; now
+	// and then it is closed for nothing. Take the channel first, then read
+	// Status: no change is missed so, though several may be seen as one.
+	Changed() <-chan struct{}
+
 	// Deregister removes the entry and ends the Registration. The wish comes
 	// first: from the call on nothing creates the entry again. It returns nil
 	// once the entry is surely gone or was given up to its session's end, and
@@ -99,4 +104,42 @@ type RegistrationStatus struct {
 	Since      time.Time // since when Registered has its value, on the local clock
 	Conflict   string    // the younger entry of another live owner with the same ID; empty: none
 	Err        error     // why the entry is not there; nil when it is
+
+	// LastLoss is why an entry that was there was last gone, as far as the
+	// registry shows it, and so known only once it answers; 0: none ever was.
+	LastLoss Loss
+	// Losses counts them by their reason, a loss once however long it takes to
+	// have an entry again. Never changed in place; nil: none. A registrar that
+	// has nothing to put right, such as [Memory], counts none.
+	Losses map[Loss]int
+}
+
+// A Loss is a reason why the entry of a Registration is gone that nobody
+// deregistered.
+type Loss uint8
+
+// The reasons of a loss.
+const (
+	LossExpired  Loss = iota + 1 // the session that kept it alive has ended
+	LossDeleted                  // somebody deleted it, or took it over
+	LossChanged                  // somebody wrote other data into it
+	LossReplaced                 // a younger entry of another live owner has our ID, see Conflict
+	LossWiped                    // the registry, or the directory, begins another life: wiped, restored, or deleted and created
+)
+
+// String returns the word that logs and metrics use.
+func (l Loss) String() string {
+	switch l {
+	case LossExpired:
+		return "expired"
+	case LossDeleted:
+		return "deleted"
+	case LossChanged:
+		return "changed"
+	case LossReplaced:
+		return "replaced"
+	case LossWiped:
+		return "wiped"
+	}
+	return "unknown"
 }

@@ -35,6 +35,11 @@ type Instance struct {
 	// Empty: not told; only clients with a default protocol call it.
 	Protocols []string
 
+	// TLS: the server serves TLS on its port, for every protocol that it speaks
+	// there. False also where it is not told: an entry without the key, a static
+	// target.
+	TLS bool
+
 	// Weight is the server's share of the calls relative to others, 0 to
 	// MaxWeight; 0: listed, never picked. It is the server's own statement
 	// unless Override has another.

@@ -133,6 +133,12 @@ func (r *memoryRegistration) Status() RegistrationStatus {
 	return RegistrationStatus{Registered: true, Name: r.name, Since: r.since}
 }
 
+// Changed is closed by every change of the list.
+func (r *memoryRegistration) Changed() <-chan struct{} {
+	_, changed := r.memory.read()
+	return changed
+}
+
 // listed tells whether Set has left the entry where it was.
 func (r *memoryRegistration) listed() bool {
 	r.memory.mu.Lock()

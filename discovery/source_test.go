@@ -127,6 +127,19 @@ func TestMemorySet(t *testing.T) {
 	if s := r.Status(); s.Registered || s.Err == nil {
 		t.Errorf("Status after Set: got %+v", s)
 	}
+	changed := r.Changed()
+	select {
+	case <-changed:
+		t.Error("Changed: closed before anything changed")
+	default:
+	}
+	if err := r.Deregister(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	<-changed
+	if s := r.Status(); !errors.Is(s.Err, ErrDeregistered) {
+		t.Errorf("Status after the change: got %+v", s)
+	}
 	if _, err := m.Register(Instance{Host: "h", Port: 1}); err != nil {
 		t.Fatal(err)
 	}
@@ -144,6 +157,13 @@ func TestMemoryRefuses(t *testing.T) {
 func TestSourceString(t *testing.T) {
 	got := fmt.Sprint(SourceNone, SourceStatic, SourceLive, SourceStale, Source(0))
 	if want := "none static live stale unknown"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestLossString(t *testing.T) {
+	got := fmt.Sprint(LossExpired, LossDeleted, LossChanged, LossReplaced, LossWiped, Loss(0))
+	if want := "expired deleted changed replaced wiped unknown"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/rollcall-rpc/rollcall/internal/zkpath"
 )
 
 // The schemes of a target.
@@ -78,13 +80,14 @@ func ParseTarget(s string) (Target, error) {
 		}
 		return t, nil
 	}
-	if len(path) > 2 {
-		path = strings.TrimSuffix(path, "/")
+	if path == "" {
+		return fail("path", path, "write the service's directory behind the hosts, as in zk://127.0.0.1:2181/rpc")
 	}
-	if fix := checkPath(path); fix != "" {
-		return fail("path", path, fix)
+	clean, err := zkpath.Clean(path)
+	if err != nil {
+		return fail("path", path, err.Error())
 	}
-	t.Path = path
+	t.Path = clean
 	return t, nil
 }
 
@@ -108,28 +111,4 @@ func checkHost(s string) (field, fix string) {
 		return "port", PortFix
 	}
 	return "", ""
-}
-
-// checkPath tells what is expected of a path that ZooKeeper would refuse, or "".
-func checkPath(path string) (fix string) {
-	if path == "" {
-		return "write the service's directory behind the hosts, as in zk://127.0.0.1:2181/rpc"
-	}
-	if path == "/" {
-		return ""
-	}
-	for _, name := range strings.Split(path[1:], "/") {
-		switch name {
-		case "":
-			return "a path has no empty name: no double slash"
-		case ".", "..":
-			return "a path has no name . or .."
-		}
-	}
-	for _, r := range path {
-		if r < 0x20 || (r >= 0x7f && r <= 0x9f) || (r >= 0xd800 && r <= 0xf8ff) || r >= 0xfff0 {
-			return fmt.Sprintf("ZooKeeper refuses the character %U in a path", r)
-		}
-	}
-	return ""
 }

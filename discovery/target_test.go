@@ -67,7 +67,7 @@ func TestParseTargetErrors(t *testing.T) {
 		{"zk://a:1", "path", ""},
 		{"zk://a:1//", "path", "//"},
 		{"zk://a:1//rpc", "path", "//rpc"},
-		{"zk://a:1/rpc//", "path", "/rpc/"},
+		{"zk://a:1/rpc//", "path", "/rpc//"},
 		{"zk://a:1/./rpc", "path", "/./rpc"},
 		{"zk://a:1/rpc/..", "path", "/rpc/.."},
 		{"zk://a:1/r\x00", "path", "/r\x00"},

@@ -39,7 +39,7 @@ func TestKill(t *testing.T) {
 		s := rollcalltest.NewService(t)
 		victim := s.Serve(rollcall.ServerOptions{}, answering("victim"))
 		s.Serve(rollcall.ServerOptions{}, answering("other"))
-		c := s.Client(rollcall.ClientOptions{Balance: balancer.RoundRobin})
+		c := s.Client(rollcall.ClientOptions{Balancing: balancer.Options{Policy: balancer.RoundRobin}})
 		call := func() string {
 			got, err := whoami.Call(t.Context(), c, new(""))
 			if err != nil {

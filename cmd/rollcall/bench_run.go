@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math"
 	"strconv"
 	"strings"
@@ -118,7 +119,7 @@ func (b *benchCommand) run(ctx context.Context, target discovery.Target, stdout,
 	})
 	defer closeAll()
 	for range b.connections.n { // a client keeps one connection to each instance
-		c, err := rollcall.NewClient(target.String(), rollcall.ClientOptions{})
+		c, err := rollcall.NewClient(target.String(), rollcall.ClientOptions{Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			return &usageError{err} // of the target
 		}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"strings"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/rollcall-rpc/rollcall"
 	"github.com/rollcall-rpc/rollcall/balancer"
+	"github.com/rollcall-rpc/rollcall/discovery/zookeeper"
 	"github.com/rollcall-rpc/rollcall/zk/zkserver"
 )
 
@@ -147,7 +149,8 @@ func insteadOf(addr, wanted string) string {
 // withClient runs f while a client observes and, from the first call on, calls.
 func (d *demo) withClient(ctx context.Context, f func() error) error {
 	client, err := rollcall.NewClient(d.registry, rollcall.ClientOptions{
-		Balance: balancer.RoundRobin, SessionTimeout: demoSession,
+		Logger:    slog.New(slog.DiscardHandler), // the story tells
+		Balancing: balancer.Options{Policy: balancer.RoundRobin}, ZooKeeper: zookeeper.Options{SessionTimeout: demoSession},
 	})
 	if err != nil {
 		return err

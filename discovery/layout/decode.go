@@ -15,8 +15,8 @@ import (
 // Decode reads the data of the node with that name. The error is a *[FieldError];
 // its Field is "data" where the data as a whole is not a JSON object.
 //
-// A key that is absent or null has its default: weight 100, everything else
-// empty. A port may be written as a number or as a string of digits, as some
+// A key that is absent or null has its default: weight 100, TLS false,
+// everything else empty. A port may be written as a number or as a string of digits, as some
 // programs do. Of a key that is there twice the last one counts. The instance
 // shares no memory with data.
 func Decode(name string, data []byte) (discovery.Instance, error) {
@@ -30,6 +30,7 @@ func Decode(name string, data []byte) (discovery.Instance, error) {
 	in.Port = d.port()
 	in.ID = d.text("id")
 	d.value("protocols", &in.Protocols, `write a list of strings, as in ["rollcall/1"]`)
+	d.value("tls", &in.TLS, "write true or false")
 	in.Weight = discovery.DefaultWeight
 	d.value("weight", &in.Weight, discovery.WeightFix)
 	in.Zone = d.text("zone")

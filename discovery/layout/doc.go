@@ -11,6 +11,9 @@
 //	{"host":"127.0.0.1","port":8001,"id":"7f3a91c2e0b4d586",
 //	 "protocols":["rollcall/1"],"weight":100,"zone":"","version":"","metadata":{}}
 //
+// One that serves TLS on its port says so with "tls":true; the key is not written
+// otherwise.
+//
 // Only host and port must be there, so {"host": "127.0.0.1", "port": 8001} is
 // complete. Keys that are not known are ignored; what is known and has the
 // wrong type is an error that names the field, the value and the fix.

@@ -26,6 +26,7 @@ type node struct {
 	Port      int               `json:"port"`
 	ID        string            `json:"id"`
 	Protocols []string          `json:"protocols"`
+	TLS       bool              `json:"tls,omitempty"`
 	Weight    int               `json:"weight"`
 	Zone      string            `json:"zone"`
 	Version   string            `json:"version"`
@@ -41,7 +42,7 @@ func Encode(in discovery.Instance) ([]byte, error) {
 		return nil, err
 	}
 	n := node{
-		Host: in.Host, Port: in.Port, ID: in.ID, Protocols: in.Protocols, Weight: in.Weight,
+		Host: in.Host, Port: in.Port, ID: in.ID, Protocols: in.Protocols, TLS: in.TLS, Weight: in.Weight,
 		Zone: in.Zone, Version: in.Version, Metadata: in.Metadata,
 	}
 	if n.Protocols == nil {

@@ -4,11 +4,14 @@
 package layout
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/rollcall-rpc/rollcall/discovery"
 )
 
 // Each file of testdata/foreign is an entry as somebody else writes it: its name,
@@ -42,5 +45,24 @@ func TestForeignEntries(t *testing.T) {
 				t.Errorf("got %+v, %v, want an error of %s with a fix", in, err, field)
 			}
 		})
+	}
+}
+
+// TestPlainReader: a program that knows host and port alone, as the Python ones
+// do, reads what is written here, whatever else that says.
+func TestPlainReader(t *testing.T) {
+	data, err := Encode(discovery.Instance{
+		ID: "a", Host: "10.1.2.3", Port: 7001, Protocols: []string{"x"}, TLS: true, Weight: 1, Zone: "z", Version: "v",
+		Metadata: map[string]string{"k": "v"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var entry struct {
+		Host string
+		Port int
+	}
+	if err := json.Unmarshal(data, &entry); err != nil || entry.Host != "10.1.2.3" || entry.Port != 7001 {
+		t.Errorf("got %+v, %v of %s, want 10.1.2.3 and 7001", entry, err, data)
 	}
 }

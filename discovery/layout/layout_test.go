@@ -34,6 +34,10 @@ func TestEncode(t *testing.T) {
 			discovery.Instance{Host: "::1", Port: 1, Zone: "<ä>", Version: "v1", Metadata: map[string]string{"b": "\"", "a": ""}},
 			`{"host":"::1","port":1,"id":"","protocols":[],"weight":0,"zone":"<ä>","version":"v1","metadata":{"a":"","b":"\""}}`,
 		},
+		{
+			discovery.Instance{Host: "a", Port: 1, TLS: true, Weight: 1},
+			`{"host":"a","port":1,"id":"","protocols":[],"tls":true,"weight":1,"zone":"","version":"","metadata":{}}`,
+		},
 	}
 	for _, test := range tests {
 		got, err := Encode(test.in)
@@ -83,6 +87,9 @@ func TestDecode(t *testing.T) {
 		{`{"host":"x","host":"127.0.0.1","port":0,"port":8001}`, plain},
 		{`{"host":"127.0.0.1","port":8001,"weight":0}`, with(func(in *discovery.Instance) { in.Weight = 0 })},
 		{`{"host":"127.0.0.1","port":8001,"weight":10000}`, with(func(in *discovery.Instance) { in.Weight = 10000 })},
+		{`{"host":"127.0.0.1","port":8001,"tls":true}`, with(func(in *discovery.Instance) { in.TLS = true })},
+		{`{"host":"127.0.0.1","port":8001,"tls":false}`, plain},
+		{`{"host":"127.0.0.1","port":8001,"tls":null,"TLS":true}`, plain},
 		{`{"host":"::1","port":8001}`, with(func(in *discovery.Instance) { in.Host = "::1" })},
 		{`{"host":"w\u00e4g.example","port":8001}`, with(func(in *discovery.Instance) { in.Host = "wäg.example" })},
 		{
@@ -151,6 +158,8 @@ func TestDecodeErrors(t *testing.T) {
 		{rest(`"weight":1.5`), "weight"},
 		{rest(`"weight":"100"`), "weight"},
 		{rest(`"weight":99999999999999999999`), "weight"},
+		{rest(`"tls":1`), "tls"},
+		{rest(`"tls":"true"`), "tls"},
 		{rest(`"zone":false`), "zone"},
 		{rest(`"version":2`), "version"},
 		{rest(`"metadata":[]`), "metadata"},
@@ -191,6 +200,7 @@ func FuzzDecode(f *testing.F) {
 	for _, s := range []string{
 		`{"host": "127.0.0.1", "port": 8001}`,
 		`{"host":"127.0.0.1","port":8001,"id":"7f3a91c2e0b4d586","protocols":["rollcall/1"],"weight":100,"zone":"","version":"","metadata":{"a":"b"}}`,
+		`{"host":"a","port":1,"tls":true}`, `{"host":"a","port":1,"tls":0}`,
 		`{"host":"a","port":"7001"}`, `{"host":"a","port":1.5}`, `{"host":"a","port":1}x`, `[[[[`, `null`, `{"host":"\ud800","port":1}`,
 		`{"name":"orders","address":"10.1.2.3","port":8080}`, `group=blue&weight=7`,
 	} {

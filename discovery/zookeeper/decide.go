@@ -6,6 +6,8 @@ package zookeeper
 import (
 	"cmp"
 	"slices"
+
+	"github.com/rollcall-rpc/rollcall/discovery"
 )
 
 // A candidate is a node that matters to a registration: its own, or a twin.
@@ -25,6 +27,10 @@ type observation struct {
 	czxid   int64           // of the last node that was ours; 0: never had one
 	cleared map[string]bool // the elder twins that were dealt with already
 	nodes   []candidate
+
+	had     bool // there ever was a node that was ours
+	expired bool // the session that it was ours in is not the one of now
+	wiped   bool // the directory is not the one that it was in
 }
 
 // An action is the next step towards what is wanted.
@@ -32,6 +38,8 @@ type action struct {
 	verb     verb
 	node     candidate // what to delete; with rest, the node that is ours
 	conflict string    // the younger twin of another live owner
+
+	loss discovery.Loss // why there is no node with our data though there was one; else 0
 }
 
 // A verb says what to do.
@@ -56,22 +64,26 @@ func decide(o observation) action {
 	slices.SortFunc(nodes, func(a, b candidate) int { return cmp.Or(cmp.Compare(a.czxid, b.czxid), cmp.Compare(a.name, b.name)) })
 	var own *candidate
 	var conflict string
+	var loss discovery.Loss
 	if o.wanted {
 		own = keep(o, nodes)
 		if own == nil && o.czxid != 0 {
 			conflict = younger(nodes, o.czxid)
 		}
+		if own == nil {
+			loss = lossOf(o, nodes, conflict)
+		}
 		if own == nil && conflict == "" {
-			return action{verb: create}
+			return action{verb: create, loss: loss}
 		}
 	}
 	for _, n := range nodes {
 		if n.mine && (own == nil || n.name != own.name) {
-			return action{verb: deleteOwn, node: n}
+			return action{verb: deleteOwn, node: n, loss: loss}
 		}
 	}
 	if own == nil {
-		return action{verb: rest, conflict: conflict}
+		return action{verb: rest, conflict: conflict, loss: loss}
 	}
 	for _, n := range nodes {
 		if !n.mine && n.czxid < own.czxid && !o.cleared[n.name] {
@@ -79,6 +91,25 @@ func decide(o observation) action {
 		}
 	}
 	return action{verb: rest, node: *own, conflict: younger(nodes, own.czxid)}
+}
+
+// lossOf returns why there is no node with our data, 0 where there never was.
+// What explains most comes first: a wiped registry ends sessions too, and the end
+// of a session deletes its nodes.
+func lossOf(o observation, nodes []candidate, conflict string) discovery.Loss {
+	switch {
+	case !o.had:
+		return 0
+	case o.wiped:
+		return discovery.LossWiped
+	case o.expired:
+		return discovery.LossExpired
+	case slices.ContainsFunc(nodes, func(c candidate) bool { return c.mine && c.name == o.name }):
+		return discovery.LossChanged
+	case conflict != "":
+		return discovery.LossReplaced
+	}
+	return discovery.LossDeleted
 }
 
 // keep returns the node that is to stay ours, or nil.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/rollcall-rpc/rollcall/discovery"
 )
 
 func TestDecide(t *testing.T) {
@@ -44,9 +46,43 @@ func TestDecide(t *testing.T) {
 		{"younger without an owner, ours gone", observation{wanted: true, czxid: 5, nodes: []candidate{orphan}}, create, "", ""},
 	}
 	for _, test := range tests {
+		test.o.had = test.o.czxid != 0
 		got := decide(test.o)
 		if got.verb != test.verb || got.node.name != test.node || got.conflict != test.conflict {
 			t.Errorf("%s: got %+v, want verb %d of %q, conflict %q", test.what, got, test.verb, test.node, test.conflict)
+		}
+	}
+}
+
+// TestDecideLoss: what is told is why there is no node with our data, and nothing
+// while there is one, or never was.
+func TestDecideLoss(t *testing.T) {
+	mine := candidate{name: "a", czxid: 5, owner: 1, mine: true, current: true}
+	changed := candidate{name: "a", czxid: 5, owner: 1, mine: true}
+	twin := candidate{name: "t", czxid: 6, owner: 2}
+	elder := candidate{name: "e", czxid: 4, owner: 2}
+	tests := []struct {
+		what string
+		o    observation
+		want discovery.Loss
+	}{
+		{"never there", observation{wanted: true, expired: true, wiped: true}, 0},
+		{"there", observation{wanted: true, had: true, name: "a", nodes: []candidate{mine}}, 0},
+		{"there, among twins", observation{wanted: true, had: true, name: "a", nodes: []candidate{elder, mine, twin}}, 0},
+		{"not wanted", observation{had: true}, 0},
+		{"deleted", observation{wanted: true, had: true, czxid: 5}, discovery.LossDeleted},
+		{"deleted beside an elder", observation{wanted: true, had: true, czxid: 5, nodes: []candidate{elder}}, discovery.LossDeleted},
+		{"changed", observation{wanted: true, had: true, name: "a", czxid: 5, nodes: []candidate{changed}}, discovery.LossChanged},
+		{"changed beside a younger one", observation{wanted: true, had: true, name: "a", czxid: 5, nodes: []candidate{changed, twin}}, discovery.LossChanged},
+		{"replaced", observation{wanted: true, had: true, czxid: 5, nodes: []candidate{twin}}, discovery.LossReplaced},
+		{"expired", observation{wanted: true, had: true, expired: true, czxid: 5}, discovery.LossExpired},
+		{"expired, then replaced", observation{wanted: true, had: true, expired: true, czxid: 5, nodes: []candidate{twin}}, discovery.LossExpired},
+		{"wiped", observation{wanted: true, had: true, expired: true, wiped: true, czxid: 5}, discovery.LossWiped},
+		{"directory deleted", observation{wanted: true, had: true, wiped: true, czxid: 5}, discovery.LossWiped},
+	}
+	for _, test := range tests {
+		if got := decide(test.o).loss; got != test.want {
+			t.Errorf("%s: got %v, want %v", test.what, got, test.want)
 		}
 	}
 }

@@ -38,7 +38,7 @@
 // compared with what is there, and the next step towards it is taken. A session
 // that expired, a node that was deleted by hand, a registry that was wiped and a
 // create whose answer was lost all end in the same place: exactly one node, in
-// our session, with our data.
+// our session, with our data. The status tells and counts why entries were gone.
 //
 // Of two nodes with one ID the younger is the instance. Its owner deletes the
 // elder, once. The elder's owner then finds its node gone and a younger twin

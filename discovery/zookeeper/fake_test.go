@@ -31,6 +31,7 @@ type fake struct {
 	holdGets chan struct{} // the answers to reads wait until it is closed
 	holdOnly string        // the node whose reads wait; empty: all
 	getError error         // answers to reads of nodes
+	noCreate error         // answers to creates
 	lateNode bool          // the answer to the next create is lost, and the node is there after a sync
 	late     func()        // makes it
 	holdList chan struct{} // likewise for lists
@@ -267,6 +268,9 @@ func (f *fake) Create2(ctx context.Context, _ string, data []byte, _ zk.CreateMo
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.creates = append(f.creates, time.Now())
+	if f.noCreate != nil {
+		return "", zk.Stat{}, &zk.Error{Op: "create2", Path: "/rpc", Sent: true, Err: f.noCreate}
+	}
 	name := fmt.Sprintf("server%010d", f.zxid)
 	if f.lateNode {
 		f.lateNode, f.late = false, func() { f.addLocked(name, data, f.session.ID) }

@@ -20,7 +20,7 @@ import (
 // observe looks at what is there: at our node alone where that tells enough,
 // else at the directory, of which it reads what it has not read before.
 func (r *registration) observe(ctx context.Context, session int64, wanted bool) (observation, error) {
-	o := observation{wanted: wanted, cleared: r.cleared}
+	o := observation{wanted: wanted, cleared: r.cleared, had: r.owner != 0, expired: r.owner != session}
 	known := false
 	if r.name != "" {
 		own, found, err := r.look(ctx, r.name, session)
@@ -56,7 +56,7 @@ func (r *registration) observe(ctx context.Context, session int64, wanted bool) 
 		}
 	}
 	var err error
-	if o.nodes, err = r.scanAll(ctx, session); err != nil {
+	if o.nodes, o.wiped, err = r.scanAll(ctx, session); err != nil {
 		return o, err
 	}
 	r.scan = false
@@ -71,16 +71,14 @@ func (r *registration) observe(ctx context.Context, session int64, wanted bool) 
 
 // lose notes that the node that was ours is not there, or not ours any more.
 func (r *registration) lose(wanted bool) {
-	name := r.name
-	r.disown(name)
+	r.disown(r.name)
 	if !wanted {
 		return
 	}
-	r.logger.Warn("our entry is gone", "entry", name)
 	if time.Since(r.created) < soon {
-		r.losses++
+		r.soonLost++
 	} else {
-		r.losses = 0
+		r.soonLost = 0
 	}
 	r.report(func(s *discovery.RegistrationStatus) { s.Name, s.Registered, s.Err = "", false, errGone })
 }
@@ -113,26 +111,28 @@ func (r *registration) look(ctx context.Context, name string, session int64) (c 
 }
 
 // scanAll lists the directory and reads the nodes that may be ours or twins.
-func (r *registration) scanAll(ctx context.Context, session int64) ([]candidate, error) {
+// wiped tells whether a node that was ours was in another directory than what is
+// there now, if anything is.
+func (r *registration) scanAll(ctx context.Context, session int64) (nodes []candidate, wiped bool, err error) {
 	names, stat, err := r.shared.registry.Children(ctx, r.path)
 	if errors.Is(err, zk.ErrNoNode) {
 		clear(r.other)
-		return nil, nil
+		return nil, true, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	now := lifeOf(stat)
 	if !now.continues(r.life) {
 		clear(r.other)
 		clear(r.cleared)
+		wiped = r.life != life{}
 	}
 	r.life = now
 	r.forgetAbsent(names)
 
 	var (
-		mu    sync.Mutex // guards what follows
-		nodes []candidate
+		mu    sync.Mutex // guards what follows, and nodes
 		other []string
 	)
 	var group errgroup.Group
@@ -159,7 +159,7 @@ func (r *registration) scanAll(ctx context.Context, session int64) ([]candidate,
 	for _, name := range other {
 		r.other[name] = true
 	}
-	return nodes, err
+	return nodes, wiped, err
 }
 
 // forgetAbsent keeps r.other no larger than the directory.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/discovery"
@@ -58,7 +59,7 @@ func (r *registration) finish() {
 	r.wanted, r.doubtful = false, false
 	r.mu.Unlock()
 	r.report(func(s *discovery.RegistrationStatus) {
-		*s = discovery.RegistrationStatus{Since: s.Since, Registered: false, Err: discovery.ErrDeregistered}
+		s.Registered, s.Name, s.Conflict, s.Err = false, "", "", discovery.ErrDeregistered
 	})
 }
 
@@ -110,9 +111,10 @@ func (r *registration) step(ctx context.Context, session zk.Session, wanted bool
 		return action{}, err
 	}
 	a := decide(o)
+	r.noteLoss(a.loss)
 	switch a.verb {
 	case create:
-		if r.losses > maxLosses && time.Since(r.created) < soon {
+		if r.soonLost > maxLosses && time.Since(r.created) < soon {
 			return a, nil
 		}
 		return a, r.create(ctx, session.ID)
@@ -121,6 +123,24 @@ func (r *registration) step(ctx context.Context, session zk.Session, wanted bool
 	}
 	r.settle(a)
 	return a, nil
+}
+
+// noteLoss tells why our node is gone: once, for the steps until there is one
+// again may be many, and fail.
+func (r *registration) noteLoss(loss discovery.Loss) {
+	if loss == 0 || r.lost {
+		return
+	}
+	r.lost = true
+	r.logger.Warn("our entry is gone", "entry", r.last, "reason", loss.String())
+	r.report(func(s *discovery.RegistrationStatus) {
+		losses := maps.Clone(s.Losses) // who has read the status keeps the old one
+		if losses == nil {
+			losses = map[discovery.Loss]int{}
+		}
+		losses[loss]++
+		s.LastLoss, s.Losses = loss, losses
+	})
 }
 
 // soon and maxLosses say when a node that vanishes again and again is created
@@ -132,7 +152,7 @@ const (
 
 // tooOften reports whether the next create has to wait.
 func (r *registration) tooOften() bool {
-	return r.name == "" && r.losses > maxLosses
+	return r.name == "" && r.soonLost > maxLosses
 }
 
 // restPause returns how long things may stay as they are without a look.
@@ -187,6 +207,7 @@ func (r *registration) fail(err error) time.Duration {
 func (r *registration) settle(a action) {
 	if a.node.name != "" {
 		r.own(a.node)
+		r.lost = false
 	}
 	before := r.Status()
 	if a.conflict != "" && a.conflict != before.Conflict {
@@ -213,7 +234,7 @@ func (r *registration) own(n candidate) {
 	}
 	delete(r.former, n.name)
 	r.shared.claim(join(r.path, n.name), r)
-	r.name, r.owner = n.name, n.owner
+	r.name, r.last, r.owner = n.name, n.name, n.owner
 	if n.czxid != 0 {
 		r.czxid = n.czxid
 	}
@@ -247,6 +268,7 @@ func (r *registration) create(ctx context.Context, session int64) error {
 	name := childName(r.path, created)
 	r.own(candidate{name: name, czxid: czxid, owner: session})
 	r.created, r.scan = time.Now(), true // elder twins, extra nodes
+	r.lost = false
 	r.logger.Info("registered", "entry", name)
 	r.report(func(s *discovery.RegistrationStatus) { s.Name, s.Registered, s.Conflict, s.Err = name, true, "", nil })
 	return nil

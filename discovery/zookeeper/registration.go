@@ -39,7 +39,8 @@ type registration struct {
 // progress is what run knows.
 type progress struct {
 	name    string          // the node that is ours, claimed; empty: none
-	owner   int64           // the session that it was ours in
+	last    string          // the last one that was
+	owner   int64           // the session that it was ours in; 0: there never was one
 	former  map[string]bool // nodes that were, claimed, and are to be deleted
 	czxid   int64           // of the last node that was ours
 	cleared map[string]bool // elder twins that were dealt with
@@ -49,7 +50,9 @@ type progress struct {
 	scan    bool // the whole directory is to be looked at, not our node alone
 	backoff backoff
 	created time.Time // when the present node was created
-	losses  int       // nodes lost soon after their creation, in a row
+	lost    bool      // there is no node though there was, and why was told
+	// soonLost counts the nodes that were lost soon after their creation, in a row.
+	soonLost int
 }
 
 func newRegistration(s *Session, path string, in discovery.Instance, data []byte) *registration {
@@ -93,6 +96,13 @@ func (r *registration) Status() discovery.RegistrationStatus {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.status
+}
+
+// Changed implements [discovery.Registration].
+func (r *registration) Changed() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.changed
 }
 
 // Deregister implements [discovery.Registration].

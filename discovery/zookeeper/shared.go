@@ -5,12 +5,12 @@ package zookeeper
 
 import (
 	"context"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/discovery"
+	"github.com/rollcall-rpc/rollcall/internal/zkpath"
 )
 
 // shared is a ZooKeeper session and what the handles on it share: the watchers
@@ -198,11 +198,9 @@ func (s *shared) claimedByOther(node string, r *registration) bool {
 // cleanPath returns the path of a directory without a slash at its end, or a
 // *[discovery.TargetError].
 func cleanPath(path string) (string, error) {
-	if !strings.HasPrefix(path, "/") {
-		return "", &discovery.TargetError{
-			Target: path, Field: "path", Value: path, Fix: "a path begins with a slash, as in /rpc",
-		}
+	clean, err := zkpath.Clean(path)
+	if err != nil {
+		return "", &discovery.TargetError{Target: path, Field: "path", Value: path, Fix: err.Error()}
 	}
-	t, err := discovery.ParseTarget(discovery.SchemeZooKeeper + "://registry:2181" + path)
-	return t.Path, err
+	return clean, nil
 }

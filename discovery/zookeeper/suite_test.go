@@ -175,13 +175,11 @@ func ports(u discovery.Update) []int {
 // await waits until a registration's status is as wanted.
 func await(t testing.TB, r discovery.Registration, what string, ok func(discovery.RegistrationStatus) bool) discovery.RegistrationStatus {
 	t.Helper()
-	g := r.(*registration)
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	for {
-		g.mu.Lock()
-		status, changed := g.status, g.changed
-		g.mu.Unlock()
+		changed := r.Changed()
+		status := r.Status()
 		if ok(status) {
 			return status
 		}

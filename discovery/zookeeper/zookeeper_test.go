@@ -123,6 +123,7 @@ func TestWipedRegistry(t *testing.T) {
 			return u.Source == discovery.SourceLive && len(u.Instances) == 1 && u.Instances[0].Owner != first.Instances[0].Owner
 		})
 		await(t, r, "registered again", func(st discovery.RegistrationStatus) bool { return st.Registered })
+		wantLosses(t, r, map[discovery.Loss]int{discovery.LossWiped: 1})
 	})
 }
 
@@ -138,7 +139,20 @@ func TestDeletedByHand(t *testing.T) {
 			await(t, r, "another entry", func(s discovery.RegistrationStatus) bool { return s.Registered && s.Name != name })
 		}
 		wantOnly(t, c, "/rpc", r.Status().Name)
+		wantLosses(t, r, map[discovery.Loss]int{discovery.LossDeleted: 3})
 	})
+}
+
+// wantLosses checks why entries of a registration were gone.
+func wantLosses(t *testing.T, r discovery.Registration, want map[discovery.Loss]int) {
+	t.Helper()
+	got := r.Status()
+	if diff := cmp.Diff(got.Losses, want); diff != "" {
+		t.Errorf("losses, got - want +:\n%s", diff)
+	}
+	if want[got.LastLoss] == 0 {
+		t.Errorf("got the last loss %v, want one of %v", got.LastLoss, want)
+	}
 }
 
 // wantOnly checks that the directory holds one child.
@@ -166,6 +180,8 @@ func TestWholeDirectoryDeletedByHand(t *testing.T) {
 		sp.until("created again", func(u discovery.Update) bool {
 			return len(u.Instances) == 1 && u.Instances[0].Revision != first.Instances[0].Revision
 		})
+		await(t, r, "registered again", func(st discovery.RegistrationStatus) bool { return st.Registered })
+		wantLosses(t, r, map[discovery.Loss]int{discovery.LossWiped: 1})
 	})
 }
 
@@ -188,6 +204,7 @@ func TestDataChanged(t *testing.T) {
 			sp.stop()
 		}
 		wantOnly(t, c, "/rpc", ready(t, r))
+		wantLosses(t, r, map[discovery.Loss]int{discovery.LossChanged: 2})
 	})
 }
 
@@ -211,6 +228,7 @@ func TestExpiredSession(t *testing.T) {
 		await(t, r, "registered", func(st discovery.RegistrationStatus) bool { return st.Registered })
 	}
 	wantOnly(t, peer(t, server.Addr()), "/rpc", r.Status().Name)
+	wantLosses(t, r, map[discovery.Loss]int{discovery.LossExpired: 3})
 }
 
 func TestCutConnection(t *testing.T) {
@@ -302,12 +320,17 @@ func TestYoungerTwin(t *testing.T) {
 			return st.Conflict == name && !st.Registered && strings.Contains(st.Err.Error(), name)
 		})
 		sp.live(8002)
+		wantLosses(t, first, map[discovery.Loss]int{discovery.LossReplaced: 1})
 		wantOnly(t, peer(t, n.Addr()), "/rpc", name)
 		if err := second.Deregister(within(t)); err != nil {
 			t.Fatal(err)
 		}
 		await(t, first, "registered again", func(st discovery.RegistrationStatus) bool { return st.Registered && st.Conflict == "" })
 		sp.live(8001)
+		wantLosses(t, first, map[discovery.Loss]int{discovery.LossReplaced: 1})
+		if got := second.Status(); got.LastLoss != 0 || got.Losses != nil {
+			t.Errorf("the one that came last: got %+v, want no loss", got)
+		}
 	})
 }
 

@@ -82,8 +82,7 @@ func Run(scenario Scenario, contender Contender, seed uint64) *Result {
 func (s *simulation) newRoster(contender Contender) *balancer.Roster {
 	opts := contender.Options
 	opts.Policy, opts.Rand = contender.Policy, s.rnd.Float64
-	opts.Attach = func(e *balancer.Endpoint) any { return s.ids[e.Instance.ID] }
-	return balancer.NewRoster(opts)
+	return balancer.NewRoster(opts, balancer.Hooks{Attach: func(e *balancer.Endpoint) any { return s.ids[e.Instance.ID] }})
 }
 
 // time returns the clients' clock.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -250,6 +251,43 @@ func TestCloseOfAJammedConnection(t *testing.T) {
 			t.Errorf("Serve returned %v, want ErrClosed", r.serveErr)
 		}
 	})
+}
+
+// A halting is a connection on which all that is under way comes to an end before
+// our direction does.
+type halting struct{ net.Conn }
+
+func (h halting) CloseWrite() error {
+	synctest.Wait()
+	return h.Conn.(*memnet.Conn).CloseWrite()
+}
+
+// A handler that ends because the server closes answers nobody: its caller would
+// take "cancelled" for the outcome, where another server can be asked.
+func TestCloseIsNotAnAnswer(t *testing.T) {
+	for name, wrap := range map[string]func(net.Conn) net.Conn{
+		"ends its direction alone": func(c net.Conn) net.Conn { return halting{c} },
+		"ends both together":       func(c net.Conn) net.Conn { return struct{ net.Conn }{c} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a, b := memnet.Pipe()
+				begun := make(chan struct{})
+				r := newRig(t, a, wrap(b), ClientOptions{}, ServerOptions{Handler: func(ctx context.Context, _ *ServerRequest) (Reply, error) {
+					close(begun)
+					<-ctx.Done()
+					return Reply{}, ctx.Err()
+				}})
+				go func() {
+					<-begun
+					_ = r.server.Close()
+				}()
+				_, err := r.client.Call(t.Context(), &Request{Method: "M"})
+				wantCallError(t, err, frame.ExecutedMaybe, PhaseWait, ErrGoAway)
+				<-r.served // the rig's cleanup closes too
+			})
+		})
+	}
 }
 
 // Handlers that end with the connection answer when nothing can be written any more.

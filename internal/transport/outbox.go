@@ -80,6 +80,17 @@ func (o *outbox) appendFrame(t frame.Type, stream uint64, payload []byte) {
 	o.commit(append(b, payload...))
 }
 
+// appendData appends one piece of a message. out.mu is held.
+func appendData(o *outbox, id uint64, piece []byte, more bool) {
+	var flags frame.Flags
+	if more {
+		flags = frame.FlagMore
+	}
+	b := o.reserve(frame.HeaderBytes + len(piece))
+	b = frame.AppendHeader(b, frame.Header{Length: uint32(len(piece)), Type: frame.TypeData, Flags: flags, StreamID: id}) //nolint:gosec // at most MaxFrame
+	o.commit(append(b, piece...))
+}
+
 // alive reports that what is appended may yet be written.
 func (o *outbox) alive() bool { return o.err == nil && !o.failed }
 

@@ -160,22 +160,26 @@ func (s *ServerConn) Close() error {
 
 // shut ends the connection from our side.
 func (s *ServerConn) shut(cause error) {
-	said := s.lastWord(frame.GoAwayShutdown, cause)
-	s.cancel(cause)
-	if said {
+	// The handlers' contexts end after our direction: an answer that a handler gives
+	// because we end must not reach the client, who may ask another server.
+	if s.lastWord(frame.GoAwayShutdown, cause) && s.endWriting() {
+		s.cancel(cause)
 		s.awaitReader()
 	}
 	s.die(cause)
 }
 
-// awaitReader ends our direction of the connection and lets the reader, which
-// throws away what still comes, find the end of the other: closing a socket with
-// unread bytes resets it and may destroy our last word on its way.
-func (s *ServerConn) awaitReader() {
+// endWriting ends our direction of the connection, and returns false if it cannot
+// be ended alone.
+func (s *ServerConn) endWriting() bool {
 	half, ok := s.conn.(interface{ CloseWrite() error })
-	if !ok || half.CloseWrite() != nil {
-		return
-	}
+	return ok && half.CloseWrite() == nil
+}
+
+// awaitReader lets the reader, which throws away what still comes behind the end
+// of our direction, find the end of the other: closing a socket with unread bytes
+// resets it and may destroy our last word on its way.
+func (s *ServerConn) awaitReader() {
 	_ = s.conn.SetReadDeadline(time.Now().Add(partingTime))
 	timer := time.NewTimer(partingTime) // Serve may not have been called
 	defer timer.Stop()
@@ -230,8 +234,7 @@ func (s *ServerConn) part(err error) {
 // linger lets the client read our last word: closing a socket with unread bytes
 // resets it and may destroy what is on its way.
 func (s *ServerConn) linger() {
-	half, ok := s.conn.(interface{ CloseWrite() error })
-	if !ok || half.CloseWrite() != nil {
+	if !s.endWriting() {
 		return
 	}
 	_ = s.conn.SetReadDeadline(time.Now().Add(partingTime))

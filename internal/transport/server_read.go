@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/frame"
@@ -286,33 +285,4 @@ func draining() *RemoteError {
 
 func notExecuted(code frame.Code, reason, message string) *RemoteError {
 	return &RemoteError{Code: code, Executed: frame.ExecutedNo, Reason: reason, Message: message}
-}
-
-// limitOf returns the LimitError that err is, or nil.
-func limitOf(err error) *frame.LimitError {
-	if err == nil {
-		return nil // without a variable on the heap
-	}
-	var limit *frame.LimitError
-	errors.As(err, &limit)
-	return limit
-}
-
-func ioError(op string, err error) error { return fmt.Errorf("transport: %s: %w", op, err) }
-
-// readCause turns what ended a reader into what the connection died of.
-func readCause(err error) error {
-	var format *frame.FormatError
-	switch {
-	case errors.Is(err, ErrProtocol), errors.Is(err, ErrHandshakeTimeout),
-		errors.Is(err, ErrWrongInstance), errors.Is(err, ErrUnsupportedVersion):
-		return err
-	case errors.As(err, &format):
-		return fmt.Errorf("%w: %w", ErrProtocol, err)
-	case errors.Is(err, io.EOF):
-		return ErrPeerClosed
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return fmt.Errorf("%w within a frame", ErrPeerClosed)
-	}
-	return ioError("read", err)
 }

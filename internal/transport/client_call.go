@@ -5,7 +5,6 @@ package transport
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -237,26 +236,6 @@ func (c *ClientConn) withdraw(cl *call) {
 	}
 }
 
-// appendData appends one piece of a message. out.mu is held.
-func appendData(o *outbox, id uint64, piece []byte, more bool) {
-	var flags frame.Flags
-	if more {
-		flags = frame.FlagMore
-	}
-	b := o.reserve(frame.HeaderBytes + len(piece))
-	b = frame.AppendHeader(b, frame.Header{Length: uint32(len(piece)), Type: frame.TypeData, Flags: flags, StreamID: id}) //nolint:gosec // at most MaxFrame
-	o.commit(append(b, piece...))
-}
-
 func notSent(cause error) error {
 	return &CallError{Executed: frame.ExecutedNo, Phase: PhaseQueue, Err: cause}
-}
-
-// contextError is why ctx ended: its error and, if it says more, its cause.
-func contextError(ctx context.Context) error {
-	err := ctx.Err()
-	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, err) {
-		return fmt.Errorf("%w: %w", err, cause)
-	}
-	return err
 }

@@ -1,0 +1,81 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package zookeeper
+
+import (
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rollcall-rpc/rollcall/discovery"
+	"github.com/rollcall-rpc/rollcall/zk"
+)
+
+// TestLossIsToldOnce: that an entry is gone, why, and why it does not come back is
+// told at once; the loss is counted and logged once, however many attempts to
+// create another one fail.
+func TestLossIsToldOnce(t *testing.T) {
+	inBubble(t, func(b *bubble) {
+		var log warnings
+		b.session.opts.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+		b.fake.connect()
+		r, err := b.session.Registrar("/rpc").Register(instance(8001))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.after(0)
+		refuse := func(err error) {
+			b.fake.mu.Lock()
+			defer b.fake.mu.Unlock()
+			b.fake.noCreate = err
+		}
+		for round := 1; round <= 2; round++ {
+			refuse(zk.ErrNoAuth)
+			before, changed := r.Status(), r.Changed()
+			if !before.Registered {
+				t.Fatalf("got %+v, want registered", before)
+			}
+			b.fake.remove(before.Name)
+			b.after(0)
+			select {
+			case <-changed:
+			default:
+				t.Error("Changed: still open when the entry was gone")
+			}
+			want := map[discovery.Loss]int{discovery.LossDeleted: round}
+			for _, wait := range []time.Duration{0, time.Minute} {
+				b.after(wait)
+				if st := r.Status(); st.Registered || !errors.Is(st.Err, zk.ErrNoAuth) || st.LastLoss != discovery.LossDeleted || !cmp.Equal(st.Losses, want) {
+					t.Errorf("after %v: got %+v, want losses %v and the refusal", wait, st, want)
+				}
+			}
+			if got := before.Losses[discovery.LossDeleted]; got != round-1 {
+				t.Errorf("what was read before says %d losses now, want %d", got, round-1)
+			}
+			refuse(nil)
+			b.after(time.Minute)
+			if st := r.Status(); !st.Registered || st.Err != nil || !cmp.Equal(st.Losses, want) {
+				t.Errorf("got %+v, want registered, with losses %v", st, want)
+			}
+			lines := log.take()
+			if len(lines) != 1 || !strings.Contains(lines[0], "entry="+before.Name) || !strings.Contains(lines[0], "reason=deleted") {
+				t.Errorf("got %q, want one line that names the entry and the reason", lines)
+			}
+		}
+		if err := r.Deregister(b.t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		want := discovery.RegistrationStatus{
+			Since: r.Status().Since, Err: discovery.ErrDeregistered,
+			LastLoss: discovery.LossDeleted, Losses: map[discovery.Loss]int{discovery.LossDeleted: 2},
+		}
+		if diff := cmp.Diff(r.Status(), want, cmp.Comparer(func(a, b error) bool { return errors.Is(a, b) })); diff != "" {
+			t.Errorf("deregistered, got - want +:\n%s", diff)
+		}
+	})
+}
