@@ -45,7 +45,7 @@ func Handle[Req, Res any](s *Server, m Method[Req, Res], handler func(context.Co
 	handle := func(ctx context.Context, call *CallInfo, request any) (any, error) {
 		in, ok := request.(*Req)
 		if !ok {
-			return nil, wrongType[Req](m.Name, ReasonBadRequest, "request", request)
+			return nil, badMessage(CodeInternal, ReasonBadRequest, ExecutedNo, m.Name, "request", request, in)
 		}
 		if !call.begin() {
 			return nil, errNotBegun
@@ -80,12 +80,6 @@ func checkInterceptors(field string, interceptors []Interceptor) error {
 		return fmt.Errorf("rollcall: %s[%d] is nil: give a function, or leave it out", field, i)
 	}
 	return nil
-}
-
-// wrongType is the error of an interceptor that passed on a message which is not
-// the method's.
-func wrongType[Want any](method, reason, what string, got any) *Error {
-	return Errorf(CodeInternal, reason, "%s: an interceptor passed on a %s of type %T, the method's is %T", method, what, got, (*Want)(nil))
 }
 
 // A handled is a method as the server answers it: decode, run, encode.
@@ -265,7 +259,7 @@ func decodeRequest[Req any](codec Codec, body []byte) (any, error) {
 func encodeReply[Res any](method string, codec Codec, reply any) ([]byte, error) {
 	out, ok := reply.(*Res)
 	if !ok && reply != nil {
-		return nil, wrongType[Res](method, ReasonBadReply, "reply", reply)
+		return nil, badMessage(CodeInternal, ReasonBadReply, ExecutedYes, method, "reply", reply, out)
 	}
 	if out == nil {
 		out = new(Res)

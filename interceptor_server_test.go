@@ -67,8 +67,7 @@ func TestServerInterceptors(t *testing.T) {
 	if err != nil || q.Value != 5 || q.Server != "traced" {
 		t.Errorf("got %v, %v, want 5 from \"traced\"", q, err)
 	}
-	got := report.Metadata
-	if got["first"] != "1" || got["second"] != "2" || got["handler"] != "h" {
+	if got := report.Metadata; got["first"] != "1" || got["second"] != "2" || got["handler"] != "h" {
 		t.Errorf("the reply's metadata are %v", got)
 	}
 	if got, want := strings.Join(notes, ", "), "a Divide/Divide, b Divide/Divide, /b, /a"; got != want {
