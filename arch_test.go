@@ -34,6 +34,7 @@ var layers = map[string][]string{
 	"internal/load":       {},
 	"internal/simulation": {"balancer", "discovery"},
 	"internal/realtest":   {},
+	"internal/testca":     {},
 	"internal/zkpath":     {},
 	"zk":                  {"zk/jute", "internal/zkpath"},
 	"zk/zkserver/tree":    {"zk/jute"},
