@@ -21,6 +21,7 @@ import (
 	"github.com/rollcall-rpc/rollcall/balancer"
 	"github.com/rollcall-rpc/rollcall/discovery"
 	"github.com/rollcall-rpc/rollcall/frame"
+	"github.com/rollcall-rpc/rollcall/internal/pause"
 )
 
 // A callCommand is one run of "rollcall call".
@@ -125,7 +126,7 @@ func readRequest(ctx context.Context, args []string, stdin io.Reader) ([]byte, e
 func (c *callCommand) run(ctx context.Context, client *rollcall.Client) error {
 	failed := 0
 	for i := range int(c.count) {
-		if i > 0 && !pause(ctx, c.interval.d) {
+		if i > 0 && pause.For(ctx, c.interval.d) != nil {
 			return fmt.Errorf("interrupted after %d of %d calls", i, c.count)
 		}
 		ok, err := c.once(ctx, client)
@@ -140,19 +141,6 @@ func (c *callCommand) run(ctx context.Context, client *rollcall.Client) error {
 		return errReported
 	}
 	return nil
-}
-
-// pause waits for d and reports whether ctx is alive.
-func pause(ctx context.Context, d time.Duration) bool {
-	if d > 0 {
-		timer := time.NewTimer(d)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-		}
-	}
-	return ctx.Err() == nil
 }
 
 // A resultJSON is what became of a call, as printed with -o json. Instance and

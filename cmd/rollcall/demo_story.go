@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/rollcall-rpc/rollcall/internal/pause"
 )
 
 // stepBound is how long a step may take until the demonstration gives up; on an
@@ -31,14 +33,14 @@ func (d *demo) story(ctx context.Context) error {
 	d.line.event(plain, "call", "one client calls %s every %d ms, round robin", divideMethod.Name, callEvery.Milliseconds())
 
 	for _, step := range []func(context.Context) error{d.join, d.kill, d.drain} {
-		if !pause(ctx, d.pace) {
-			return ctx.Err()
+		if err := pause.For(ctx, d.pace); err != nil {
+			return err
 		}
 		if err := step(ctx); err != nil {
 			return err
 		}
 	}
-	pause(ctx, d.pace)
+	pause.For(ctx, d.pace) //nolint:errcheck // the story is told
 	return nil
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/rollcall-rpc/rollcall/balancer"
 	"github.com/rollcall-rpc/rollcall/discovery"
 	"github.com/rollcall-rpc/rollcall/internal/execlog"
+	"github.com/rollcall-rpc/rollcall/internal/pause"
 	"github.com/rollcall-rpc/rollcall/internal/realtest"
 	"github.com/rollcall-rpc/rollcall/zk/zktest"
 )
@@ -92,7 +93,7 @@ func (r *rollout) load(callers int) {
 	for i := range callers {
 		method := []rollcall.Method[noted, noted]{onceMethod, againMethod}[i%2]
 		work.Go(func() {
-			for pause(ctx, time.Millisecond) {
+			for pause.For(ctx, time.Millisecond) == nil {
 				r.call(method)
 			}
 		})
@@ -305,7 +306,7 @@ func TestFirstServerBack(t *testing.T) {
 		for range callers {
 			work.Go(func() {
 				<-down
-				for pause(ctx, time.Millisecond) {
+				for pause.For(ctx, time.Millisecond) == nil {
 					if _, err := againMethod.CallWith(ctx, client, &noted{}, rollcall.CallOptions{}); err == nil {
 						answered()
 					}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/discovery"
+	"github.com/rollcall-rpc/rollcall/internal/pause"
 	"github.com/rollcall-rpc/rollcall/zk"
 )
 
@@ -180,7 +181,7 @@ func (r *registry) leader(ctx context.Context) (*member, error) {
 				return m, nil
 			}
 		}
-		if err := pause(ctx, pollEvery); err != nil {
+		if err := pause.For(ctx, pollEvery); err != nil {
 			return nil, fmt.Errorf("no member of the ensemble leads: %w", err)
 		}
 	}
@@ -211,7 +212,7 @@ func (m *member) await(ctx context.Context) error {
 			return fmt.Errorf("registry %s: %s ended before it served: %w", m.addr, m.proc.name(), m.proc.ending())
 		default:
 		}
-		if err := pause(ctx, pollEvery); err != nil {
+		if err := pause.For(ctx, pollEvery); err != nil {
 			return fmt.Errorf("registry %s does not serve: %w", m.addr, err)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/discovery"
+	"github.com/rollcall-rpc/rollcall/internal/pause"
 )
 
 // Config says what [Run] does. Every field without "none" or "nil" in its comment
@@ -127,7 +128,7 @@ func play(ctx context.Context, cfg *Config, sc *Scenario, reg *registry, dir str
 
 // perform is what happens while the load is on.
 func (s *stage) perform(ctx context.Context, l *ledger) error {
-	if err := pause(ctx, s.cfg.Duration/2); err != nil { // what was before
+	if err := pause.For(ctx, s.cfg.Duration/2); err != nil { // what was before
 		return err
 	}
 	if s.cfg.Rate > 0 { // on a machine that is short of CPU there was nothing yet
@@ -151,7 +152,7 @@ func (s *stage) perform(ctx context.Context, l *ledger) error {
 		right := max(at.Sub(s.healed), 0)
 		s.right = &right
 	}
-	if err := pause(ctx, max(time.Until(s.struck.Add(s.cfg.Duration)), s.cfg.Duration/10)); err != nil || s.cfg.Rate == 0 {
+	if err := pause.For(ctx, max(time.Until(s.struck.Add(s.cfg.Duration)), s.cfg.Duration/10)); err != nil || s.cfg.Rate == 0 {
 		return err
 	}
 	return l.awaitOpen(ctx, func() time.Duration { return s.struck.Sub(l.epoch) })

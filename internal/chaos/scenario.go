@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rollcall-rpc/rollcall"
+	"github.com/rollcall-rpc/rollcall/internal/pause"
 )
 
 // A Scenario is one thing that goes wrong, and what is promised meanwhile beside
@@ -212,7 +213,7 @@ func (s *stage) stop(ctx context.Context, atLeast time.Duration) error {
 			if err := sv.proc.signal(sigStop); err != nil {
 				return err
 			}
-			return pause(ctx, max(atLeast-s.cfg.Duration/2, 0))
+			return pause.For(ctx, max(atLeast-s.cfg.Duration/2, 0))
 		}),
 		each(victim, func(sv *server) error { return sv.proc.signal(sigContinue) }))
 }
@@ -263,7 +264,7 @@ func resets(ctx context.Context, s *stage) error {
 	return s.during(ctx, victim, func() error {
 		for end := time.Now().Add(s.cfg.Duration / 2); time.Now().Before(end); {
 			victim[0].link.reset()
-			if err := pause(ctx, every); err != nil {
+			if err := pause.For(ctx, every); err != nil {
 				return err
 			}
 		}
@@ -298,7 +299,7 @@ func cutRegistry(ctx context.Context, s *stage) error {
 			for _, link := range s.links {
 				link.hold(requests | replies)
 			}
-			return pause(ctx, max(Session+2*time.Second-s.cfg.Duration/2, 0))
+			return pause.For(ctx, max(Session+2*time.Second-s.cfg.Duration/2, 0))
 		},
 		func() error {
 			for _, link := range s.links {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/internal/execlog"
+	"github.com/rollcall-rpc/rollcall/internal/pause"
 )
 
 // Work is how long a handler works where nothing slows it.
@@ -62,19 +63,7 @@ func (s *Service) Execute(ctx context.Context, id uint64) error {
 	if unavailable {
 		return ErrUnavailable
 	}
-	return pause(ctx, work)
-}
-
-// pause waits for d, or returns ctx's error.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return pause.For(ctx, work)
 }
 
 // Obey carries out the orders of stdin until it ends, which tells that whoever

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/rollcall-rpc/rollcall/internal/pause"
 )
 
 // A stage is where one scenario is played: servers, the clients that call them,
@@ -223,7 +225,7 @@ func (s *stage) strike(ctx context.Context, victims ...*server) {
 }
 
 // hold waits while what was done has its effect: half of the window.
-func (s *stage) hold(ctx context.Context) error { return pause(ctx, s.cfg.Duration/2) }
+func (s *stage) hold(ctx context.Context) error { return pause.For(ctx, s.cfg.Duration/2) }
 
 // heal notes that what was done is being undone now.
 func (s *stage) heal() {

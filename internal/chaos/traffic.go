@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/internal/load"
+	"github.com/rollcall-rpc/rollcall/internal/pause"
 )
 
 const (
@@ -107,7 +108,7 @@ func (t *traffic) run(ctx context.Context) {
 // caller is caller i of the closed loop.
 func (t *traffic) caller(ctx context.Context, i uint64) {
 	rnd := rand.New(rand.NewPCG(t.seed, i)) //nolint:gosec // a choice of methods
-	for pause(ctx, time.Duration(rnd.Int64N(int64(2*thinkTime)))) == nil {
+	for pause.For(ctx, time.Duration(rnd.Int64N(int64(2*thinkTime)))) == nil {
 		t.call(ctx, t.closed, rnd.IntN(2) == 0, time.Now(), false)
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/rollcall-rpc/rollcall/internal/pause"
 )
 
 // An Echo makes one call and returns the reply, which is used until the next
@@ -94,14 +96,14 @@ func Run(ctx context.Context, callers []Echo, opts Options) (Result, error) {
 	for i, echo := range callers {
 		r.wg.Go(func() { r.call(i, len(callers), echo) })
 	}
-	err := pause(ctx, opts.Warmup)
+	err := pause.For(ctx, opts.Warmup)
 	if opts.Begin != nil {
 		opts.Begin()
 	}
 	begun := time.Now()
 	r.phase.Store(measuring)
 	if err == nil {
-		err = pause(ctx, opts.Duration)
+		err = pause.For(ctx, opts.Duration)
 	}
 	r.phase.Store(stopped)
 	elapsed := time.Since(begun)
@@ -133,17 +135,6 @@ func (r *run) await() {
 			r.opts.Abort()
 		}
 		<-done
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
+
+	"github.com/rollcall-rpc/rollcall/internal/pause"
 )
 
 const (
@@ -36,9 +38,9 @@ func startProbe() Probe {
 			if err != nil {
 				return nil, err
 			}
-			pause(ctx, nil, settleTime)
-			rss, _, err := v.RSS()
-			return []float64{micros(v.Started) / 1000, float64(rss) / megabyte}, errors.Join(err, v.Stop())
+			err = pause.For(ctx, settleTime)
+			rss, _, rssErr := v.RSS()
+			return []float64{micros(v.Started) / 1000, float64(rss) / megabyte}, errors.Join(err, rssErr, v.Stop())
 		},
 	}
 }
@@ -60,7 +62,9 @@ func znodesProbe() Probe {
 			if err := b.fill(ctx, v); err != nil {
 				return nil, err
 			}
-			pause(ctx, nil, settleTime)
+			if err := pause.For(ctx, settleTime); err != nil {
+				return nil, err
+			}
 			now, most, err := v.RSS()
 			return []float64{float64(now) / megabyte, float64(most) / megabyte}, err
 		},

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/rollcall-rpc/rollcall/internal/pause"
 )
 
 // A worker makes requests until its lap says stop or there are none left, and
@@ -49,17 +51,18 @@ func window(ctx context.Context, v *Server, warmup, duration time.Duration, work
 			}
 		})
 	}
-	done := make(chan struct{})
+	working, cancel := context.WithCancel(ctx)
+	defer cancel()
 	go func() {
 		all.Wait()
-		close(done)
+		cancel()
 	}()
-	pause(ctx, done, warmup)
+	pause.For(working, warmup) //nolint:errcheck // what ended it is told below
 	from, fromErr := read(v, laps)
-	pause(ctx, done, duration)
+	pause.For(working, duration) //nolint:errcheck // what ended it is told below
 	to, toErr := read(v, laps)
 	stopped.Store(true)
-	<-done
+	all.Wait()
 	err := errors.Join(append(errs, fromErr, toErr, context.Cause(ctx))...)
 	n := float64(to.done - from.done)
 	if err == nil && n == 0 {
@@ -85,16 +88,6 @@ func read(v *Server, laps []lap) (instant, error) {
 	}
 	cpu, err := v.CPU()
 	return instant{time.Now(), cpu, n}, err
-}
-
-func pause(ctx context.Context, done <-chan struct{}, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-done:
-	case <-ctx.Done():
-	}
 }
 
 func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
