@@ -36,6 +36,7 @@ var layers = map[string][]string{
 	"internal/simulation": {"balancer", "discovery"},
 	"internal/realtest":   {},
 	"internal/testca":     {},
+	"internal/tlsfront":   {},
 	"internal/zkpath":     {},
 	"zk":                  {"zk/jute", "internal/zkpath"},
 	"zk/zkserver/tree":    {"zk/jute"},

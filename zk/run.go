@@ -79,7 +79,7 @@ var errExpired = errors.New("zk: the server has ended the session")
 func (c *Client) attempt(ctx context.Context, h *hosts, cred *credentials, probe bool) error {
 	server := h.pick()
 	req := jute.ConnectRequest{
-		TimeoutMillis: int32(c.opts.SessionTimeout / time.Millisecond), //nolint:gosec // withDefaults bounds it
+		TimeoutMillis: int32(c.opts.SessionTimeout / time.Millisecond), //nolint:gosec // check bounds it
 		Password:      make([]byte, jute.PasswordSize),
 		HasReadOnly:   true,
 	}
