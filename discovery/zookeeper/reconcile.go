@@ -157,7 +157,7 @@ func (r *registration) tooOften() bool {
 
 // restPause returns how long things may stay as they are without a look.
 func (r *registration) restPause() time.Duration {
-	if interval := r.shared.opts.ResyncInterval; interval > 0 {
+	if interval := r.shared.opts.Resync; interval > 0 {
 		return spread(interval, r.shared.opts.Rand)
 	}
 	return never
