@@ -38,6 +38,7 @@ var layers = map[string][]string{
 	"internal/realtest":   {},
 	"internal/reload":     {},
 	"internal/testca":     {},
+	"internal/tlsfront":   {},
 	"tlsfiles":            {"internal/reload"},
 	"internal/zkpath":     {},
 	"zk":                  {"zk/jute", "internal/zkpath"},

@@ -16,8 +16,8 @@ import (
 // shared is a ZooKeeper session and what the handles on it share: the watchers
 // and the lister of each path. It owns every goroutine of this package.
 type shared struct {
-	key      string // in open.byKey; empty: private
-	handles  int    // guarded by open.mu
+	key      sharingKey // in open.byKey; zero: private
+	handles  int        // guarded by open.mu
 	registry registry
 	opts     Options
 	oneShot  atomic.Bool // the registry knows no persistent watches

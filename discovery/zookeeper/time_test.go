@@ -57,7 +57,7 @@ func (b *bubble) watch() {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = b.session.Resolver("/rpc").Watch(ctx, func(u discovery.Update) {
+		b.session.Resolver("/rpc").Watch(ctx, func(u discovery.Update) { //nolint:errcheck // it ends with the test
 			b.mu.Lock()
 			defer b.mu.Unlock()
 			b.updates = append(b.updates, u)

@@ -110,7 +110,7 @@ func (w *watcher) run(ctx context.Context) {
 			w.logger.Info("registry has no persistent watches: using one-shot watches", "path", w.path)
 			continue
 		}
-		w.logger.Debug("watch ended", "path", w.path, "err", err)
+		w.logger.Debug("watch ended", "path", w.path, "error", err)
 		if !unanswered(err) {
 			// Without a watch the listeners read at each attempt: they learn what
 			// the registry has against it, and a node alone must not keep the list
@@ -135,7 +135,7 @@ func (w *watcher) watchPersistent(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = watch.Close() }()
+	defer watch.Close() //nolint:errcheck // there is nothing left that it could spoil
 	w.backoff.reset()
 	w.tell(notice{kind: armed})
 	for {
