@@ -45,7 +45,7 @@ func NewRoster(opts Options) *Roster {
 	return &Roster{
 		opts:     opts,
 		byKey:    make(map[key]*slot),
-		watch:    &watch{streak: uint32(opts.EjectAfter)},
+		watch:    &watch{streak: uint32(opts.EjectAfter)}, //nolint:gosec // withDefaults bounds it
 		source:   discovery.SourceNone,
 		snapshot: &Snapshot{Picker: noPicker{}, Source: discovery.SourceNone},
 	}
