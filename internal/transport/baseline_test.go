@@ -27,6 +27,7 @@ type baseline struct {
 }
 
 func newBaseline(b *testing.B, callers int) *baseline {
+	b.Helper()
 	client, server := tcpPair(b)
 	bl := &baseline{conn: client, wake: make(chan struct{}, 1)}
 	for range callers {

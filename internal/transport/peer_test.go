@@ -98,7 +98,7 @@ func (p *peer) preface() []byte {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	b = append(b, make([]byte, n-len(b))...)
+	b = append(b, make([]byte, n-len(b))...) //nolint:makezero // it is cut to length
 	if _, err := io.ReadFull(p.conn, b[frame.PrefaceHeaderBytes:]); err != nil {
 		p.t.Fatalf("reading a preface: %v", err)
 	}

@@ -32,7 +32,7 @@ type ServerConn struct {
 	ready   batch // the reader's: requests to submit
 	out     outbox
 
-	ctx     context.Context // the parent of the handlers'; set by Serve
+	ctx     context.Context //nolint:containedctx // the parent of the handlers'; set by Serve
 	cancel  context.CancelCauseFunc
 	running sync.WaitGroup // requests submitted to the workers
 	drained chan struct{}
