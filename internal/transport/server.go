@@ -176,8 +176,8 @@ func (s *ServerConn) awaitReader() {
 	if !ok || half.CloseWrite() != nil {
 		return
 	}
-	_ = s.conn.SetReadDeadline(time.Now().Add(partingTime))
-	timer := time.NewTimer(partingTime) // Serve may not have been called
+	s.conn.SetReadDeadline(time.Now().Add(partingTime)) //nolint:errcheck // a dead connection fails the read
+	timer := time.NewTimer(partingTime)                 // Serve may not have been called
 	defer timer.Stop()
 	select {
 	case <-s.unread:
@@ -199,7 +199,7 @@ func (s *ServerConn) lastWord(reason frame.GoAwayReason, cause error) (said bool
 		s.appendGoAway(frame.GoAway{LastStreamID: s.lastHanded, Reason: reason, Text: cause.Error()})
 	}
 	s.out.mu.Unlock()
-	_ = s.conn.SetWriteDeadline(time.Now().Add(partingTime))
+	s.conn.SetWriteDeadline(time.Now().Add(partingTime)) //nolint:errcheck // a dead connection fails the write
 	s.out.drain()
 	s.out.mu.Lock()
 	defer s.out.mu.Unlock()
@@ -234,7 +234,7 @@ func (s *ServerConn) linger() {
 	if !ok || half.CloseWrite() != nil {
 		return
 	}
-	_ = s.conn.SetReadDeadline(time.Now().Add(partingTime))
+	s.conn.SetReadDeadline(time.Now().Add(partingTime)) //nolint:errcheck // a dead connection fails the read
 	var waste [4 << 10]byte
 	for n := 0; n < partingBytes; {
 		m, err := s.conn.Read(waste[:])
@@ -262,7 +262,7 @@ func (s *ServerConn) die(cause error) {
 		close(s.drained)
 	}
 	s.out.mu.Unlock()
-	_ = s.conn.Close()
+	s.conn.Close() //nolint:errcheck // its end is what is wanted
 	s.cancel(cause)
 	close(s.dead)
 }
