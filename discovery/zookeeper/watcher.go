@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rollcall-rpc/rollcall/internal/pause"
 	"github.com/rollcall-rpc/rollcall/zk"
 )
 
@@ -59,10 +60,15 @@ type watcher struct {
 
 	mu        sync.Mutex // guards what follows
 	listeners map[listener]struct{}
-	armed     bool // a watch is on the server, or the client arms it again
+	// armed: the listeners were told that they may look. It stays true while a
+	// watch that ended is made again: who comes meanwhile is told at once, looks, and
+	// is told again when the next one is there. Once too often is harmless; a
+	// listener that is never told would wait for ever.
+	armed bool
 }
 
-// add makes l a listener. When the watch is armed already l is told at once.
+// add makes l a listener. When the watch is armed already l is told at once: under
+// the lock, so that no later notice comes before.
 func (w *watcher) add(l listener) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -89,6 +95,7 @@ func (w *watcher) tell(n notice) {
 
 // run watches until ctx ends, whatever happens meanwhile.
 func (w *watcher) run(ctx context.Context) {
+	// A watcher may run again, see shared.runWatcher: then nothing is armed at first.
 	defer func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -104,6 +111,8 @@ func (w *watcher) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		// For the whole session: other watchers need not find it out, and it is said
+		// once.
 		if errors.Is(err, zk.ErrUnimplemented) && !w.oneShot.Swap(true) {
 			w.logger.Info("registry has no persistent watches: using one-shot watches", "path", w.path)
 			continue
@@ -119,7 +128,7 @@ func (w *watcher) run(ctx context.Context) {
 			}
 			w.tell(notice{kind: kind})
 		}
-		sleep(ctx, w.backoff.next())
+		pause.For(ctx, w.backoff.next()) //nolint:errcheck // the loop asks
 	}
 }
 
@@ -135,6 +144,7 @@ func (w *watcher) watchPersistent(ctx context.Context) error {
 	}
 	defer watch.Close() //nolint:errcheck // there is nothing left that it could spoil
 	w.backoff.reset()
+	// Not before: what happens between a look and the watch would be missed.
 	w.tell(notice{kind: armed})
 	for {
 		select {
@@ -155,7 +165,7 @@ func (w *watcher) watchPersistent(ctx context.Context) error {
 func (w *watcher) tellEvent(ev zk.Event) {
 	kind := written
 	switch ev.Type {
-	case zk.Rearmed, zk.Lost:
+	case zk.Rearmed, zk.Lost: // events may have been missed: look at everything
 		w.tell(notice{kind: armed})
 		return
 	case zk.NodeDeleted:
@@ -191,7 +201,10 @@ func (w *watcher) watchOnce(ctx context.Context) error {
 		if err := w.awaitEvent(ctx, events, session); err != nil {
 			return err
 		}
-		sleep(ctx, w.pause)
+		// A list for each of many changes in a row would cost the square of them.
+		if err := pause.For(ctx, w.pause); err != nil {
+			return err
+		}
 	}
 }
 
@@ -249,6 +262,8 @@ func (w *watcher) awaitEvent(ctx context.Context, events <-chan zk.Event, sessio
 		select {
 		case <-changed:
 		case ev := <-events:
+			// An expiry took the watch along: the next round makes another one, in the
+			// next session.
 			if ev.Err != nil && !errors.Is(ev.Err, zk.ErrSessionExpired) {
 				return ev.Err
 			}
@@ -256,18 +271,5 @@ func (w *watcher) awaitEvent(ctx context.Context, events <-chan zk.Event, sessio
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-	}
-}
-
-// sleep waits for d or the end of ctx.
-func sleep(ctx context.Context, d time.Duration) {
-	if d <= 0 {
-		return
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
 	}
 }
