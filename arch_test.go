@@ -74,11 +74,21 @@ var nested = []string{"bench", "conformance"}
 // goFiles calls f with every Go file of the module and its package's directory.
 func goFiles(t *testing.T, f func(file, dir string)) {
 	t.Helper()
+	allGoFiles(t, func(file, dir string) {
+		if !slices.Contains(nested, strings.Split(dir, "/")[0]) {
+			f(file, dir)
+		}
+	})
+}
+
+// allGoFiles is goFiles with the nested modules.
+func allGoFiles(t *testing.T, f func(file, dir string)) {
+	t.Helper()
 	err := filepath.WalkDir(".", func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() && (slices.Contains(nested, p) || (p != "." && strings.HasPrefix(d.Name(), ".")) || d.Name() == "testdata") {
+		if d.IsDir() && ((p != "." && strings.HasPrefix(d.Name(), ".")) || d.Name() == "testdata") {
 			return fs.SkipDir
 		}
 		if strings.HasSuffix(p, ".go") {
