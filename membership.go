@@ -60,6 +60,7 @@ func (m *membership) describe(ctx context.Context, listener net.Addr) (discovery
 	in := discovery.Instance{
 		ID:        m.opts.ID,
 		Protocols: []string{ProtocolName},
+		TLS:       m.opts.TLS != nil,
 		Weight:    m.opts.Weight,
 		Zone:      m.opts.Zone,
 		Version:   m.opts.Version,

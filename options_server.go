@@ -4,6 +4,7 @@
 package rollcall
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -51,6 +52,17 @@ type ServerOptions struct {
 	Zone     string            // where the server stands, for people and later for routing
 	Version  string            // of the service
 	Metadata map[string]string // for readers of the list
+
+	// TLS makes the server speak TLS: it has the certificate and, for mutual TLS,
+	// the authorities that clients' certificates must be signed by; package
+	// tlsfiles makes one of files. The entry tells clients so. Clear text is
+	// refused. A VerifyConnection or ClientAuth of its own decides who is let in:
+	// do not replace what tlsfiles has set without calling it. Nil: clear text.
+	TLS *tls.Config
+
+	// AllowPlaintext lets clear text in beside TLS, for the time in which clients
+	// move. It needs TLS.
+	AllowPlaintext bool
 
 	// Protocols are foreign formats to serve on the same port.
 	Protocols []Protocol
@@ -114,6 +126,12 @@ func (o *ServerOptions) check() error {
 	var problems []error
 	bad := func(format string, args ...any) {
 		problems = append(problems, fmt.Errorf("rollcall: ServerOptions."+format, args...))
+	}
+	if c := o.TLS; c != nil && len(c.Certificates) == 0 && c.GetCertificate == nil && c.GetConfigForClient == nil {
+		bad("TLS has no certificate: give Certificates or GetCertificate, or make it with tlsfiles")
+	}
+	if o.AllowPlaintext && o.TLS == nil {
+		bad("AllowPlaintext without TLS: set TLS, or leave it out, for all is clear text")
 	}
 	if len(o.ID) > 255 {
 		bad("ID of %d bytes: give at most 255", len(o.ID))

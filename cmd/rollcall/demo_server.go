@@ -73,7 +73,7 @@ func newDemoServer() *cobra.Command {
 			fmt.Fprintf(cmd.OutOrStdout(), "serving %s\n", listener.Addr())
 			go func() { // it ends with stdin, or with the process
 				io.Copy(io.Discard, cmd.InOrStdin()) //nolint:errcheck // the end is all that matters
-				server.Close()                       //nolint:errcheck // Serve tells
+				server.Close()                       // Serve tells
 			}()
 			if err := server.Serve(cmd.Context(), listener); !errors.Is(err, rollcall.ErrServerClosed) {
 				return err

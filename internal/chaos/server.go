@@ -60,7 +60,7 @@ func Serve(ctx context.Context, opts ServerOptions, stdin io.Reader, stdout, std
 		if err := service.Obey(stdin, stdout); err != nil {
 			fmt.Fprintln(stderr, err)
 		}
-		server.Close() //nolint:errcheck // Serve tells
+		server.Close() // Serve tells
 	}()
 	if err := server.Serve(ctx, gate); !errors.Is(err, rollcall.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 		return err
