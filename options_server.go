@@ -12,8 +12,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/rollcall-rpc/rollcall/discovery"
+	"github.com/rollcall-rpc/rollcall/discovery/zookeeper"
 	"github.com/rollcall-rpc/rollcall/frame"
-	"github.com/rollcall-rpc/rollcall/zk"
 )
 
 // The defaults of [ServerOptions].
@@ -75,12 +75,11 @@ type ServerOptions struct {
 	// s; negative: they are cancelled at once.
 	DrainTimeout time.Duration
 
-	// SessionTimeout of the ZooKeeper session: how long the list shows a server
-	// that died without a word. 0: 10 s.
-	SessionTimeout time.Duration
-
-	// Auths are the credentials for ZooKeeper.
-	Auths []zk.Auth
+	// ZooKeeper are the settings of the session with Registry. They are an error
+	// beside a Registrar and without a Registry. Its SessionTimeout is how long
+	// the list shows a server that died without a word; its Logger is the
+	// server's where it has none of its own.
+	ZooKeeper zookeeper.Options
 
 	// DebugAddr is a TCP address, "host:port", on which GET answers with
 	// [Server.State] as JSON. It asks nobody who they are: keep it to loopback or
@@ -146,7 +145,7 @@ func (o *ServerOptions) check() error {
 		limit{"ServerOptions.MaxStreams", o.MaxStreams, frame.MaxMaxStreams},
 		limit{"ServerOptions.MaxPendingConnections", o.MaxPendingConnections, 0},
 	)...)
-	problems = append(problems, checkDuration("ServerOptions.SessionTimeout", o.SessionTimeout, "10 s"))
+	problems = append(problems, checkZooKeeper("ServerOptions", &o.ZooKeeper, o.Registry != "" && o.Registrar == nil))
 	if o.Weight > discovery.MaxWeight {
 		bad("Weight %d: give at most %d", o.Weight, discovery.MaxWeight)
 	}
