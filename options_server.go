@@ -71,9 +71,12 @@ type ServerOptions struct {
 	Auths []zk.Auth
 
 	// DebugAddr is a TCP address, "host:port", on which GET answers with
-	// [Server.State] as JSON. It asks nobody who they are: keep it to loopback or
+	// [Server.State] as JSON, to those whom Debug lets in: keep it to loopback or
 	// to a network of operators. Empty: none.
 	DebugAddr string
+
+	// Debug says who may read the page of DebugAddr and [Server.DebugHandler].
+	Debug DebugOptions
 
 	MaxMessageBytes       int // of one request; 0: 4 MiB; at most 2 GiB - 1
 	MaxMetadataBytes      int // of one request; 0: 16 KiB; at most 60 KiB
@@ -118,6 +121,7 @@ func (o *ServerOptions) check() error {
 		limit{"ServerOptions.MaxStreams", o.MaxStreams, frame.MaxMaxStreams},
 		limit{"ServerOptions.MaxPendingConnections", o.MaxPendingConnections, 0},
 	)...)
+	problems = append(problems, o.Debug.check("ServerOptions.Debug"))
 	problems = append(problems, checkDuration("ServerOptions.SessionTimeout", o.SessionTimeout, "10 s"))
 	if o.Weight > discovery.MaxWeight {
 		bad("Weight %d: give at most %d", o.Weight, discovery.MaxWeight)
