@@ -214,8 +214,8 @@ func TestPayloadsThatDoNotDecode(t *testing.T) {
 		rollcall.Handle(s, rollcall.Method[[]byte, []byte]{Name: "Garbage"}, func(context.Context, *[]byte) (*[]byte, error) {
 			return new([]byte(`{"Value":"six"`)), nil
 		})
-		rollcall.Handle(s, rollcall.Method[string, func()]{Name: "NoForm"}, func(context.Context, *string) (*func(), error) {
-			return new(func() {}), nil
+		rollcall.Handle(s, rollcall.Method[string, any]{Name: "NoForm"}, func(context.Context, *string) (*any, error) {
+			return new(any(func() {})), nil
 		})
 		rollcall.Handle(s, rollcall.Method[wrapperspb.StringValue, wrapperspb.StringValue]{Name: "Upper"}, func(_ context.Context, in *wrapperspb.StringValue) (*wrapperspb.StringValue, error) {
 			return in, nil

@@ -50,29 +50,44 @@ type CallInfo struct {
 	// handler returns. On a client it is what has come with the reply.
 	ReplyMetadata Metadata
 
-	replySize   int                                                 // bytes of the encoded reply, on a client
-	ownMetadata bool                                                // Metadata is no longer the caller's
-	invoke      func(ctx context.Context, request any) (any, error) // on a client: what a chain ends in
+	replySize int                                                 // bytes of the encoded reply, on a client
+	invoke    func(ctx context.Context, request any) (any, error) // on a client: what a chain ends in
+	served    *servedCall                                         // on a server
 }
 
 // SetMetadata sets a key of what is sent with the request, on a client before the
-// call's first attempt.
-func (c *CallInfo) SetMetadata(key, value string) {
-	if !c.ownMetadata {
-		c.Metadata, c.ownMetadata = maps.Clone(c.Metadata), true
-	}
-	if c.Metadata == nil {
-		c.Metadata = make(Metadata)
-	}
-	c.Metadata[key] = value
+// call's first attempt. The caller's own map is left as it is.
+func (c *CallInfo) SetMetadata(key, value string) { c.Metadata = with(c.Metadata, key, value) }
+
+// SetReplyMetadata sets a key of what is sent with the reply, on a server, and
+// keeps the others.
+func (c *CallInfo) SetReplyMetadata(key, value string) {
+	c.ReplyMetadata = with(c.ReplyMetadata, key, value)
 }
 
-// SetReplyMetadata sets a key of what is sent with the reply, on a server.
-func (c *CallInfo) SetReplyMetadata(key, value string) {
-	if c.ReplyMetadata == nil {
-		c.ReplyMetadata = make(Metadata)
+// with returns a copy of m in which key has that value: what was handed in or on
+// is never written into.
+func with(m Metadata, key, value string) Metadata {
+	if m == nil {
+		return Metadata{key: value}
 	}
-	c.ReplyMetadata[key] = value
+	m = maps.Clone(m)
+	m[key] = value
+	return m
+}
+
+// PeerOf returns the other end of a connection that a [Protocol] serves, for
+// [Server.Invoke].
+func PeerOf(conn net.Conn) Peer {
+	p := Peer{Addr: conn.RemoteAddr()}
+	if replay, ok := conn.(*replayConn); ok {
+		conn = replay.Conn
+	}
+	if secure, ok := conn.(interface{ ConnectionState() tls.ConnectionState }); ok {
+		state := secure.ConnectionState()
+		p.TLS = &state
+	}
+	return p
 }
 
 type callInfoKey struct{}

@@ -6,6 +6,7 @@ package rollcall
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -13,7 +14,7 @@ import (
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/frame"
-	"github.com/rollcall-rpc/rollcall/internal/loglimit"
+	"github.com/rollcall-rpc/rollcall/internal/pause"
 	"github.com/rollcall-rpc/rollcall/internal/transport"
 )
 
@@ -35,11 +36,9 @@ type connSet struct {
 	accepted  chan struct{} // closed when the accept loop has ended
 	acceptErr error         // read it after accepted
 
-	ctx    context.Context // ends when connections are to be closed
-	cancel context.CancelFunc
+	ctx    context.Context // the server's life: ends when connections are to be closed
 	work   context.Context // ends when Protocols are to take no more work
 	finish context.CancelFunc
-	log    *loglimit.Limiter // for lines that strangers and clients can cause
 
 	mu       sync.Mutex                         // guards what follows
 	conns    map[net.Conn]*transport.ServerConn // nil value: no Rollcall connection, or not yet
@@ -56,9 +55,8 @@ func newConnSet(s *Server, l net.Listener, instanceID string) *connSet {
 		instanceID: instanceID,
 		workers:    transport.NewWorkers(),
 		conns:      make(map[net.Conn]*transport.ServerConn),
-		log:        loglimit.New(s.opts.Logger, nil),
 	}
-	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.ctx = s.life
 	c.work, c.finish = context.WithCancel(c.ctx)
 	return c
 }
@@ -81,24 +79,20 @@ func (c *connSet) stopAccepting() {
 // accept takes connections until the listener is closed. A failure to accept,
 // such as too many open files, is waited out.
 func (c *connSet) accept() error {
-	pause := time.Duration(0)
+	wait := time.Duration(0)
 	for {
 		conn, err := c.listener.Accept()
 		if err == nil {
-			pause = 0
+			wait = 0
 			c.add(conn)
 			continue
 		}
 		if errors.Is(err, net.ErrClosed) || c.ctx.Err() != nil {
 			return err
 		}
-		pause = min(max(2*pause, acceptPauseMin), acceptPauseMax)
-		c.server.opts.Logger.Warn("accept", "error", err, "pause", pause)
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-c.ctx.Done():
-			timer.Stop()
+		wait = min(max(2*wait, acceptPauseMin), acceptPauseMax)
+		c.server.opts.Logger.Warn("accept", "error", err, "pause", wait)
+		if pause.For(c.ctx, wait) != nil {
 			return err
 		}
 	}
@@ -116,45 +110,83 @@ func (c *connSet) add(conn net.Conn) {
 		return
 	}
 	c.mu.Unlock()
+	info := ConnInfo{Peer: Peer{Addr: conn.RemoteAddr()}, Err: ErrServerClosed}
 	if full {
-		c.log.Warn("too many silent connections, one is closed", "limit", c.server.opts.MaxPendingConnections, "peer", conn.RemoteAddr())
+		info.Err = errTooManySilent
+		c.server.log.Warn("too many silent connections, one is closed", "limit", c.server.opts.MaxPendingConnections, "peer", conn.RemoteAddr())
 	}
 	conn.Close() //nolint:errcheck // refused
+	tell(c.server, c.server.opts.Events.ConnClose, info)
 }
 
+// serve serves one connection to its end. A panic, of a Protocol, ends it alone.
 func (c *connSet) serve(conn net.Conn) {
+	begun := time.Now()
+	info := ConnInfo{Peer: Peer{Addr: conn.RemoteAddr()}}
 	defer func() {
+		if value := recover(); value != nil {
+			c.server.logPanic("protocol panicked", value, "protocol", info.Protocol, "peer", info.Peer.Addr)
+			info.Err = fmt.Errorf("rollcall: protocol %q panicked: %v", info.Protocol, value)
+		}
 		conn.Close() //nolint:errcheck // it is over
 		c.mu.Lock()
-		defer c.mu.Unlock()
 		delete(c.conns, conn)
+		c.mu.Unlock()
+		info.Elapsed = time.Since(begun)
+		tell(c.server, c.server.opts.Events.ConnClose, info)
 	}()
-	first, protocol, err := c.sniff(conn)
-	c.mu.Lock()
-	c.pending--
-	c.mu.Unlock()
+	first, protocol, err := c.identify(conn)
 	switch {
 	case errors.Is(err, io.EOF) && len(first) == 0:
 		return // a health probe
 	case err != nil:
+		info.Err = err
 		if c.ctx.Err() == nil {
-			c.log.Warn("connection closed: no known protocol", "peer", conn.RemoteAddr(), "first_bytes", first, "error", err)
+			c.server.log.Warn("connection closed: no known protocol", "peer", conn.RemoteAddr(), "first_bytes", first, "error", err)
 		}
 		return
 	}
 	replay := &replayConn{Conn: conn, first: first}
-	if protocol == nil {
-		c.serveRollcall(conn, replay)
-		return
+	info.Peer, info.Protocol = PeerOf(replay), ProtocolName
+	if protocol != nil {
+		info.Protocol = protocol.Name
 	}
-	stop := context.AfterFunc(c.ctx, func() { conn.Close() }) //nolint:errcheck // it ends Serve
-	defer stop()
-	if err := protocol.Serve(c.work, replay); err != nil && c.work.Err() == nil {
-		c.log.Warn("connection closed", "protocol", protocol.Name, "peer", conn.RemoteAddr(), "error", err)
+	tell(c.server, c.server.opts.Events.ConnOpen, info)
+	if protocol == nil {
+		info.Err = c.serveRollcall(conn, replay, &info.Peer)
+	} else {
+		info.Err = c.serveProtocol(protocol, replay)
 	}
 }
 
-var errUnknownProtocol = errors.New("the first bytes belong to no protocol that is served here")
+// identify finds out what a new connection speaks; see sniff.
+func (c *connSet) identify(conn net.Conn) (first []byte, protocol *Protocol, err error) {
+	defer func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.pending--
+	}()
+	return c.sniff(conn)
+}
+
+// serveProtocol serves a connection of a foreign format. It returns why the
+// connection is broken; nil: it is not, or the server ends it.
+func (c *connSet) serveProtocol(p *Protocol, conn *replayConn) error {
+	stop := context.AfterFunc(c.ctx, func() { conn.Close() }) //nolint:errcheck // it ends Serve
+	defer stop()
+	err := p.Serve(c.work, conn, c.server)
+	if err == nil || c.work.Err() != nil {
+		return nil
+	}
+	c.server.log.Warn("connection closed", "protocol", p.Name, "peer", conn.RemoteAddr(), "error", err)
+	return err
+}
+
+// Why a connection is refused.
+var (
+	errUnknownProtocol = errors.New("the first bytes belong to no protocol that is served here")
+	errTooManySilent   = errors.New("too many connections have said nothing yet")
+)
 
 // sniff reads until the protocol is clear; nil is Rollcall's own.
 func (c *connSet) sniff(conn net.Conn) (first []byte, protocol *Protocol, err error) {
@@ -204,23 +236,26 @@ func (c *connSet) match(first []byte) (*Protocol, Verdict) {
 	return nil, verdict
 }
 
-type peerKey struct{}
-
-func peerFromContext(ctx context.Context) net.Addr {
-	addr, _ := ctx.Value(peerKey{}).(net.Addr)
-	return addr
-}
-
-func (c *connSet) serveRollcall(conn net.Conn, replay *replayConn) {
+// serveRollcall serves a connection of Rollcall's own protocol; it returns what
+// serveProtocol does.
+func (c *connSet) serveRollcall(conn net.Conn, replay *replayConn, peer *Peer) error {
 	opts := &c.server.opts
+	handler := func(ctx context.Context, req *transport.ServerRequest) (transport.Reply, error) {
+		return c.server.dispatch(ctx, req, peer)
+	}
+	var onRefused func(transport.Refusal)
+	if opts.Events.CallBegin != nil || opts.Events.CallEnd != nil {
+		onRefused = func(r transport.Refusal) { c.server.tellRefused(c.ctx, &r, peer) }
+	}
 	sc := transport.NewServerConn(replay, transport.ServerOptions{
 		InstanceID:       c.instanceID,
-		Handler:          c.server.dispatch,
+		Handler:          handler,
+		OnRefused:        onRefused,
 		Workers:          c.workers,
 		MaxMessageBytes:  opts.MaxMessageBytes,
 		MaxMetadataBytes: opts.MaxMetadataBytes,
 		MaxStreams:       opts.MaxStreams,
-		Log:              c.log,
+		Log:              c.server.log,
 	})
 	c.mu.Lock()
 	c.conns[conn] = sc
@@ -232,15 +267,16 @@ func (c *connSet) serveRollcall(conn net.Conn, replay *replayConn) {
 	if refusing {
 		c.refuseOn(sc)
 	}
-	ctx := context.WithValue(c.ctx, peerKey{}, conn.RemoteAddr())
-	err := sc.Serve(ctx)
+	err := sc.Serve(c.ctx)
 	switch {
-	case err == nil || c.ctx.Err() != nil:
+	case err == nil || c.ctx.Err() != nil || errors.Is(err, transport.ErrClosed):
+		return nil
 	case errors.Is(err, transport.ErrProtocol):
-		c.log.Warn("connection closed: the client broke the protocol", "peer", conn.RemoteAddr(), "error", err)
+		c.server.log.Warn("connection closed: the client broke the protocol", "peer", conn.RemoteAddr(), "error", err)
 	default:
 		opts.Logger.Debug("connection ended", "peer", conn.RemoteAddr(), "error", err)
 	}
+	return err
 }
 
 const drainText = "the server leaves its service"
@@ -259,7 +295,7 @@ func (c *connSet) goAway() {
 // refuse answers new calls with Unavailable, closes Rollcall's connections when
 // nothing is in flight on them, and tells Protocols to stop. It returns how many
 // connections are open.
-func (c *connSet) refuse() int {
+func (c *connSet) refuse() (open int) {
 	c.mu.Lock()
 	c.refusing = true
 	conns, open := c.rollcallConns(), len(c.conns)
@@ -268,6 +304,7 @@ func (c *connSet) refuse() int {
 		c.refuseOn(sc)
 	}
 	c.finish()
+	c.server.invoked.refuse()
 	return open
 }
 
@@ -302,6 +339,7 @@ func (c *connSet) drained() <-chan struct{} {
 	done := make(chan struct{})
 	c.waiters.Go(func() {
 		c.wg.Wait()
+		c.server.invoked.running.Wait()
 		close(done)
 	})
 	return done
@@ -309,7 +347,7 @@ func (c *connSet) drained() <-chan struct{} {
 
 // close ends every connection and returns when their goroutines have ended.
 func (c *connSet) close() {
-	c.cancel()
+	c.server.end(ErrServerClosed)
 	c.stopAccepting()
 	c.mu.Lock()
 	for conn, sc := range c.conns {
@@ -327,6 +365,19 @@ func (c *connSet) close() {
 	c.wg.Wait()
 	c.waiters.Wait()
 	c.workers.Close()
+}
+
+// inFlight counts the calls in flight, in whatever format they came, and the open
+// connections.
+func (c *connSet) inFlight() (calls, open int) {
+	c.mu.Lock()
+	conns, open := c.rollcallConns(), len(c.conns)
+	c.mu.Unlock()
+	calls = c.server.invoked.inFlight()
+	for _, sc := range conns {
+		calls += sc.InFlight()
+	}
+	return calls, open
 }
 
 // A replayConn is a connection whose first bytes have been read already.

@@ -25,7 +25,7 @@ type ServerState struct {
 	Draining     bool               `json:"draining"`
 	Refusing     bool               `json:"refusing"` // new calls
 	Methods      []string           `json:"methods"`
-	InFlight     int                `json:"in_flight"` // calls on Rollcall's own connections
+	InFlight     int                `json:"in_flight"` // calls, in every format
 
 	// Open counts the connections; Connections are at most 1000 of them.
 	Open        int               `json:"open"`
@@ -78,6 +78,7 @@ func (c *connSet) describe(s *ServerState) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s.Draining, s.Refusing, s.Open = c.draining, c.refusing, len(c.conns)
+	s.InFlight = c.server.invoked.inFlight()
 	for conn, rollcall := range c.conns {
 		shown := ConnectionState{Peer: conn.RemoteAddr().String()}
 		if rollcall != nil {

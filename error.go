@@ -55,6 +55,8 @@ type Error struct {
 	Message string            // for people
 	Details map[string]string // further facts for programs; may be nil
 
+	PassedOn bool // the handler passed on the failure of a call of its own
+
 	// Executed is set by Rollcall on the caller's side. A handler need not set
 	// it: an error that a handler returns is ExecutedYes.
 	Executed Executed

@@ -103,38 +103,3 @@ func (e *ClientEvents) onChange() func(from, to *balancer.Snapshot) {
 		}
 	}
 }
-
-func tee[T any](a, b func(T)) func(T) {
-	switch {
-	case a == nil:
-		return b
-	case b == nil:
-		return a
-	}
-	return func(v T) { a(v); b(v) }
-}
-
-func teeEnd[T any](a, b func(context.Context, T)) func(context.Context, T) {
-	switch {
-	case a == nil:
-		return b
-	case b == nil:
-		return a
-	}
-	return func(ctx context.Context, v T) { a(ctx, v); b(ctx, v) }
-}
-
-func teeBegin[T any](a, b func(context.Context, T) context.Context) func(context.Context, T) context.Context {
-	switch {
-	case a == nil:
-		return b
-	case b == nil:
-		return a
-	}
-	return func(ctx context.Context, v T) context.Context {
-		if inner := a(ctx, v); inner != nil {
-			ctx = inner
-		}
-		return b(ctx, v)
-	}
-}

@@ -19,14 +19,7 @@ var errAttemptTimeout = errors.New("the attempt's own time was up")
 func attemptError(ctx context.Context, err error) *Error {
 	var remote *transport.RemoteError
 	if errors.As(err, &remote) {
-		e := &Error{Code: remote.Code, Reason: remote.Reason, Message: remote.Message, Details: remote.Details, Executed: remote.Executed}
-		switch e.Code { // the server's clock may be a little ahead of ours
-		case CodeDeadlineExceeded:
-			e.cause = context.DeadlineExceeded
-		case CodeCanceled:
-			e.cause = context.Canceled
-		}
-		return e
+		return remoteError(remote) // the server's clock may be a little ahead of ours
 	}
 	var typed *Error
 	if errors.As(err, &typed) { // of a dialect; the call's report goes to a copy

@@ -83,7 +83,17 @@ type ServerOptions struct {
 	MaxStreams            int // calls in flight on one connection; 0: 1000; at most 1<<20
 	MaxPendingConnections int // connections whose protocol is not known yet; 0: 1000
 
-	// Logger is told what an operator should know. Nil: nothing is logged.
+	// Admissions decide, in this order, whether a call is let in.
+	Admissions []Admission
+
+	// Interceptors are put around every method's handler, the first outermost.
+	Interceptors []Interceptor
+
+	// Events tell what happens, for metrics and traces.
+	Events ServerEvents
+
+	// Logger is told what an operator should know. Nil: slog.Default();
+	// slog.New(slog.DiscardHandler) for nothing.
 	Logger *slog.Logger
 }
 
@@ -98,7 +108,7 @@ func (o ServerOptions) withDefaults() ServerOptions {
 		o.MaxPendingConnections = DefaultMaxPendingConnections
 	}
 	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
+		o.Logger = slog.Default()
 	}
 	return o
 }
@@ -132,6 +142,7 @@ func (o *ServerOptions) check() error {
 			bad("Protocols: %q needs Name, Match and Serve", p.Name)
 		}
 	}
+	problems = append(problems, checkAdmissions(o.Admissions), checkInterceptors("ServerOptions.Interceptors", o.Interceptors))
 	problems = append(problems, checkNames("ServerOptions.Protocols", names...))
 	return errors.Join(problems...)
 }

@@ -12,7 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/rollcall-rpc/rollcall/internal/transport"
+	"github.com/rollcall-rpc/rollcall/internal/loglimit"
 )
 
 // ErrServerClosed is what Serve returns after [Server.Close].
@@ -22,10 +22,12 @@ var ErrServerClosed = errors.New("rollcall: server closed")
 // service. Its methods may be called from any goroutine.
 type Server struct {
 	opts    ServerOptions
-	methods atomic.Pointer[map[string]handlerFunc] // replaced whole, never changed in place
+	methods atomic.Pointer[map[string]*handled] // replaced whole, never changed in place
 	member  *membership
-	closing chan struct{} // closed by close
-	close   func()        // once
+	invoked invocations
+	log     *loglimit.Limiter // for lines that strangers and clients can cause
+	life    context.Context   // ends, with ErrServerClosed, when everything is to end
+	end     context.CancelCauseFunc
 
 	mu       sync.Mutex // guards what follows
 	problems []error
@@ -37,9 +39,10 @@ type Server struct {
 // NewServer returns a server that is not started. Bad options are reported by
 // [Server.Serve].
 func NewServer(opts ServerOptions) *Server {
-	s := &Server{opts: opts.withDefaults(), closing: make(chan struct{})}
-	s.close = sync.OnceFunc(func() { close(s.closing) })
-	s.methods.Store(&map[string]handlerFunc{})
+	s := &Server{opts: opts.withDefaults()}
+	s.log = loglimit.New(s.opts.Logger, nil)
+	s.life, s.end = context.WithCancelCause(context.Background())
+	s.methods.Store(&map[string]*handled{})
 	var err error
 	s.member, err = newMembership(&s.opts)
 	s.problems = append(s.problems, err, s.opts.check())
@@ -53,27 +56,17 @@ func (s *Server) report(err error) {
 	s.problems = append(s.problems, err)
 }
 
-func (s *Server) handle(name string, h handlerFunc) {
+func (s *Server) handle(h *handled) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old := *s.methods.Load()
-	if _, taken := old[name]; taken {
-		s.problems = append(s.problems, fmt.Errorf("rollcall: method %q is handled twice", name))
+	if _, taken := old[h.name]; taken {
+		s.problems = append(s.problems, fmt.Errorf("rollcall: method %q is handled twice", h.name))
 		return
 	}
 	methods := maps.Clone(old)
-	methods[name] = h
+	methods[h.name] = h
 	s.methods.Store(&methods)
-}
-
-// dispatch hands a request to its method's handler. It is called on the
-// request's own goroutine.
-func (s *Server) dispatch(ctx context.Context, req *transport.ServerRequest) (transport.Reply, error) {
-	h, ok := (*s.methods.Load())[string(req.Method)]
-	if !ok {
-		return transport.Reply{}, refuse(CodeUnimplemented, ReasonUnknownMethod, fmt.Sprintf("method %q is not handled here", req.Method))
-	}
-	return h(ctx, req)
 }
 
 // ListenAndServe listens on a TCP address, "host:port", and serves. See Serve.
@@ -99,7 +92,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if err := s.begin(); err != nil {
 		return err
 	}
-	defer s.end()
+	defer s.finish()
 	if err := s.check(); err != nil {
 		return err
 	}
@@ -137,9 +130,12 @@ func (s *Server) serve(ctx context.Context, conns *connSet) error {
 	case <-ctx.Done():
 		s.drain(conns)
 		return nil
-	case <-s.closing:
+	case <-s.life.Done():
 		return ErrServerClosed
 	case <-conns.accepted:
+		if s.life.Err() != nil {
+			return ErrServerClosed
+		}
 		return fmt.Errorf("rollcall: accept: %w", conns.acceptErr)
 	}
 }
@@ -156,18 +152,20 @@ func (s *Server) begin() error {
 	return nil
 }
 
-// end tells who waits that there is nothing more to wait for.
-func (s *Server) end() {
+// finish ends what is left and tells who waits that there is nothing more to wait
+// for.
+func (s *Server) finish() {
+	s.end(ErrServerClosed)
+	s.invoked.refuse()
+	s.invoked.running.Wait()
 	s.member.decide()
 	close(s.served)
 }
 
 // check returns why the server cannot serve.
 func (s *Server) check() error {
-	select {
-	case <-s.closing:
+	if s.life.Err() != nil {
 		return ErrServerClosed
-	default:
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -186,7 +184,8 @@ func (s *Server) Registered(ctx context.Context) (name string, err error) {
 // end, and the entry leaves the list. It returns when Serve has returned, or at
 // once where Serve was never called.
 func (s *Server) Close() error {
-	s.close()
+	s.end(ErrServerClosed)
+	s.invoked.refuse()
 	s.mu.Lock()
 	served := s.served
 	s.mu.Unlock()

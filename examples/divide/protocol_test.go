@@ -40,8 +40,10 @@ func servePipe(t *testing.T, ctx context.Context, h handler) *served {
 	t.Helper()
 	near, far := net.Pipe()
 	s := &served{Conn: near, result: make(chan error, 1)}
+	srv := rollcall.NewServer(rollcall.ServerOptions{Logger: slog.New(slog.DiscardHandler)})
+	rollcall.Handle(srv, divide.Divide, h)
 	go func() {
-		err := divide.Protocol(h, nil).Serve(ctx, far)
+		err := divide.Protocol().Serve(ctx, far, srv)
 		far.Close()
 		s.result <- err
 	}()
@@ -86,7 +88,7 @@ func TestMatch(t *testing.T) {
 		{"01", rollcall.MatchNo},
 		{"47 45 54 20", rollcall.MatchNo},
 	}
-	match := divide.Protocol(divide.Handler, nil).Match
+	match := divide.Protocol().Match
 	for _, tt := range tests {
 		if got := match(unhex(t, tt.first)); got != tt.want {
 			t.Errorf("Match(%s) = %v, want %v", tt.first, got, tt.want)
@@ -227,7 +229,7 @@ func startServer(t *testing.T, h handler) (addr string, log *logLines) {
 	log = new(logLines)
 	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	srv := rollcall.NewServer(rollcall.ServerOptions{
-		Protocols: []rollcall.Protocol{divide.Protocol(h, logger)},
+		Protocols: []rollcall.Protocol{divide.Protocol()},
 		Logger:    logger,
 	})
 	rollcall.Handle(srv, divide.Divide, h)

@@ -39,7 +39,7 @@ func serve(ctx context.Context, o *options, stdout io.Writer, logger *slog.Logge
 
 	srv := rollcall.NewServer(rollcall.ServerOptions{
 		Registry:       o.registry.String(),
-		Protocols:      []rollcall.Protocol{divide.Protocol(divide.Handler, logger)},
+		Protocols:      []rollcall.Protocol{divide.Protocol()},
 		DrainDelay:     o.drainDelay,
 		SessionTimeout: o.sessionTimeout,
 		Logger:         logger,
