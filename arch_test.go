@@ -38,6 +38,7 @@ var layers = map[string][]string{
 	"internal/realtest":   {},
 	"internal/reload":     {},
 	"internal/testca":     {},
+	"internal/tlsfront":   {},
 	"tlsfiles":            {"internal/reload"},
 	"internal/zkpath":     {},
 	"zk":                  {"zk/jute", "internal/zkpath"},
@@ -69,7 +70,7 @@ var libraryModules = []string{"google.golang.org/protobuf", "golang.org/x"}
 var beyondLibrary = []string{"cmd/rollcall"}
 
 // nested are the directories with a go.mod of their own.
-var nested = []string{"tools", "bench", "conformance"}
+var nested = []string{"bench", "conformance"}
 
 // goFiles calls f with every Go file of the module and its package's directory.
 func goFiles(t *testing.T, f func(file, dir string)) {

@@ -5,6 +5,7 @@ package rollcall
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -28,6 +29,7 @@ const (
 type connSet struct {
 	server     *Server
 	instanceID string
+	tls        *tls.Config // nil: clear text
 	workers    *transport.Workers
 	wg         sync.WaitGroup // a goroutine per connection
 	waiters    sync.WaitGroup // the goroutines of refuse and drained
@@ -53,6 +55,7 @@ func newConnSet(s *Server, l net.Listener, instanceID string) *connSet {
 		listener:   l,
 		accepted:   make(chan struct{}),
 		instanceID: instanceID,
+		tls:        newServerTLS(s.opts.TLS),
 		workers:    transport.NewWorkers(),
 		conns:      make(map[net.Conn]*transport.ServerConn),
 	}
@@ -135,18 +138,17 @@ func (c *connSet) serve(conn net.Conn) {
 		info.Elapsed = time.Since(begun)
 		tell(c.server, c.server.opts.Events.ConnClose, info)
 	}()
-	first, protocol, err := c.identify(conn)
+	replay, protocol, err := c.identify(conn)
 	switch {
-	case errors.Is(err, io.EOF) && len(first) == 0:
+	case errors.Is(err, io.EOF) && len(replay.first) == 0:
 		return // a health probe
 	case err != nil:
 		info.Err = err
 		if c.ctx.Err() == nil {
-			c.server.log.Warn("connection closed: no known protocol", "peer", conn.RemoteAddr(), "first_bytes", first, "error", err)
+			c.server.log.Warn("connection closed: no known protocol", "peer", conn.RemoteAddr(), "first_bytes", replay.first, "error", err)
 		}
 		return
 	}
-	replay := &replayConn{Conn: conn, first: first}
 	info.Peer, info.Protocol = PeerOf(replay), ProtocolName
 	if protocol != nil {
 		info.Protocol = protocol.Name
@@ -159,14 +161,34 @@ func (c *connSet) serve(conn net.Conn) {
 	}
 }
 
-// identify finds out what a new connection speaks; see sniff.
-func (c *connSet) identify(conn net.Conn) (first []byte, protocol *Protocol, err error) {
+// identify finds out what a new connection speaks, inside TLS where it begins like
+// that; see sniff. The connection that it returns is the one to speak on.
+func (c *connSet) identify(conn net.Conn) (replay *replayConn, protocol *Protocol, err error) {
 	defer func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.pending--
 	}()
-	return c.sniff(conn)
+	first, protocol, err := c.sniff(conn)
+	replay = &replayConn{Conn: conn, first: first}
+	switch {
+	case c.tls == nil || len(first) == 0:
+		if len(first) > 0 && first[0] == firstByteTLS && errors.Is(err, errUnknownProtocol) {
+			err = errNoTLS
+		}
+		return replay, protocol, err
+	case first[0] != firstByteTLS:
+		if err == nil && !c.server.opts.AllowPlaintext {
+			err = errClearText
+		}
+		return replay, protocol, err
+	}
+	secured, err := secure(c.work, replay, c.tls, DefaultFirstByteTimeout)
+	if err != nil {
+		return replay, nil, err
+	}
+	first, protocol, err = c.sniff(secured)
+	return &replayConn{Conn: secured, first: first}, protocol, err
 }
 
 // serveProtocol serves a connection of a foreign format. It returns why the
@@ -186,9 +208,12 @@ func (c *connSet) serveProtocol(p *Protocol, conn *replayConn) error {
 var (
 	errUnknownProtocol = errors.New("the first bytes belong to no protocol that is served here")
 	errTooManySilent   = errors.New("too many connections have said nothing yet")
+	errClearText       = errors.New("it speaks clear text, and the server only TLS (ServerOptions.AllowPlaintext lets both in)")
+	errNoTLS           = errors.New("it speaks TLS, and the server does not (ServerOptions.TLS is not set)")
 )
 
-// sniff reads until the protocol is clear; nil is Rollcall's own.
+// sniff reads until the protocol is clear; nil is Rollcall's own, or TLS where the
+// first byte says so.
 func (c *connSet) sniff(conn net.Conn) (first []byte, protocol *Protocol, err error) {
 	conn.SetReadDeadline(time.Now().Add(DefaultFirstByteTimeout)) //nolint:errcheck // a dead connection fails the read
 	defer conn.SetReadDeadline(time.Time{})                       //nolint:errcheck // likewise
@@ -219,7 +244,7 @@ func (c *connSet) sniff(conn net.Conn) (first []byte, protocol *Protocol, err er
 }
 
 func (c *connSet) match(first []byte) (*Protocol, Verdict) {
-	if first[0] == frame.FirstByte {
+	if first[0] == frame.FirstByte || (first[0] == firstByteTLS && c.tls != nil) {
 		return nil, MatchYes
 	}
 	verdict := MatchNo
@@ -385,6 +410,9 @@ type replayConn struct {
 	net.Conn
 	first []byte
 }
+
+// NetConn returns the connection below, to be asked and not to be read or written.
+func (r *replayConn) NetConn() net.Conn { return r.Conn }
 
 // CloseWrite ends our direction of the connection, where that is possible alone.
 func (r *replayConn) CloseWrite() error {

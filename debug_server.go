@@ -22,6 +22,7 @@ const maxShownConnections = 1000
 // A ServerState is what a [Server] does at one moment.
 type ServerState struct {
 	Registration *RegistrationState `json:"registration"` // null: it does not register, or does not serve
+	Serving      bool               `json:"serving"`      // it is to be in the list, see SetServing; false also while it drains
 	Draining     bool               `json:"draining"`
 	Refusing     bool               `json:"refusing"` // new calls
 	Methods      []string           `json:"methods"`
@@ -62,6 +63,7 @@ func (s *Server) State() ServerState {
 	if conns != nil {
 		conns.describe(&state)
 	}
+	state.Serving = conns != nil && !state.Draining && s.life.Err() == nil && s.member.wanted()
 	return state
 }
 

@@ -6,12 +6,14 @@ package rollcall
 import (
 	"context"
 	"time"
+
+	"github.com/rollcall-rpc/rollcall/discovery"
 )
 
 // ServerEvents tell what happens in a [Server], for metrics, traces and logs.
 // Nil functions cost nothing. They are called on the goroutine that does the
-// work, many at once, and must not block. A panic of theirs is logged and goes no
-// further.
+// work, many at once; they must not block, nor call SetServing or Close. A panic of
+// theirs is logged and goes no further.
 type ServerEvents struct {
 	// CallBegin is called for each request that was read, before anything is
 	// done about it, also where Rollcall refuses it; not for one that its client
@@ -91,7 +93,15 @@ type RegistrationInfo struct {
 	Phase   RegistrationPhase
 	Entry   string        // its name; empty while there is none
 	Elapsed time.Duration // how long it was as it was before
-	Err     error         // why the entry is not there; with RegistrationLeft why that is not confirmed
+
+	// Loss is why an entry that was there was gone, where the registry shows it:
+	// with RegistrationMissing if it is known by then, else with the next
+	// RegistrationListed. 0: none was, or the registry only did not answer.
+	Loss discovery.Loss
+
+	// Err is why the entry is not there; with RegistrationLeft why its end is
+	// not confirmed.
+	Err error
 }
 
 // A DrainPhase is a step of a server that stops in order.

@@ -4,6 +4,7 @@
 package rollcall
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,8 +12,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/rollcall-rpc/rollcall/discovery"
+	"github.com/rollcall-rpc/rollcall/discovery/zookeeper"
 	"github.com/rollcall-rpc/rollcall/frame"
-	"github.com/rollcall-rpc/rollcall/zk"
 )
 
 // The defaults of [ServerOptions].
@@ -52,6 +53,17 @@ type ServerOptions struct {
 	Version  string            // of the service
 	Metadata map[string]string // for readers of the list
 
+	// TLS makes the server speak TLS: it has the certificate and, for mutual TLS,
+	// the authorities that clients' certificates must be signed by; package
+	// tlsfiles makes one of files. The entry tells clients so. Clear text is
+	// refused. A VerifyConnection or ClientAuth of its own decides who is let in:
+	// do not replace what tlsfiles has set without calling it. Nil: clear text.
+	TLS *tls.Config
+
+	// AllowPlaintext lets clear text in beside TLS, for the time in which clients
+	// move. It needs TLS.
+	AllowPlaintext bool
+
 	// Protocols are foreign formats to serve on the same port.
 	Protocols []Protocol
 
@@ -63,12 +75,11 @@ type ServerOptions struct {
 	// s; negative: they are cancelled at once.
 	DrainTimeout time.Duration
 
-	// SessionTimeout of the ZooKeeper session: how long the list shows a server
-	// that died without a word. 0: 10 s.
-	SessionTimeout time.Duration
-
-	// Auths are the credentials for ZooKeeper.
-	Auths []zk.Auth
+	// ZooKeeper are the settings of the session with Registry. They are an error
+	// beside a Registrar and without a Registry. Its SessionTimeout is how long
+	// the list shows a server that died without a word; its Logger is the
+	// server's where it has none of its own.
+	ZooKeeper zookeeper.Options
 
 	// DebugAddr is a TCP address, "host:port", on which GET answers with
 	// [Server.State] as JSON, to those whom Debug lets in: keep it to loopback or
@@ -119,6 +130,12 @@ func (o *ServerOptions) check() error {
 	bad := func(format string, args ...any) {
 		problems = append(problems, fmt.Errorf("rollcall: ServerOptions."+format, args...))
 	}
+	if c := o.TLS; c != nil && len(c.Certificates) == 0 && c.GetCertificate == nil && c.GetConfigForClient == nil {
+		bad("TLS has no certificate: give Certificates or GetCertificate, or make it with tlsfiles")
+	}
+	if o.AllowPlaintext && o.TLS == nil {
+		bad("AllowPlaintext without TLS: set TLS, or leave it out, for all is clear text")
+	}
 	if len(o.ID) > 255 {
 		bad("ID of %d bytes: give at most 255", len(o.ID))
 	}
@@ -131,8 +148,8 @@ func (o *ServerOptions) check() error {
 		limit{"ServerOptions.MaxStreams", o.MaxStreams, frame.MaxMaxStreams},
 		limit{"ServerOptions.MaxPendingConnections", o.MaxPendingConnections, 0},
 	)...)
+	problems = append(problems, checkZooKeeper("ServerOptions", &o.ZooKeeper, o.Registry != "" && o.Registrar == nil))
 	problems = append(problems, o.Debug.check("ServerOptions.Debug"))
-	problems = append(problems, checkDuration("ServerOptions.SessionTimeout", o.SessionTimeout, "10 s"))
 	if o.Weight > discovery.MaxWeight {
 		bad("Weight %d: give at most %d", o.Weight, discovery.MaxWeight)
 	}

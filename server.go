@@ -44,7 +44,7 @@ func NewServer(opts ServerOptions) *Server {
 	s.life, s.end = context.WithCancelCause(context.Background())
 	s.methods.Store(&map[string]*handled{})
 	var err error
-	s.member, err = newMembership(&s.opts)
+	s.member, err = newMembership(s)
 	s.problems = append(s.problems, err, s.opts.check())
 	return s
 }
@@ -96,7 +96,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if err := s.check(); err != nil {
 		return err
 	}
-	instance, err := s.member.instance(ctx, l.Addr())
+	instance, err := s.member.describe(ctx, l.Addr())
 	if err != nil {
 		return err
 	}
@@ -121,11 +121,6 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 
 // serve waits until the server is to stop, and drains it where that is the way.
 func (s *Server) serve(ctx context.Context, conns *connSet) error {
-	waiting, stopWaiting := context.WithCancel(ctx)
-	var waiter sync.WaitGroup
-	waiter.Go(func() { s.member.tellNotListed(waiting) })
-	defer waiter.Wait()
-	defer stopWaiting()
 	select {
 	case <-ctx.Done():
 		s.drain(conns)
@@ -175,9 +170,20 @@ func (s *Server) check() error {
 // Registered waits until the server is in the list and returns the name of its
 // entry, "server0000000003". It returns ctx's error with the reason why the
 // entry is not there, or discovery.ErrDeregistered where the server does not
-// register, drains or has stopped. It may be called before Serve.
+// register, is set not to, drains or has stopped. It may be called before Serve.
 func (s *Server) Registered(ctx context.Context) (name string, err error) {
 	return s.member.listed(ctx)
+}
+
+// SetServing says whether the server is to be in the list. A server that is set
+// not to serve leaves it, goes on answering the calls that still come, and says so
+// in [Server.State]; set to serve it registers again. Drain and Close have the last
+// word. It does not wait for the registry, and may be called before Serve and from
+// any goroutine. Every server is set to serve at first.
+func (s *Server) SetServing(serving bool) {
+	if err := s.member.set(serving); err != nil {
+		s.opts.Logger.Error("the server cannot register", "error", err)
+	}
 }
 
 // Close stops the server at once: connections are closed, handlers' contexts

@@ -47,7 +47,7 @@ func NewRoster(opts Options, hooks Hooks) *Roster {
 		opts:     opts,
 		hooks:    hooks.withDefaults(),
 		byKey:    make(map[key]*slot),
-		watch:    &watch{streak: uint32(opts.EjectAfter)},
+		watch:    &watch{streak: uint32(opts.EjectAfter)}, //nolint:gosec // withDefaults bounds it
 		source:   discovery.SourceNone,
 		snapshot: &Snapshot{Picker: noPicker{}, Source: discovery.SourceNone},
 	}

@@ -4,10 +4,12 @@
 package balancer
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -85,7 +87,7 @@ func TestWeightCountsAtOnce(t *testing.T) {
 		r := NewRoster(Options{Policy: policy, Rand: seeded(1)}, Hooks{Attach: func(e *Endpoint) any { return e.Instance.Host }})
 		list := make([]discovery.Instance, 10)
 		for i := range list {
-			list[i] = discovery.Instance{Name: fmt.Sprint(i), Host: fmt.Sprint("h", i), Port: 1, Weight: 100}
+			list[i] = discovery.Instance{Name: strconv.Itoa(i), Host: fmt.Sprint("h", i), Port: 1, Weight: 100}
 		}
 		picks := func(weight *int) int {
 			changed := slices.Clone(list)
@@ -116,7 +118,7 @@ func TestNegativeMeansOff(t *testing.T) {
 	r := NewRoster(Options{SlowStart: -1, EjectFor: -1}, Hooks{})
 	u := discovery.Update{Source: discovery.SourceLive}
 	for i := range 3 {
-		u.Instances = append(u.Instances, discovery.Instance{Name: fmt.Sprint(i), Host: fmt.Sprint("h", i), Port: 1, Weight: 1, Registered: epoch})
+		u.Instances = append(u.Instances, discovery.Instance{Name: strconv.Itoa(i), Host: fmt.Sprint("h", i), Port: 1, Weight: 1, Registered: epoch})
 		r.Update(epoch, u)
 	}
 	e := r.Snapshot().Endpoints[2].Endpoint
@@ -173,15 +175,15 @@ func TestSnapshotKeepsThePicker(t *testing.T) {
 	}
 	u := discovery.Update{Source: discovery.SourceLive, Confirmed: epoch}
 	for i := range 4 {
-		u.Instances = append(u.Instances, discovery.Instance{Name: fmt.Sprint(i), Host: fmt.Sprint("h", i), Port: 1, Weight: 1})
+		u.Instances = append(u.Instances, discovery.Instance{Name: strconv.Itoa(i), Host: fmt.Sprint("h", i), Port: 1, Weight: 1})
 	}
 	r.Update(epoch, u)
 	first := r.Snapshot()
-	u.Confirmed, u.Source, u.Err = epoch.Add(time.Second), discovery.SourceStale, fmt.Errorf("gone")
+	u.Confirmed, u.Source, u.Err = epoch.Add(time.Second), discovery.SourceStale, errors.New("gone")
 	u.Skipped = make([]discovery.Skipped, 2)
 	r.Update(epoch, u)
 	second := r.Snapshot()
-	if second == first || !second.Confirmed.Equal(u.Confirmed) || second.Err != u.Err ||
+	if second == first || !second.Confirmed.Equal(u.Confirmed) || !errors.Is(second.Err, u.Err) ||
 		second.Source != u.Source || second.Counts.Skipped != 2 {
 		t.Errorf("after another update: got %+v, want its source, time and error", second)
 	}

@@ -67,6 +67,7 @@ func TestScenarios(t *testing.T) {
 // runScenario returns the file with what it shows now in place of what it
 // expects.
 func runScenario(t *testing.T, file string) string {
+	t.Helper()
 	s := newScenario()
 	var out strings.Builder
 	expected := false

@@ -60,6 +60,7 @@ func (r *Roster) survey(next *Snapshot) {
 			grown = max(grown, s.share)
 		case StateEjected:
 			next.Endpoints[i].Ejection = s.ejection
+		default: // nothing to add
 		}
 	}
 	next.Panic = 2*next.Counts.Usable < next.Counts.members()

@@ -107,6 +107,7 @@ func (c *console) sort(line string) string {
 		c.events = append(c.events, s)
 	case state:
 		c.states = append(c.states, s)
+	case noise:
 	}
 	return ""
 }

@@ -200,7 +200,7 @@ func (r *recorder) life(t *testing.T, reg *registry, rng *rand.Rand, round int) 
 			id: i, name: fmt.Sprintf("%d-%d", round, i),
 		}
 		clients.Go(func() {
-			defer client.Close() //nolint:errcheck // the registry is gone
+			defer client.Close() // the registry is gone
 			if err := c.run(ctx); err != nil {
 				t.Errorf("round %d, client %d: %v", round, i, err)
 			}
@@ -244,7 +244,7 @@ func makeDirectory(t *testing.T, reg *registry, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer client.Close() //nolint:errcheck // it has what it asked for
+	defer client.Close() // it has what it asked for
 	if err := client.EnsurePath(t.Context(), dir); err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,12 @@
 //	resolver := discovery.NewStatic(target.Hosts)
 //	err = resolver.Watch(ctx, func(u discovery.Update) { … })
 //
+// A target whose list is in ZooKeeper is zk://host:port[,host:port…]/path. With
+// zks:// instead the registry is never spoken to without TLS; the configuration is
+// an option of whoever opens the target, and without one the certificates of the
+// servers must be signed by one of the system's roots. Whether an instance itself
+// serves TLS is for the instance to say, [Instance].TLS.
+//
 // Operators can overrule what a server says of itself, [Override]: an instance
 // that they drain stays in the list and is not to be picked, and a weight that
 // they give counts instead of its own.

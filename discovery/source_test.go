@@ -175,7 +175,7 @@ func ExampleMemory() {
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	_ = registry.Watch(ctx, func(u Update) {
+	registry.Watch(ctx, func(u Update) { //nolint:errcheck // it is the cancellation
 		fmt.Println(u.Source, u.Instances[0].Addr())
 		cancel()
 	})

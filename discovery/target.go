@@ -23,12 +23,20 @@ const (
 // where, or the instances themselves.
 //
 //	zk://host:port[,host:port…]/path
+//	zks://host:port[,host:port…]/path
 //	static://host:port[,host:port…]
+//
+// zks:// is zk:// to servers that speak TLS: the same Scheme with TLS set, so that
+// who asks for the scheme need not know both.
 type Target struct {
 	Scheme string   // SchemeZooKeeper or SchemeStatic
+	TLS    bool     // zks://: never speak to the registry without TLS; false with SchemeStatic
 	Hosts  []string // "host:port" each, IPv6 addresses in brackets; at least one
 	Path   string   // the service's directory in ZooKeeper, "/rpc"; empty with SchemeStatic
 }
+
+// tlsScheme is written for SchemeZooKeeper with TLS.
+const tlsScheme = "zks"
 
 // A TargetError says what is wrong with a target.
 type TargetError struct {
@@ -44,7 +52,13 @@ func (e *TargetError) Error() string {
 }
 
 // String returns the target as [ParseTarget] reads it.
-func (t Target) String() string { return t.Scheme + "://" + strings.Join(t.Hosts, ",") + t.Path }
+func (t Target) String() string {
+	scheme := t.Scheme
+	if t.TLS {
+		scheme = tlsScheme
+	}
+	return scheme + "://" + strings.Join(t.Hosts, ",") + t.Path
+}
 
 // ParseTarget reads a target. Its errors are *TargetError. The port must be
 // written, for a default would differ between registries and servers. A
@@ -54,13 +68,15 @@ func ParseTarget(s string) (Target, error) {
 		return Target{}, &TargetError{Target: s, Field: field, Value: value, Fix: fix}
 	}
 	scheme, rest, found := strings.Cut(s, "://")
-	if !found || (scheme != SchemeZooKeeper && scheme != SchemeStatic) {
-		if !found {
-			scheme = s
-		}
-		return fail("scheme", scheme, "write zk://host:port[,host:port…]/path or static://host:port[,host:port…]")
-	}
 	t := Target{Scheme: scheme}
+	switch {
+	case !found:
+		return fail("scheme", s, schemeFix)
+	case scheme == tlsScheme:
+		t.Scheme, t.TLS = SchemeZooKeeper, true
+	case scheme != SchemeZooKeeper && scheme != SchemeStatic:
+		return fail("scheme", scheme, schemeFix)
+	}
 	hosts, path := rest, ""
 	if i := strings.IndexByte(rest, '/'); i >= 0 {
 		hosts, path = rest[:i], rest[i:]
@@ -74,14 +90,14 @@ func ParseTarget(s string) (Target, error) {
 		}
 		t.Hosts = append(t.Hosts, host)
 	}
-	if scheme == SchemeStatic {
+	if t.Scheme == SchemeStatic {
 		if path != "" && path != "/" {
 			return fail("path", path, "a static target has no path")
 		}
 		return t, nil
 	}
 	if path == "" {
-		return fail("path", path, "write the service's directory behind the hosts, as in zk://127.0.0.1:2181/rpc")
+		return fail("path", path, "write the service's directory behind the hosts, as in "+scheme+"://127.0.0.1:2181/rpc")
 	}
 	clean, err := zkpath.Clean(path)
 	if err != nil {
@@ -90,6 +106,8 @@ func ParseTarget(s string) (Target, error) {
 	t.Path = clean
 	return t, nil
 }
+
+const schemeFix = "write zk://host:port[,host:port…]/path, zks:// where the registry speaks TLS, or static://host:port[,host:port…]"
 
 // checkHost tells which field of "host:port" is wrong and what is expected; an
 // empty field: nothing is.

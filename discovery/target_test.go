@@ -16,12 +16,13 @@ func TestParseTarget(t *testing.T) {
 		in   string
 		want Target
 	}{
-		{"zk://127.0.0.1:2181/rpc", Target{SchemeZooKeeper, []string{"127.0.0.1:2181"}, "/rpc"}},
-		{"zk://a:1,b:2,[::1]:3/x/y/", Target{SchemeZooKeeper, []string{"a:1", "b:2", "[::1]:3"}, "/x/y"}},
-		{"zk://a:1/", Target{SchemeZooKeeper, []string{"a:1"}, "/"}},
-		{"zk://a:1/ä b?c", Target{SchemeZooKeeper, []string{"a:1"}, "/ä b?c"}},
-		{"static://a:1", Target{SchemeStatic, []string{"a:1"}, ""}},
-		{"static://a_b.c-d:65535,[fe80::1]:2/", Target{SchemeStatic, []string{"a_b.c-d:65535", "[fe80::1]:2"}, ""}},
+		{"zk://127.0.0.1:2181/rpc", Target{Scheme: SchemeZooKeeper, Hosts: []string{"127.0.0.1:2181"}, Path: "/rpc"}},
+		{"zk://a:1,b:2,[::1]:3/x/y/", Target{Scheme: SchemeZooKeeper, Hosts: []string{"a:1", "b:2", "[::1]:3"}, Path: "/x/y"}},
+		{"zk://a:1/", Target{Scheme: SchemeZooKeeper, Hosts: []string{"a:1"}, Path: "/"}},
+		{"zk://a:1/ä b?c", Target{Scheme: SchemeZooKeeper, Hosts: []string{"a:1"}, Path: "/ä b?c"}},
+		{"zks://a:1,b:2/rpc/", Target{Scheme: SchemeZooKeeper, TLS: true, Hosts: []string{"a:1", "b:2"}, Path: "/rpc"}},
+		{"static://a:1", Target{Scheme: SchemeStatic, Hosts: []string{"a:1"}}},
+		{"static://a_b.c-d:65535,[fe80::1]:2/", Target{Scheme: SchemeStatic, Hosts: []string{"a_b.c-d:65535", "[fe80::1]:2"}}},
 	}
 	for _, test := range tests {
 		got, err := ParseTarget(test.in)
@@ -41,6 +42,11 @@ func TestParseTargetErrors(t *testing.T) {
 		{"127.0.0.1:2181/rpc", "scheme", "127.0.0.1:2181/rpc"},
 		{"ZK://a:1/rpc", "scheme", "ZK"},
 		{"http://a:1/rpc", "scheme", "http"},
+		{"ZKS://a:1/rpc", "scheme", "ZKS"},
+		{"zk+tls://a:1/rpc", "scheme", "zk+tls"},
+		{"zks://a/rpc", "host", "a"},
+		{"zks://a:1", "path", ""},
+		{"zks://a:1/a//b", "path", "/a//b"},
 		{"zk:///rpc", "host", ""},
 		{"zk://a/rpc", "host", "a"},
 		{"zk://:1/rpc", "host", ":1"},
@@ -99,7 +105,7 @@ func TestParseTargetErrors(t *testing.T) {
 func FuzzParseTarget(f *testing.F) {
 	for _, s := range []string{
 		"zk://127.0.0.1:2181/rpc", "zk://a:1,[::1]:2/a/b", "static://a:1,b:2", "static://[::ffff:1.2.3.4]:1/",
-		"zk://a:1/", "zk://a:1//", "zk://[::1%eth0]:1/x", "static://,", "zk://a:1/../b", "://", "static://[x]:1",
+		"zk://a:1/", "zk://a:1//", "zks://a:1/rpc", "zks://a:1", "zk://[::1%eth0]:1/x", "static://,", "zk://a:1/../b", "://", "static://[x]:1",
 	} {
 		f.Add(s)
 	}

@@ -237,7 +237,8 @@ func TestResumedAtServer(t *testing.T) {
 func TestExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ca := testca.New("root")
-		f, log := files(t, ca, testca.Leaf{Names: []string{host}, NotAfter: time.Now().Add(time.Hour)})
+		// The authority beside it in the file is valid for longer.
+		f, log := files(t, ca.Intermediate("between"), testca.Leaf{Names: []string{host}, NotAfter: time.Now().Add(time.Hour)})
 		f.CA = ""
 		server := serverOf(t, f)
 		for range 2 {

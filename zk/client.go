@@ -5,6 +5,7 @@ package zk
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -39,15 +40,12 @@ type Client struct {
 // New returns a client of the servers, each "host:port", that belong to one
 // ensemble. It returns at once and connects in the background; names are
 // resolved anew at each attempt. It fails only for arguments that cannot be
-// used, and names the field.
+// used, and names every field that is wrong.
 func New(servers []string, opts Options) (*Client, error) {
-	if err := checkServers(servers); err != nil {
+	if err := errors.Join(checkServers(servers), opts.check()); err != nil {
 		return nil, err
 	}
-	opts, err := opts.withDefaults()
-	if err != nil {
-		return nil, err
-	}
+	opts = opts.withDefaults()
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &Client{
 		opts:    opts,

@@ -6,12 +6,14 @@ package zk
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/zk/jute"
@@ -41,7 +43,7 @@ type conn struct {
 // Read renews the deadline before each read: what counts is that bytes arrive.
 func (cn *conn) Read(b []byte) (int, error) {
 	if cn.idle > 0 {
-		_ = cn.SetReadDeadline(time.Now().Add(cn.idle)) // of one that has ended, which the read tells better
+		cn.SetReadDeadline(time.Now().Add(cn.idle)) //nolint:errcheck // of one that has ended, which the read tells better
 	}
 	n, err := cn.Conn.Read(b)
 	if cn.idle > 0 && errors.Is(err, os.ErrDeadlineExceeded) {
@@ -89,12 +91,20 @@ func (c *Client) dial(ctx context.Context, server string, req jute.ConnectReques
 	if err != nil {
 		return nil, resp, err
 	}
-	cn := &conn{Conn: raw}
-	cn.r = bufio.NewReaderSize(cn, readBufferBytes)
-	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
+	stop := context.AfterFunc(ctx, func() {
+		raw.Close() //nolint:errcheck // of a connection that was given up
+	})
 	defer stop()
-	resp, err = cn.handshake(req)
+	secured, err := c.secure(ctx, raw, server)
+	cn := &conn{Conn: secured}
+	cn.r = bufio.NewReaderSize(cn, readBufferBytes)
+	if err == nil {
+		resp, err = cn.handshake(req)
+	}
 	switch {
+	case errors.Is(err, errSilent) && c.opts.TLS == nil && req.SessionID == 0:
+		// With a session it is more probable that the client has seen too much.
+		err = fmt.Errorf("%w (one that speaks TLS alone does that: use TLS then)", err)
 	case err != nil:
 	case resp.TimeoutMillis <= 0:
 		err = errExpired
@@ -107,10 +117,33 @@ func (c *Client) dial(ctx context.Context, server string, req jute.ConnectReques
 		err = fmt.Errorf("zk: no answer to the handshake within %v: %w", c.opts.ConnectTimeout, ctx.Err())
 	}
 	if err != nil {
-		_ = raw.Close()
+		raw.Close() //nolint:errcheck // err says more
 		return nil, resp, err
 	}
 	return cn, resp, nil
+}
+
+// secure returns the connection for what follows: with Options.TLS one of TLS,
+// once its own handshake is done. The connection is left open where that fails.
+func (c *Client) secure(ctx context.Context, raw net.Conn, server string) (net.Conn, error) {
+	config := c.opts.TLS
+	if config == nil {
+		return raw, nil
+	}
+	if config.ServerName == "" {
+		config = config.Clone()
+		config.ServerName, _, _ = net.SplitHostPort(server) // New has checked it
+	}
+	conn := tls.Client(raw, config)
+	err := conn.HandshakeContext(ctx)
+	var noTLS tls.RecordHeaderError
+	switch {
+	case err == nil:
+		return conn, nil
+	case errors.As(err, &noTLS), errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
+		return nil, fmt.Errorf("zk: TLS: %w (one that does not speak TLS on this port does that: give its port for TLS)", err)
+	}
+	return nil, fmt.Errorf("zk: TLS: %w", err)
 }
 
 func (cn *conn) handshake(req jute.ConnectRequest) (resp jute.ConnectResponse, err error) {
@@ -118,7 +151,14 @@ func (cn *conn) handshake(req jute.ConnectRequest) (resp jute.ConnectResponse, e
 	if err == nil {
 		_, err = cn.r.Peek(1) // with a byte at hand the server is not silent
 	}
-	if err != nil {
+	var alert *net.OpError
+	switch {
+	case err == nil:
+	case errors.As(err, &alert) && alert.Op == "remote error":
+		// TLS tells here that it does not like our certificate, or the want of one:
+		// a refusal, and no silence.
+		return resp, fmt.Errorf("zk: TLS: %w", err)
+	default:
 		return resp, fmt.Errorf("%w: %w", errSilent, err)
 	}
 	frame, err := cn.readFrame(maxHandshakeBytes)
@@ -199,7 +239,7 @@ func (c *Client) write(cn *conn, pingEvery time.Duration, ended <-chan struct{})
 			}
 		}
 		if _, err := cn.Write(b); err != nil {
-			_ = cn.Close()
+			cn.Close() //nolint:errcheck // err says more
 			return err
 		}
 		idle.Reset(pingEvery)

@@ -27,12 +27,12 @@ func exampleServer() (address string, stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = s.Serve(ctx, l)
+		s.Serve(ctx, l) //nolint:errcheck // until it is closed
 	}()
 	return l.Addr().String(), func() {
 		cancel()
 		<-done
-		_ = s.Close()
+		s.Close() //nolint:errcheck // the example is over
 	}
 }
 

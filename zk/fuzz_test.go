@@ -52,10 +52,7 @@ func FuzzReply(f *testing.F) {
 	f.Add([]byte{0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 1})
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		opts, err := Options{MaxPacketBytes: 1 << 16, WatchQueue: 2}.withDefaults()
-		if err != nil {
-			t.Fatal(err)
-		}
+		opts := Options{MaxPacketBytes: 1 << 16, WatchQueue: 2}.withDefaults()
 		c := &Client{opts: opts, log: opts.Logger, wake: make(chan struct{}, 1), changed: make(chan struct{}), watches: newWatchTable()}
 		c.session.State = StateConnected
 		one := make([]chan Event, oneShotKinds)
@@ -87,7 +84,7 @@ func FuzzReply(f *testing.F) {
 					t.Fatalf("request %d was answered before an older one", i)
 				}
 				if r.err == nil {
-					_ = r.decode(mustLookup(r.op).NewResponse())
+					r.decode(mustLookup(r.op).NewResponse()) //nolint:errcheck // it must not panic
 				}
 			default:
 				open = open || r != abandoned

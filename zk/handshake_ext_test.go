@@ -363,6 +363,13 @@ func TestNewRefuses(t *testing.T) {
 			t.Errorf("New(%q, …): error %v, want one with %q", tt.servers, err, tt.want)
 		}
 	}
+	// Everything that is wrong is told at once.
+	_, err := zk.New([]string{"a:0", "b"}, zk.Options{SessionTimeout: -1, MaxQueued: -1, Auths: make([]zk.Auth, 2)})
+	for _, want := range []string{"servers[0]", "servers[1]", "SessionTimeout", "MaxQueued", "Auths[0]", "Auths[1]"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want an error with %q too", err, want)
+		}
+	}
 }
 
 // The default way to dial tries every address of a name.

@@ -65,7 +65,7 @@ func TestOutageIsLoggedOnce(t *testing.T) {
 			t.Errorf("%d details in an hour, want one for each attempt", got)
 		}
 		attrs := log.last[refused]
-		for _, want := range []string{"a:1", "b:1", "connection refused"} {
+		for _, want := range []string{"servers=a:1,b:1", "error=", "connection refused"} {
 			if !strings.Contains(attrs, want) {
 				t.Errorf("the line does not say %q: %s", want, attrs)
 			}
@@ -73,6 +73,9 @@ func TestOutageIsLoggedOnce(t *testing.T) {
 		f.setDown()
 		p, _ := f.session(1, time.Minute)
 		await(t, c, "connected", isConnected)
+		if got, want := log.last["INFO zookeeper connected"], "session_id=0x1 timeout=1m0s new=true"; !strings.Contains(got, want) {
+			t.Errorf("got %q, want a line with %q", got, want)
+		}
 		f.setDown("a:1", "b:1")
 		p.Close()
 		await(t, c, "down", isDown)

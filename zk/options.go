@@ -4,7 +4,10 @@
 package zk
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -35,8 +38,8 @@ type Options struct {
 	// the server has not heard from the client for that long. Default 10 s, at
 	// least 1 ms.
 	SessionTimeout time.Duration
-	// ConnectTimeout bounds dialling one server, the handshake and the
-	// authentication together. Default 1 s.
+	// ConnectTimeout bounds dialling one server, TLS, the handshake and the
+	// authentication together. Default 1 s, at least 1 ms.
 	ConnectTimeout time.Duration
 	// BackoffMin and BackoffMax bound the pause before the next attempt to
 	// connect. After n rounds over all servers it is random between 0 and
@@ -59,7 +62,12 @@ type Options struct {
 	// WatchQueue is how many events of a persistent watch may wait for its reader
 	// before they are dropped and replaced by one Lost event. Default 256.
 	WatchQueue int
-	// Dial opens connections. The default resolves the host's name at each attempt
+	// TLS makes every connection one of TLS: it is the client's configuration, with
+	// a certificate where the servers want one. An empty ServerName stands for the
+	// host of the server that is dialled, as given to New. It must not be changed
+	// any more. Default none: no TLS, and Auths go over the network as they are.
+	TLS *tls.Config
+	// Dial opens connections, below TLS. The default resolves the host's name at each attempt
 	// and tries its addresses in random order over TCP.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Logger receives the changes of the session. Default none.
@@ -75,51 +83,62 @@ type Auth struct {
 	Data   []byte // for digest: "user:password"
 }
 
-// withDefaults returns o with every zero field set, or an error that names the
-// field that cannot be used.
-func (o Options) withDefaults() (Options, error) {
-	for _, d := range []struct {
-		name  string
-		field *time.Duration
-		def   time.Duration
+// check returns what cannot be used, a problem each: the field, its value and what
+// to give instead.
+func (o *Options) check() error {
+	var problems []error
+	bad := func(format string, args ...any) {
+		problems = append(problems, fmt.Errorf("zk: Options."+format, args...))
+	}
+	d := o.withDefaults()
+	for _, f := range []struct {
+		name       string
+		value, def time.Duration
 	}{
-		{"SessionTimeout", &o.SessionTimeout, DefaultSessionTimeout},
-		{"ConnectTimeout", &o.ConnectTimeout, DefaultConnectTimeout},
-		{"BackoffMin", &o.BackoffMin, DefaultBackoffMin},
-		{"BackoffMax", &o.BackoffMax, max(o.BackoffMin, DefaultBackoffMax)},
+		{"SessionTimeout", d.SessionTimeout, DefaultSessionTimeout},
+		{"ConnectTimeout", d.ConnectTimeout, DefaultConnectTimeout},
+		{"BackoffMin", d.BackoffMin, DefaultBackoffMin},
+		{"BackoffMax", d.BackoffMax, DefaultBackoffMax},
 	} {
-		if *d.field == 0 {
-			*d.field = d.def
-		}
-		if *d.field < time.Millisecond || *d.field > math.MaxInt32*time.Millisecond {
-			return o, fmt.Errorf("zk: Options.%s is %v: use 1 ms to %v, or 0 for %v", d.name, *d.field, math.MaxInt32*time.Millisecond, d.def)
+		if f.value < time.Millisecond || f.value > math.MaxInt32*time.Millisecond {
+			bad("%s is %v: use 1 ms to %v, or 0 for %v", f.name, f.value, math.MaxInt32*time.Millisecond, f.def)
 		}
 	}
-	if o.BackoffMax < o.BackoffMin {
-		return o, fmt.Errorf("zk: Options.BackoffMax is %v: make it at least BackoffMin, %v", o.BackoffMax, o.BackoffMin)
+	if d.BackoffMax < d.BackoffMin {
+		bad("BackoffMax is %v: make it at least BackoffMin, %v", d.BackoffMax, d.BackoffMin)
 	}
-	for _, d := range []struct {
-		name  string
-		field *int
-		def   int
+	for _, f := range []struct {
+		name       string
+		value, def int
 	}{
-		{"MaxPacketBytes", &o.MaxPacketBytes, DefaultMaxPacketBytes},
-		{"MaxRequestBytes", &o.MaxRequestBytes, DefaultMaxRequestBytes},
-		{"MaxQueued", &o.MaxQueued, DefaultMaxQueued},
-		{"WatchQueue", &o.WatchQueue, DefaultWatchQueue},
+		{"MaxPacketBytes", d.MaxPacketBytes, DefaultMaxPacketBytes},
+		{"MaxRequestBytes", d.MaxRequestBytes, DefaultMaxRequestBytes},
+		{"MaxQueued", d.MaxQueued, DefaultMaxQueued},
+		{"WatchQueue", d.WatchQueue, DefaultWatchQueue},
 	} {
-		if *d.field == 0 {
-			*d.field = d.def
-		}
-		if *d.field < 1 || *d.field > math.MaxInt32 {
-			return o, fmt.Errorf("zk: Options.%s is %d: use 1 to %d, or 0 for %d", d.name, *d.field, math.MaxInt32, d.def)
+		if f.value < 1 || f.value > math.MaxInt32 {
+			bad("%s is %d: use 1 to %d, or 0 for %d", f.name, f.value, math.MaxInt32, f.def)
 		}
 	}
 	for i, a := range o.Auths {
 		if a.Scheme == "" {
-			return o, fmt.Errorf("zk: Options.Auths[%d].Scheme is empty: name a scheme, for example digest", i)
+			bad("Auths[%d].Scheme is empty: name a scheme, for example digest", i)
 		}
 	}
+	return errors.Join(problems...)
+}
+
+// withDefaults returns o with the default in the place of every zero field. What
+// is shared with the caller is copied.
+func (o Options) withDefaults() Options {
+	o.SessionTimeout = cmp.Or(o.SessionTimeout, DefaultSessionTimeout)
+	o.ConnectTimeout = cmp.Or(o.ConnectTimeout, DefaultConnectTimeout)
+	o.BackoffMin = cmp.Or(o.BackoffMin, DefaultBackoffMin)
+	o.BackoffMax = cmp.Or(o.BackoffMax, max(o.BackoffMin, DefaultBackoffMax))
+	o.MaxPacketBytes = cmp.Or(o.MaxPacketBytes, DefaultMaxPacketBytes)
+	o.MaxRequestBytes = cmp.Or(o.MaxRequestBytes, DefaultMaxRequestBytes)
+	o.MaxQueued = cmp.Or(o.MaxQueued, DefaultMaxQueued)
+	o.WatchQueue = cmp.Or(o.WatchQueue, DefaultWatchQueue)
 	o.Auths = slices.Clone(o.Auths)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -130,27 +149,29 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Dial == nil {
 		o.Dial = dialResolved(o.Rand)
 	}
-	return o, nil
+	return o
 }
 
-// checkServers returns an error that names the server that cannot be used.
+// checkServers returns what is wrong with the servers, a problem each.
 func checkServers(servers []string) error {
 	if len(servers) == 0 {
-		return fmt.Errorf("zk: servers is empty: name at least one as host:port, for example 127.0.0.1:2181")
+		return errors.New("zk: servers is empty: name at least one as host:port, for example 127.0.0.1:2181")
 	}
+	var problems []error
 	for i, s := range servers {
 		host, port, err := net.SplitHostPort(s)
-		if err != nil {
-			return fmt.Errorf("zk: servers[%d] is %q: write host:port, for example 127.0.0.1:2181: %w", i, s, err)
+		n, numErr := strconv.Atoi(port)
+		switch {
+		case err != nil:
+			err = fmt.Errorf("zk: servers[%d] is %q: write host:port, for example 127.0.0.1:2181: %w", i, s, err)
+		case host == "":
+			err = fmt.Errorf("zk: servers[%d] is %q: the host is missing", i, s)
+		case numErr != nil || n < 1 || n > 65535:
+			err = fmt.Errorf("zk: servers[%d] is %q: the port %q is not a number from 1 to 65535", i, s, port)
 		}
-		if host == "" {
-			return fmt.Errorf("zk: servers[%d] is %q: the host is missing", i, s)
-		}
-		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
-			return fmt.Errorf("zk: servers[%d] is %q: the port %q is not a number from 1 to 65535", i, s, port)
-		}
+		problems = append(problems, err)
 	}
-	return nil
+	return errors.Join(problems...)
 }
 
 // dialResolved returns a dial function that resolves names anew each time and

@@ -37,7 +37,7 @@ func (c *Client) run(ctx context.Context, h *hosts) {
 			c.end(ErrClosed, StateClosed)
 			return
 		case errors.Is(err, ErrAuthFailed):
-			c.log.Error("zookeeper authentication failed", "err", err)
+			c.log.Error("zookeeper authentication failed", "error", err)
 			c.end(err, StateAuthFailed)
 			return
 		case errors.Is(err, errExpired):
@@ -51,7 +51,7 @@ func (c *Client) run(ctx context.Context, h *hosts) {
 		failed++
 		if c.disconnected(err, &cred, now) {
 			failed = 0
-			c.log.Info("zookeeper connection lost", "err", err)
+			c.log.Info("zookeeper connection lost", "error", err)
 		} else {
 			c.logFailed(err, failed, h.list)
 		}
@@ -69,7 +69,7 @@ func (c *Client) logFailed(err error, failed int, servers []string) {
 	if failed == len(servers) {
 		level = slog.LevelInfo
 	}
-	c.log.Log(context.Background(), level, "zookeeper does not answer, trying on", "servers", strings.Join(servers, ","), "err", err)
+	c.log.Log(context.Background(), level, "zookeeper does not answer, trying on", "servers", strings.Join(servers, ","), "error", err)
 }
 
 var errExpired = errors.New("zk: the server has ended the session")
@@ -79,7 +79,7 @@ var errExpired = errors.New("zk: the server has ended the session")
 func (c *Client) attempt(ctx context.Context, h *hosts, cred *credentials, probe bool) error {
 	server := h.pick()
 	req := jute.ConnectRequest{
-		TimeoutMillis: int32(c.opts.SessionTimeout / time.Millisecond), //nolint:gosec // withDefaults bounds it
+		TimeoutMillis: int32(c.opts.SessionTimeout / time.Millisecond), //nolint:gosec // check bounds it
 		Password:      make([]byte, jute.PasswordSize),
 		HasReadOnly:   true,
 	}
@@ -120,10 +120,12 @@ func (c *Client) serve(ctx context.Context, cn *conn, server string, resp jute.C
 	ended := make(chan struct{})
 	wrote := make(chan error, 1)
 	go func() { wrote <- c.write(cn, max(cred.timeout/3, time.Millisecond), ended) }()
-	stop := context.AfterFunc(ctx, func() { _ = cn.Close() })
+	stop := context.AfterFunc(ctx, func() {
+		cn.Close() //nolint:errcheck // the client is being closed
+	})
 	err := c.read(cn)
 	stop()
-	_ = cn.Close()
+	cn.Close() //nolint:errcheck // err says more
 	close(ended)
 	if werr := <-wrote; werr != nil && errors.Is(err, net.ErrClosed) {
 		err = werr
@@ -202,7 +204,7 @@ func (c *Client) answer(h jute.ReplyHeader, body []byte) error {
 // connected notes a confirmed session and lets the writer begin with the
 // watches, so that they are armed before any request that waits.
 func (c *Client) connected(server string, cred *credentials, fresh bool) {
-	c.log.Info("zookeeper connected", "server", server, "session", sessionID(cred.id), "timeout", cred.timeout, "new", fresh)
+	c.log.Info("zookeeper connected", "server", server, "session_id", sessionID(cred.id), "timeout", cred.timeout.String(), "new", fresh)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	batches, armed := c.watches.batches(c.lastZxid)
@@ -256,7 +258,7 @@ func (c *Client) dropConnection(err error) {
 
 // expired notes that the session is gone.
 func (c *Client) expired(cred *credentials) {
-	c.log.Warn("zookeeper session expired", "session", sessionID(cred.id))
+	c.log.Warn("zookeeper session expired", "session_id", sessionID(cred.id))
 	*cred = credentials{timeout: c.opts.SessionTimeout}
 	c.mu.Lock()
 	defer c.mu.Unlock()

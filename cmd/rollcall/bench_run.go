@@ -114,7 +114,7 @@ func (b *benchCommand) run(ctx context.Context, target discovery.Target, stdout,
 	var clients []*rollcall.Client
 	closeAll := sync.OnceFunc(func() {
 		for _, c := range clients {
-			c.Close() //nolint:errcheck // calls in flight fail, that is all
+			c.Close() // calls in flight fail, that is all
 		}
 	})
 	defer closeAll()

@@ -99,7 +99,7 @@ func (c *callCommand) parseAndRun(ctx context.Context, args []string, stdin io.R
 	if err != nil {
 		return &usageError{err} // of the target
 	}
-	defer client.Close() //nolint:errcheck // nothing depends on it
+	defer client.Close() // nothing depends on it
 	return c.run(ctx, client)
 }
 
@@ -119,8 +119,8 @@ func readRequest(ctx context.Context, args []string, stdin io.Reader) ([]byte, e
 			return nil, usagef("%s: give at most %d bytes", from, maxStdin)
 		}
 	}
-	var any json.RawMessage
-	if err := json.Unmarshal(request, &any); err != nil {
+	var value json.RawMessage
+	if err := json.Unmarshal(request, &value); err != nil {
 		return nil, usagef("%s %.80q: give valid JSON: %w", from, request, err)
 	}
 	return request, nil
@@ -245,8 +245,7 @@ func asLine(reply []byte) []byte {
 
 func toErrorJSON(err error) *errorJSON {
 	out := &errorJSON{Message: err.Error()}
-	var e *rollcall.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*rollcall.Error](err); ok {
 		out.Code, out.Reason, out.Message, out.Details = e.Code.String(), e.Reason, e.Message, e.Details
 		out.Executed = e.Executed.String()
 	}

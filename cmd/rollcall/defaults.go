@@ -37,7 +37,7 @@ type sizeBytes int
 var standards = []standard{
 	{"target", defaultTarget, "of a command that is given none, unless " + environmentTarget + " names one"},
 	{"session_timeout", zk.DefaultSessionTimeout, "of the ZooKeeper session: how long the list shows a server that died without a word"},
-	{"full_read_interval", zookeeper.DefaultResyncInterval, "the list is read whole and compared, as a safety net"},
+	{"full_read_interval", zookeeper.DefaultResync, "the list is read whole and compared, as a safety net"},
 	{"connect_timeout", rollcall.DefaultConnectTimeout, "to dial an instance, and again for its preface"},
 	{"balance", balancer.P2C.Name(), "how a client chooses among the instances"},
 	{"backoff_min", balancer.DefaultBackoffMin, "the shortest pause before an instance that failed is tried again, with full jitter"},

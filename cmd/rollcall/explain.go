@@ -131,7 +131,7 @@ func (e *explanationJSON) print(w io.Writer, now time.Time) {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%d\t%s\t%s\t%t\n", orDash(in.Entry), orDash(in.Address), orDash(state), in.Weight,
 			strconv.FormatFloat(in.EffectiveWeight, 'f', -1, 64), in.InFlight, micros(in.LatencyUS), micros(in.WaitUS), in.Connected)
 	}
-	t.Flush() //nolint:errcheck // w keeps its own errors
+	t.Flush() // w keeps its own errors
 	for _, a := range e.Attempts {
 		fmt.Fprintf(w, "tried %s: %s after %v, executed %s: %s\n", orDash(a.Address), a.Phase, time.Duration(a.ElapsedUS)*time.Microsecond, a.Executed, orDash(a.Error))
 	}

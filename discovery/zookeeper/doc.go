@@ -5,6 +5,7 @@
 // out the Resolver and the Registrar of each path.
 //
 //	session, err := zookeeper.Open([]string{"127.0.0.1:2181"}, zookeeper.Options{})
+//	if err != nil { … }
 //	defer session.Close()
 //	registration, err := session.Registrar("/rpc").Register(instance)
 //	err = session.Resolver("/rpc").Watch(ctx, func(u discovery.Update) { … })
@@ -47,10 +48,12 @@
 // # Concurrency
 //
 // All methods may be called from any goroutine. Sessions of one process with the
-// same servers, credentials and timeouts share one ZooKeeper session; the last
-// one to be closed closes it and waits for every goroutine.
+// same servers, credentials, TLS and times share one ZooKeeper session, see
+// [Options]; the last one to be closed closes it and waits for every goroutine.
 //
 // # Caveats
+//
+// Without TLS the credentials go over the network as they are.
 //
 // A node that is deleted while it is wanted is created again: to take a server
 // out, deregister it, or use what operators have for that, never its node.

@@ -132,8 +132,8 @@ func (l *lister) run(ctx context.Context) {
 }
 
 func (l *lister) scheduleResync(now time.Time) {
-	if l.opts.ResyncInterval > 0 {
-		l.resyncAt = now.Add(spread(l.opts.ResyncInterval, l.opts.Rand))
+	if l.opts.Resync > 0 {
+		l.resyncAt = now.Add(spread(l.opts.Resync, l.opts.Rand))
 	}
 }
 

@@ -157,7 +157,7 @@ func (r *registration) tooOften() bool {
 
 // restPause returns how long things may stay as they are without a look.
 func (r *registration) restPause() time.Duration {
-	if interval := r.shared.opts.ResyncInterval; interval > 0 {
+	if interval := r.shared.opts.Resync; interval > 0 {
 		return spread(interval, r.shared.opts.Rand)
 	}
 	return never
@@ -180,7 +180,7 @@ func (r *registration) awaitSession(s zk.Session, wanted bool) (pause time.Durat
 	}
 	err := sessionError(s)
 	if wanted && lost && s.State == zk.StateConnecting && r.Status().Registered {
-		r.logger.Warn("the registry does not answer: our entry is probably gone, and comes back with it", "err", err)
+		r.logger.Warn("the registry does not answer: our entry is probably gone, and comes back with it", "error", err)
 	}
 	r.report(func(st *discovery.RegistrationStatus) {
 		if lost || !st.Registered {
@@ -192,7 +192,7 @@ func (r *registration) awaitSession(s zk.Session, wanted bool) (pause time.Durat
 
 // fail notes why a step failed, and returns the pause before the next attempt.
 func (r *registration) fail(err error) time.Duration {
-	r.logger.Debug("registration: step failed", "err", err)
+	r.logger.Debug("registration: step failed", "error", err)
 	r.report(func(s *discovery.RegistrationStatus) {
 		if !s.Registered {
 			s.Err = err
@@ -299,7 +299,7 @@ func (r *registration) delete(ctx context.Context, a action) error {
 	}
 	if a.verb == deleteElder {
 		r.cleared[a.node.name] = true
-		r.logger.Info("deleted the elder entry with our id", "entry", a.node.name, "err", err)
+		r.logger.Info("deleted the elder entry with our id", "entry", a.node.name, "error", err)
 		return nil
 	}
 	if err == nil || errors.Is(err, zk.ErrNoNode) {

@@ -58,7 +58,7 @@ type progress struct {
 func newRegistration(s *Session, path string, in discovery.Instance, data []byte) *registration {
 	r := &registration{
 		shared: s.shared, path: path, in: in, data: data, acl: s.opts.ACL,
-		logger: s.opts.Logger.With("path", path, "addr", in.Addr(), "id", in.ID),
+		logger: s.opts.Logger.With("path", path, "address", in.Addr(), "instance", in.ID),
 		kick:   make(chan struct{}, 1), done: make(chan struct{}),
 		wanted: true, changed: make(chan struct{}),
 	}

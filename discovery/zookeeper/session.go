@@ -5,6 +5,7 @@ package zookeeper
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"sync"
@@ -24,8 +25,8 @@ const closeWait = time.Second
 // open holds the sessions that may be shared, by their key.
 var open = struct {
 	mu    sync.Mutex // guards what follows, and every shared.handles
-	byKey map[string]*shared
-}{byKey: map[string]*shared{}}
+	byKey map[sharingKey]*shared
+}{byKey: map[sharingKey]*shared{}}
 
 // A Session is a handle on the ZooKeeper session that this process has with one
 // registry. All methods may be called from any goroutine.
@@ -43,9 +44,12 @@ type Session struct {
 
 // Open returns a handle on the session with these servers, "host:port" each, in
 // any order. It does not wait for them: an error means that a server or an
-// option is not valid. Sessions are shared, see [Options]; each handle must be
-// closed.
+// option is not valid, and names all that are not. Sessions are shared, see
+// [Options]; each handle must be closed.
 func Open(servers []string, opts Options) (*Session, error) {
+	if err := opts.Check(); err != nil {
+		return nil, fmt.Errorf("zookeeper: %w", err)
+	}
 	private := opts.Dial != nil
 	opts = opts.withDefaults()
 	s := &Session{opts: opts, closed: make(chan struct{}), registrations: map[*registration]struct{}{}}
@@ -75,11 +79,31 @@ func Open(servers []string, opts Options) (*Session, error) {
 	return s, nil
 }
 
+// OpenTarget is Open with the servers of a target, and with TLS where that says
+// so: zks:// without Options.TLS trusts the system's roots. A target that is no
+// registry is a *[discovery.TargetError].
+func OpenTarget(target discovery.Target, opts Options) (*Session, error) {
+	if target.Scheme != discovery.SchemeZooKeeper {
+		return nil, &discovery.TargetError{
+			Target: target.String(), Field: "scheme", Value: target.Scheme,
+			Fix: "a registry is zk://host:port[,host:port…]/path, or zks:// where it speaks TLS",
+		}
+	}
+	if target.TLS && opts.TLS == nil {
+		opts.TLS = systemRoots
+	}
+	return Open(target.Hosts, opts)
+}
+
+// systemRoots is the configuration of zks:// alone: one pointer, so that sessions
+// are shared.
+var systemRoots = &tls.Config{MinVersion: tls.VersionTLS12}
+
 // dial opens a ZooKeeper session.
 func dial(servers []string, opts Options) (*shared, error) {
 	c, err := zk.New(servers, zk.Options{
 		SessionTimeout: opts.SessionTimeout, ConnectTimeout: opts.ConnectTimeout,
-		Auths: opts.Auths, WatchQueue: watchQueue, Dial: opts.Dial, Logger: opts.Logger, Rand: opts.Rand,
+		Auths: opts.Auths, WatchQueue: watchQueue, TLS: opts.TLS, Dial: opts.Dial, Logger: opts.Logger, Rand: opts.Rand,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("zookeeper: %w", err)
@@ -129,7 +153,7 @@ func (s *Session) close() error {
 	open.mu.Lock()
 	s.shared.handles--
 	last := s.shared.handles == 0
-	if last && s.shared.key != "" {
+	if last && s.shared.key != (sharingKey{}) {
 		delete(open.byKey, s.shared.key)
 	}
 	open.mu.Unlock()

@@ -16,8 +16,8 @@ import (
 // shared is a ZooKeeper session and what the handles on it share: the watchers
 // and the lister of each path. It owns every goroutine of this package.
 type shared struct {
-	key      string // in open.byKey; empty: private
-	handles  int    // guarded by open.mu
+	key      sharingKey // in open.byKey; zero: private
+	handles  int        // guarded by open.mu
 	registry registry
 	opts     Options
 	oneShot  atomic.Bool // the registry knows no persistent watches
@@ -117,7 +117,7 @@ func (s *shared) subscribeLocked(what watchKey, l listener) {
 		s.work.Go(func() { s.runWatcher(w) })
 	}
 	w.users++
-	w.add(l)
+	w.add(l, w.cancel != nil)
 }
 
 // unsubscribe ends the watch when nobody listens any more.
@@ -129,6 +129,7 @@ func (s *shared) unsubscribe(what watchKey, l listener) {
 	w.users--
 	if w.users == 0 && w.cancel != nil {
 		w.cancel()
+		w.cancel = nil
 	}
 }
 

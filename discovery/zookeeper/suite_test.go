@@ -74,7 +74,7 @@ func peer(t testing.TB, addr string) *zk.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = c.Close() })
+	t.Cleanup(func() { c.Close() }) //nolint:errcheck // its test is over
 	return c
 }
 

@@ -55,19 +55,21 @@ type watcher struct {
 
 	done   chan struct{}      // closed when run has returned
 	users  int                // guarded by shared.mu
-	cancel context.CancelFunc // guarded by shared.mu; ends the present watch
+	cancel context.CancelFunc // guarded by shared.mu; ends the present watch; nil: it ends, or has not begun
 
 	mu        sync.Mutex // guards what follows
 	listeners map[listener]struct{}
 	armed     bool // a watch is on the server, or the client arms it again
 }
 
-// add makes l a listener. When the watch is armed already l is told at once.
-func (w *watcher) add(l listener) {
+// add makes l a listener. When the watch is armed already, and stays, l is told at
+// once. Of one that ends nothing is told: it may be off the server already, and a
+// list made now would have no watch behind it.
+func (w *watcher) add(l listener, stays bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.listeners[l] = struct{}{}
-	if w.armed {
+	if w.armed && stays {
 		l.notify(notice{kind: armed})
 	}
 }
@@ -108,7 +110,7 @@ func (w *watcher) run(ctx context.Context) {
 			w.logger.Info("registry has no persistent watches: using one-shot watches", "path", w.path)
 			continue
 		}
-		w.logger.Debug("watch ended", "path", w.path, "err", err)
+		w.logger.Debug("watch ended", "path", w.path, "error", err)
 		if !unanswered(err) {
 			// Without a watch the listeners read at each attempt: they learn what
 			// the registry has against it, and a node alone must not keep the list
@@ -133,7 +135,7 @@ func (w *watcher) watchPersistent(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = watch.Close() }()
+	defer watch.Close() //nolint:errcheck // there is nothing left that it could spoil
 	w.backoff.reset()
 	w.tell(notice{kind: armed})
 	for {

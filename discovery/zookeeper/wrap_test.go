@@ -217,7 +217,7 @@ func (c *lossyConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if c.drop.Load() && n > 0 {
 		c.lossy.lost.Add(1)
-		_ = c.Close()
+		c.Close() //nolint:errcheck // the answer is lost, that is all
 		return 0, io.ErrUnexpectedEOF
 	}
 	return n, err
@@ -269,7 +269,7 @@ func TestDeregisterDuringCreate(t *testing.T) {
 	keep := ready(t, register(t, s, "/rpc", instance(1)))
 	for i := range 200 {
 		r := register(t, s, "/rpc", instance(1000+i))
-		go func() { _, _ = r.Ready(t.Context()) }()
+		go r.Ready(t.Context()) //nolint:errcheck // it is deregistered at some moment
 		for range i * i / 20 {
 			runtime.Gosched() // another moment each time
 		}
@@ -334,11 +334,11 @@ func TestChurn(t *testing.T) {
 				if watchers != 2 || listers != 1 {
 					t.Fatalf("got %d watchers and %d listers, want those of the anchor", watchers, listers)
 				}
-			}
-		}
-		if z, ok := n.(apache); ok {
-			if got := z.Command("wchs"); !strings.Contains(got, "Total watches:2\n") {
-				t.Errorf("got %q, want the anchor's watches alone", got)
+				if z, ok := n.(apache); ok {
+					if got := z.Command("wchs"); !strings.Contains(got, "Total watches:2\n") {
+						t.Errorf("round %d: got %q, want the anchor's watches alone", i, got)
+					}
+				}
 			}
 		}
 		anchor.stop()

@@ -158,8 +158,7 @@ func TestCallMalformedReply(t *testing.T) {
 		go serveOnce(far, len(unhex(t, six)), unhex(t, reply))
 		_, err := caller.Call(t.Context(), jsonCall(`{"num1":6}`))
 		wantError(t, err, rollcall.CodeInternal, rollcall.ReasonBadReply, rollcall.ExecutedMaybe)
-		var malformed *divide.FormatError
-		if !errors.As(err, &malformed) {
+		if _, ok := errors.AsType[*divide.FormatError](err); !ok {
 			t.Errorf("reply %s: %v wraps no *FormatError", reply, err)
 		}
 	}

@@ -4,6 +4,7 @@
 package divide_test
 
 import (
+	"errors"
 	"math"
 	"testing"
 
@@ -39,7 +40,7 @@ func TestHandlerDivisionByZero(t *testing.T) {
 	if !divide.IsInvalidOperation(err) {
 		t.Errorf("1 / 0: %v, want an invalid operation", err)
 	}
-	if e, ok := err.(*rollcall.Error); !ok || e.Code != rollcall.CodeInvalidArgument || e.Reason != "INVALID_OPERATION" || e.Message != "invalid operation" {
+	if e, ok := errors.AsType[*rollcall.Error](err); !ok || e.Code != rollcall.CodeInvalidArgument || e.Reason != "INVALID_OPERATION" || e.Message != "invalid operation" {
 		t.Errorf("1 / 0: %#v", err)
 	}
 	if other := rollcall.Errorf(rollcall.CodeInvalidArgument, rollcall.ReasonBadRequest, "x"); divide.IsInvalidOperation(other) {

@@ -142,8 +142,9 @@ func allowed(e rollcall.Executed) string {
 		return "as perhaps executed"
 	case rollcall.ExecutedYes:
 		return "with a server's own answer"
+	default: // what was not executed is tried again
+		return "never"
 	}
-	return "never"
 }
 
 func newLatency(r *load.Recorder) Latency {

@@ -69,7 +69,7 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 	if err != nil {
 		return report, err
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // it is a temporary directory
+	defer os.RemoveAll(dir) // it is a temporary directory
 	reg, err := openRegistry(ctx, &cfg, dir)
 	if err == nil {
 		err = playAll(ctx, &cfg, reg, dir, &report)
@@ -88,8 +88,7 @@ func playAll(ctx context.Context, cfg *Config, reg *registry, dir string, report
 		if row.Skipped == "" {
 			err = play(ctx, cfg, sc, reg, dir, &row)
 		}
-		var refused *notPermittedError
-		if errors.As(err, &refused) {
+		if refused, ok := errors.AsType[*notPermittedError](err); ok {
 			row.Skipped, err = refused.Error(), nil
 		}
 		if err != nil {
@@ -147,7 +146,7 @@ func (s *stage) perform(ctx context.Context, l *ledger) error {
 		return context.Cause(ctx)
 	case err != nil:
 		entries, listErr := s.registry.list(ctx, s.scenario.Name)
-		s.wrong = fmt.Errorf("%w; the registry holds %q, %v", err, entries, listErr)
+		s.wrong = fmt.Errorf("%w; the registry holds %q, %v", err, entries, listErr) //nolint:errorlint // it may be nil
 	default:
 		right := max(at.Sub(s.healed), 0)
 		s.right = &right

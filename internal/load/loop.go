@@ -188,7 +188,7 @@ func stamp(payload []byte, serial uint64) {
 		return
 	}
 	for i := range payload {
-		payload[i] = byte(serial >> (8 * i))
+		payload[i] = byte(serial >> (8 * i)) //nolint:gosec // the lowest byte
 	}
 }
 

@@ -151,8 +151,8 @@ func TestDialGivesUpWithTheContext(t *testing.T) {
 // closing is a context that ends nothing: who selects on it finds the listener
 // closed meanwhile.
 type closing struct {
-	context.Context
-	listener *memnet.Listener
+	context.Context //nolint:containedctx // it is one itself
+	listener        *memnet.Listener
 }
 
 func (c closing) Done() <-chan struct{} {

@@ -139,7 +139,7 @@ func (z *ZooKeeper) start() error {
 	// The test's context ends before its cleanup, which is to end the server.
 	args := append([]string{"-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"}, z.java...)
 	args = append(args, "-cp", serverJar+":"+loggerJar, mainClass, config)
-	cmd := exec.CommandContext(context.WithoutCancel(z.t.Context()), "java", args...)
+	cmd := exec.CommandContext(context.WithoutCancel(z.t.Context()), "java", args...) //nolint:gosec // the arguments are ours
 	cmd.Stdout, cmd.Stderr = &z.out, &z.out
 	dieWithUs(cmd)
 	if err := cmd.Start(); err != nil {
@@ -178,7 +178,7 @@ func (z *ZooKeeper) await() error {
 }
 
 func (z *ZooKeeper) command(word string) (string, error) {
-	conn, err := net.DialTimeout("tcp", z.Addr(), time.Second)
+	conn, err := net.DialTimeout("tcp", z.Addr(), time.Second) //nolint:noctx // asked in cleanups too
 	if err != nil {
 		return "", err
 	}

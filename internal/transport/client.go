@@ -30,6 +30,9 @@ type ClientConn struct {
 	done   chan struct{}  // closed when the connection is dead
 	dead   chan struct{}  // closed after OnClose as well
 	kick   chan struct{}  // capacity 1: wakes the monitor
+	probe  *probe         // the monitor's; so is what follows
+	unsent func() (n uint64, known bool)
+	link   link
 
 	spare    callPool
 	partials map[uint64]*partial // the reader's: replies with pieces to come
@@ -48,6 +51,7 @@ type ClientConn struct {
 	sleeping  bool              // the monitor waits for a kick
 	pings     map[uint64]func() // what to do with a PONG
 	pingID    uint64
+	confirmed uint64 // the outbox's position up to which the server's answers show that all has come
 }
 
 // NewClientConn takes over conn, sends the preface, together with a request
@@ -64,6 +68,8 @@ func NewClientConn(conn net.Conn, opts ClientOptions) *ClientConn {
 		pings:     make(map[uint64]func()),
 	}
 	c.maxCalls = min(c.opts.MaxStreams, int(c.peer.MaxStreams))
+	c.probe = newProbe(conn)
+	c.unsent = c.probe.unsent
 	c.in = inbox{conn: conn, maxFrame: c.opts.MaxFrameBytes}
 	c.out.init(conn, c.opts.QueueBytes, c.writeFailed, nil)
 	c.out.commit(frame.AppendPreface(c.out.reserve(frame.MaxPrefaceBytes),

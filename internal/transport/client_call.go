@@ -167,6 +167,7 @@ func (c *ClientConn) appendRequest(ctx context.Context, req *Request, cl *call) 
 	b := c.out.reserve(frame.HeaderBytes + size)
 	b = frame.AppendHeader(b, frame.Header{Length: uint32(size), Type: frame.TypeRequest, Flags: flags, StreamID: cl.id}) //nolint:gosec // at most MaxFrame
 	c.out.commit(frame.AppendRequest(b, &r))
+	cl.end = c.out.queued
 	return rest, nil
 }
 
@@ -192,7 +193,7 @@ func (c *ClientConn) sendRest(ctx context.Context, rest []byte, cl *call) error 
 		piece := rest[:min(len(rest), int(c.peer.MaxFrame))]
 		rest = rest[len(piece):]
 		appendData(&c.out, id, piece, len(rest) > 0)
-		cl.complete = len(rest) == 0
+		cl.complete, cl.end = len(rest) == 0, c.out.queued
 		c.unlockAndFlush()
 	}
 	return nil

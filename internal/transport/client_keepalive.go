@@ -39,7 +39,8 @@ func (c *ClientConn) watch(timer *time.Timer) {
 	tick := max(c.opts.KeepaliveInterval/ticksPerInterval, 1)
 	fatal := max(c.opts.KeepaliveMisses, silentIntervals) * ticksPerInterval
 	told, ticks, seen := false, 0, c.in.reads.Load()
-	arrived, asked, since := c.out.arrived(), uint64(0), 0 // the last PING's end, and the ticks before it
+	c.link.rest(time.Now())
+	arrived, asked, since := c.arrived(), uint64(0), 0 // the last PING's end, and the ticks before it
 	tell := func(silent bool) {
 		if told != silent && c.opts.OnSilent != nil {
 			c.opts.OnSilent(silent)
@@ -55,7 +56,7 @@ func (c *ClientConn) watch(timer *time.Timer) {
 		case <-timer.C:
 		}
 		late := time.Since(due) > tick/2
-		reads := c.in.reads.Load()
+		reads, now := c.in.reads.Load(), c.arrived()
 		if reads != seen {
 			tell(false)
 		}
@@ -63,17 +64,17 @@ func (c *ClientConn) watch(timer *time.Timer) {
 			return
 		}
 		if reads != seen {
-			ticks, since, seen = 0, 0, reads
+			ticks, since, seen, arrived = 0, 0, reads, now
 			continue
 		}
 		// A timer that fires late, and bytes that nobody has read yet, show that
 		// it is we who were held up: that time proves nothing.
-		if late || c.out.raw.unread() {
+		if late || c.probe.unread() {
 			continue
 		}
 		// Nobody can answer a PING that waits behind other bytes, also in the
 		// socket; while these arrive, and until it does, its time does not run.
-		if now := c.out.arrived(); now > arrived {
+		if now > arrived {
 			if arrived < asked {
 				ticks = since
 			}
@@ -93,12 +94,29 @@ func (c *ClientConn) watch(timer *time.Timer) {
 	}
 }
 
-// ask sends a PING, also where the outbox is full: there is one at a time. It
+// arrived returns the position of the end of what has reached the peer's kernel, or
+// a lower one; where nobody can tell, of what is assumed to have.
+func (c *ClientConn) arrived() uint64 {
+	taken := c.out.taken.Load() // before what is taken meanwhile is counted among the unsent
+	if n, known := c.unsent(); known {
+		return taken - min(taken, n)
+	}
+	c.out.mu.Lock()
+	confirmed := c.confirmed
+	c.out.mu.Unlock()
+	return c.link.look(time.Now(), taken, confirmed)
+}
+
+// keepalivePing is set in the ids of the monitor's PINGs. The rest is the position
+// of the PING's end, so that its PONG tells what has arrived.
+const keepalivePing = 1 << 63
+
+// ask sends a PING, also where the outbox is full: few are under way at a time. It
 // returns the position of its end.
 func (c *ClientConn) ask() uint64 {
 	c.out.mu.Lock()
-	c.appendPing(0)
-	end := c.out.queued
+	end := c.out.queued + frame.HeaderBytes + frame.PingBytes
+	c.appendPing(keepalivePing | end)
 	c.unlockAndFlush()
 	return end
 }

@@ -5,8 +5,6 @@ package transport
 
 import (
 	"context"
-	"io"
-	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -78,35 +76,6 @@ func TestSilenceIsToldBeforeDeath(t *testing.T) {
 	}
 }
 
-// Bytes that nobody has read yet are known to be there.
-func TestUnreadBytesAreSeen(t *testing.T) {
-	client, server := tcpPair(t)
-	defer client.Close()
-	defer server.Close()
-	raw := newRawWriter(client)
-	if raw == nil {
-		t.Skip("the sockets of this system are not written to directly")
-	}
-	if raw.unread() {
-		t.Error("seen before anything was sent")
-	}
-	if _, err := server.Write([]byte("xy")); err != nil {
-		t.Fatal(err)
-	}
-	var b [1]byte
-	for _, want := range []bool{true, false} { // the first byte has come when it is read
-		if _, err := client.Read(b[:]); err != nil {
-			t.Fatal(err)
-		}
-		if got := raw.unread(); got != want {
-			t.Errorf("seen: %t, want %t", got, want)
-		}
-	}
-	if newRawWriter(nil).unread() {
-		t.Error("seen without a socket")
-	}
-}
-
 // A slowLink brings a connection's end 1 MB in a second, until it is torn.
 type slowLink struct {
 	*memnet.Conn
@@ -155,7 +124,7 @@ func testSlowLink(t *testing.T, socketBytes int) {
 		t.Fatal(err)
 	}
 	// As a socket does that counts what was acknowledged.
-	r.client.out.unsent = func() uint64 { return r.client.out.taken.Load() - link.arrived.Load() }
+	r.client.unsent = func() (uint64, bool) { return r.client.out.taken.Load() - link.arrived.Load(), true }
 	call := func() error {
 		_, err := r.client.Call(t.Context(), &Request{Method: "M", Body: make([]byte, 4<<20)})
 		return err
@@ -173,42 +142,95 @@ func testSlowLink(t *testing.T, socketBytes int) {
 	}
 }
 
-// A socket tells how much its peer has not acknowledged.
-func TestUnsentBytesAreSeen(t *testing.T) {
-	client, server := tcpPair(t)
-	defer client.Close()
-	defer server.Close()
-	raw := newRawWriter(client)
-	if raw == nil || runtime.GOOS != "linux" {
-		t.Skip("the sockets of this system do not tell")
+// muteRig connects through a slow link to a server that echoes, over a connection
+// that cannot be asked. told is what OnSilent was told.
+func muteRig(t *testing.T) (r *rig, link *slowLink, told *[]bool) {
+	t.Helper()
+	a, b := memnet.PipeSize(16 << 20)
+	link, told = &slowLink{Conn: b, closed: make(chan struct{})}, new([]bool)
+	r = newRig(t, a, link, ClientOptions{OnSilent: func(silent bool) { *told = append(*told, silent) }}, ServerOptions{
+		Handler: func(context.Context, *ServerRequest) (Reply, error) { return Reply{}, nil },
+	})
+	if err := r.client.Handshake(t.Context()); err != nil {
+		t.Fatal(err)
 	}
-	if n := raw.unsent(); n != 0 {
-		t.Errorf("%d bytes before anything was sent", n)
-	}
-	const most = 1 << 20
-	total := 0
-	for n := most; n == most; total += n { // until neither kernel takes more
-		var err error
-		if n, err = raw.try(make([]byte, most)); err != nil {
-			t.Fatal(err)
+	return r, link, told
+}
+
+// A connection that takes a large request at once and does not tell how far it has
+// come is given the time that a slow link needs, not for ever.
+func TestSlowLinkThatTellsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, link, told := muteRig(t)
+		large := &Request{Method: "M", Body: make([]byte, 3<<20)}
+		start := time.Now()
+		if _, err := r.client.Call(t.Context(), large); err != nil || len(*told) > 0 {
+			t.Errorf("after %v: %v; told %v", time.Since(start), err, *told)
 		}
-	}
-	if n := raw.unsent(); n == 0 || n > uint64(total) {
-		t.Errorf("%d of %d bytes that nobody reads", n, total)
-	}
-	if _, err := io.CopyN(io.Discard, server, int64(total)); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := server.Write([]byte("x")); err != nil { // tells how far it has read
-		t.Fatal(err)
-	}
-	if _, err := client.Read(make([]byte, 1)); err != nil {
-		t.Fatal(err)
-	}
-	if n := raw.unsent(); n != 0 {
-		t.Errorf("%d bytes after all were read", n)
-	}
-	if newRawWriter(nil).unsent() != 0 {
-		t.Error("seen without a socket")
-	}
+		time.AfterFunc(time.Second, func() { link.torn.Store(true) })
+		start = time.Now()
+		_, err := r.client.Call(t.Context(), large)
+		wantCallError(t, err, frame.ExecutedMaybe, PhaseWait, ErrKeepalive)
+		// 12 s for what was handed over, 0.9 s for the silence behind it.
+		if d := time.Since(start); d < 12*time.Second || d > 13500*time.Millisecond {
+			t.Errorf("given up after %v, want 12.9 s", d)
+		}
+	})
+}
+
+// What was answered has arrived: a server that hangs after it is found as soon as
+// any other.
+func TestAnswersTellWhatHasArrived(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, _ := muteRig(t)
+		for range 3 {
+			if _, err := r.client.Call(t.Context(), &Request{Method: "M", Body: make([]byte, 3<<20)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.clientEnd.(*memnet.Conn).Block()
+		start := time.Now()
+		_, err := r.client.Call(t.Context(), &Request{Method: "M"})
+		wantCallError(t, err, frame.ExecutedMaybe, PhaseWait, ErrKeepalive)
+		if d := time.Since(start); d > time.Second {
+			t.Errorf("given up after %v, want 900 ms", d)
+		}
+	})
+}
+
+// A PONG tells the same, while the answer to what it followed is not there yet.
+func TestPongTellsWhatHasArrived(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := memnet.PipeSize(16 << 20)
+		r := newRig(t, a, b, ClientOptions{}, ServerOptions{Handler: func(ctx context.Context, _ *ServerRequest) (Reply, error) {
+			<-ctx.Done()
+			return Reply{}, ctx.Err()
+		}})
+		time.AfterFunc(5*time.Second, b.Block)
+		start := time.Now()
+		_, err := r.client.Call(t.Context(), &Request{Method: "M", Body: make([]byte, 4<<20)})
+		wantCallError(t, err, frame.ExecutedMaybe, PhaseWait, ErrKeepalive)
+		if d := time.Since(start); d < 5500*time.Millisecond || d > 6*time.Second {
+			t.Errorf("given up after %v, want 900 ms after the last PONG, which came before 5 s", d)
+		}
+	})
+}
+
+// A server that refuses a large request at its first piece has not got the rest.
+func TestRefusalTellsOfTheHeadAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, c := acceptClient(t, ClientOptions{}, ok)
+		go func() {
+			h, _ := p.next()
+			refusal := frame.AppendError(nil, &frame.Error{Code: frame.CodeUnavailable, Executed: frame.ExecutedNo})
+			p.sendFrame(frame.TypeError, 0, h.StreamID, refusal)
+		}()
+		_, err := c.Call(t.Context(), &Request{Method: "M", Body: make([]byte, 100<<10)})
+		wantRemote(t, err, frame.CodeUnavailable, "", frame.ExecutedNo)
+		c.out.mu.Lock()
+		defer c.out.mu.Unlock()
+		if c.confirmed > frame.MaxPrefaceBytes {
+			t.Errorf("%d bytes are taken to have arrived, of %d", c.confirmed, c.out.queued)
+		}
+	})
 }

@@ -10,6 +10,7 @@ import "sync"
 type call struct {
 	id       uint64
 	start    uint64        // the outbox's position of its first byte
+	end      uint64        // and of the end of its last piece there
 	complete bool          // its last piece is in the outbox
 	done     chan struct{} // capacity 1
 	reply    Reply

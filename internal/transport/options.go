@@ -28,7 +28,12 @@ type ClientOptions struct {
 	KeepaliveInterval time.Duration
 	// KeepaliveMisses is the number of intervals without a byte, while calls
 	// are outstanding, that end the connection. 0: 3; 1 counts as 2, for the
-	// first one's silence is what the PING asks about.
+	// first one's silence is what the PING asks about. While the PING waits
+	// behind bytes that still go out, no time passes: the socket is asked, through
+	// wrappers that have NetConn() net.Conn, as tls.Conn has it. Where none can
+	// tell (other wrappers, systems other than Linux), what was handed over and
+	// not answered is taken to go out at 256 KiB per second, 4 MiB at most: so a
+	// server that hangs behind a large request is found up to 16 s later.
 	KeepaliveMisses int
 	// HandshakeTimeout limits the wait for the server's preface. 0: 10 s;
 	// negative: no limit.

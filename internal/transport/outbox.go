@@ -19,9 +19,11 @@ const (
 	// maxFlushRounds is how often an impatient flusher writes for the others
 	// before it hands the duty to a goroutine: it has a call of its own.
 	maxFlushRounds = 8
-	// maxWrite is how much a patient flusher gives to the connection at a time,
-	// so that its progress is seen: as much as a kernel sends in one segment.
+	// maxWrite is how much a patient flusher gives to a socket at a time, so that
+	// its progress is seen: as much as a kernel sends in one segment.
 	maxWrite = 64 << 10
+	// maxWrappedWrite is the same for what wraps one: a record of TLS.
+	maxWrappedWrite = 16 << 10
 )
 
 // An outbox is what waits to be written on a connection. It has no goroutine of
@@ -37,8 +39,7 @@ type outbox struct {
 	broke func(error)    // called once, without mu, when a write fails
 	idle  func()         // called with mu when all is written; may be nil
 
-	taken  atomic.Uint64 // position of the end of what the connection has taken
-	unsent func() uint64 // how many of these bytes have not arrived, where that can be told
+	taken atomic.Uint64 // position of the end of what the connection has taken
 
 	mu       sync.Mutex    // guards what follows and the tables of the owner
 	buf      []byte        // waits; a pooled buffer or nil
@@ -54,7 +55,6 @@ type outbox struct {
 
 func (o *outbox) init(conn net.Conn, limit int, broke func(error), idle func()) {
 	o.conn, o.raw, o.limit, o.broke, o.idle = conn, newRawWriter(conn), limit, broke, idle
-	o.unsent = o.raw.unsent
 }
 
 // reserve makes room for n bytes behind buf. mu is held, also for what follows.
@@ -178,20 +178,17 @@ func (o *outbox) flush(yield, patient bool) {
 
 // write writes all of buf, for as long as it takes.
 func (o *outbox) write(buf []byte) (n int, err error) {
+	most := maxWrite
+	if o.raw == nil {
+		most = maxWrappedWrite
+	}
 	for n < len(buf) && err == nil {
 		var m int
-		m, err = o.conn.Write(buf[n:min(n+maxWrite, len(buf))])
+		m, err = o.conn.Write(buf[n:min(n+most, len(buf))])
 		n += m
 		o.taken.Add(uint64(m)) //nolint:gosec // not negative
 	}
 	return n, err
-}
-
-// arrived returns the position of the end of what has reached the peer's kernel, or
-// a lower one; where that cannot be told, of what the connection has taken.
-func (o *outbox) arrived() uint64 {
-	taken := o.taken.Load() // before what is taken meanwhile is counted among the unsent
-	return taken - min(taken, o.unsent())
 }
 
 // try writes what the socket takes at once.

@@ -38,7 +38,7 @@ func dialRollcall(ctx context.Context, addr string) (Conn, error) {
 		return nil, err
 	}
 	if err := client.Ready(ctx); err != nil {
-		client.Close() //nolint:errcheck // it is of no use
+		client.Close() // it is of no use
 		return nil, err
 	}
 	return rollcallConn{client}, nil

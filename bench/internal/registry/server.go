@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -106,7 +107,7 @@ func (s *System) Start(ctx context.Context, dir string) (*Server, error) {
 		return nil, err
 	}
 	v := &Server{Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), dir: dir, done: make(chan struct{})}
-	words := append(s.command[:len(s.command):len(s.command)], config)
+	words := append(slices.Clip(s.command), config)
 	v.cmd = exec.CommandContext(ctx, words[0], words[1:]...) //nolint:gosec // that is what it is for
 	v.cmd.Stderr = logTo(dir)
 	dieWithUs(v.cmd)
@@ -129,7 +130,7 @@ const logName = "stderr.log"
 
 // logTo keeps what a server says; where that is not possible it is lost.
 func logTo(dir string) *os.File {
-	f, err := os.Create(filepath.Join(dir, logName))
+	f, err := os.Create(filepath.Join(dir, logName)) //nolint:gosec // the directory is ours
 	if err != nil {
 		return nil
 	}

@@ -61,7 +61,7 @@ func connect(ctx context.Context, addr string, size int) (*session, error) {
 }
 
 func (s *session) handshake() error {
-	r := jute.ConnectRequest{TimeoutMillis: int32(sessionTimeout.Milliseconds()), Password: make([]byte, jute.PasswordSize), HasReadOnly: true}
+	r := jute.ConnectRequest{TimeoutMillis: int32(sessionTimeout.Milliseconds()), Password: make([]byte, jute.PasswordSize), HasReadOnly: true} //nolint:gosec // short
 	s.out = jute.AppendFrame(s.out, r.Append)
 	if err := s.flush(); err != nil {
 		return err

@@ -8,8 +8,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"log"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -62,7 +62,7 @@ func ServeSockets(ctx context.Context, addr string) error {
 		serving.Go(func() {
 			defer context.AfterFunc(ctx, func() { _ = nc.Close() })()
 			if err := m.serve(nc); err != nil && !errors.Is(err, errEnd) {
-				log.Printf("closing the connection of %v: %v", nc.RemoteAddr(), err)
+				fmt.Fprintf(os.Stderr, "closing the connection of %v: %v\n", nc.RemoteAddr(), err)
 			}
 		})
 	}

@@ -25,7 +25,7 @@ func embedded() (addr string, stop func() error, err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	go func() { _ = registry.Serve(context.Background(), listener) }()
+	go registry.Serve(context.Background(), listener) //nolint:errcheck // until it is closed
 	return listener.Addr().String(), registry.Close, nil
 }
 

@@ -6,4 +6,4 @@
 package transport
 
 // outQueue cannot tell.
-func outQueue(uintptr) uint64 { return 0 }
+func outQueue(uintptr) (n uint64, known bool) { return 0, false }
