@@ -47,6 +47,7 @@ var layers = map[string][]string{
 	"zk/zkserver/store":   {"zk/jute"},
 	"zk/zktest":           {"zk", "zk/jute", "zk/internal/hook", "zk/zkserver"},
 	"discovery/zookeeper": {"discovery", "discovery/layout", "zk", "internal/pause", "internal/zkpath"},
+	"auth":                {"", "internal/reload"},
 	"members":             {"balancer", "discovery"},
 	"": {
 		"frame", "discovery", "balancer", "members", "internal/transport", "zk", "discovery/zookeeper",

@@ -99,6 +99,9 @@ type ClientOptions struct {
 	Defaults CallOptions
 	Methods  map[string]CallOptions
 
+	// Debug says who may read the page of [Client.DebugHandler].
+	Debug DebugOptions
+
 	// Logger is told what an operator should know. Nil: slog.Default(). To hear
 	// nothing give slog.New(slog.DiscardHandler).
 	Logger *slog.Logger
@@ -131,6 +134,7 @@ func (o *ClientOptions) check(registry bool) error {
 		checkDuration("ClientOptions.ConnectTimeout", o.ConnectTimeout, "1 s"),
 		checkZooKeeper("ClientOptions", &o.ZooKeeper, registry),
 		checkDefaults("ClientOptions.Defaults", &o.Defaults),
+		o.Debug.check("ClientOptions.Debug"),
 	)
 	if o.AllowPlaintext && o.TLS == nil {
 		problems = append(problems, errors.New("rollcall: ClientOptions.AllowPlaintext without TLS: set TLS, or leave it out, for all is clear text"))
