@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/zk/jute"
-	"github.com/rollcall-rpc/rollcall/zk/zkserver/tree"
+	"github.com/rollcall-rpc/rollcall/zk/zkserver/internal/tree"
 )
 
 // maxReadsBehind is how many reads of one connection may travel behind its

@@ -11,8 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rollcall-rpc/rollcall/zk/zkserver/internal/tree"
 	"github.com/rollcall-rpc/rollcall/zk/zkserver/store"
-	"github.com/rollcall-rpc/rollcall/zk/zkserver/tree"
 )
 
 // A disk makes batches durable, and writes snapshots beside that.

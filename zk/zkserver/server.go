@@ -15,7 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/rollcall-rpc/rollcall/zk/zkserver/tree"
+	"github.com/rollcall-rpc/rollcall/zk/zkserver/internal/tree"
 )
 
 // ErrServerClosed is what Serve returns on a Server that was closed.

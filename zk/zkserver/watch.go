@@ -8,7 +8,7 @@ import (
 	"sync"
 
 	"github.com/rollcall-rpc/rollcall/zk/jute"
-	"github.com/rollcall-rpc/rollcall/zk/zkserver/tree"
+	"github.com/rollcall-rpc/rollcall/zk/zkserver/internal/tree"
 )
 
 // A watchMode says how a watch fires. One path can have several modes for one

@@ -290,7 +290,7 @@ func (l *Loader) Tree() (*Tree, error) {
 	case l.children != int64(t.nodes.len)-1:
 		return nil, fmt.Errorf("tree: snapshot: %d nodes have %d children: want one less than there are nodes", t.nodes.len, l.children)
 	}
-	for _, path := range []string{Root, RootSystem, RootQuota, RootConfig} {
+	for _, path := range []string{Root, jute.SystemPath, jute.QuotaPath, jute.ConfigPath} {
 		if t.Get(path) == nil {
 			return nil, fmt.Errorf("tree: snapshot: there is no %q", path)
 		}

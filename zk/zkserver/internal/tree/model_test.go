@@ -31,10 +31,10 @@ type modelNode struct {
 
 func newModel() *model {
 	m := &model{nodes: map[string]*modelNode{}, sessions: map[int64]bool{}}
-	for _, path := range []string{Root, RootSystem, RootQuota, RootConfig} {
+	for _, path := range []string{Root, jute.SystemPath, jute.QuotaPath, jute.ConfigPath} {
 		m.nodes[path] = &modelNode{}
 	}
-	m.nodes[RootConfig].stat.Aversion = -1
+	m.nodes[jute.ConfigPath].stat.Aversion = -1
 	return m
 }
 
@@ -102,7 +102,7 @@ func (m *model) do(r *Request, zxid, now int64) (jute.ErrCode, string) {
 		return m.create(r, parent, zxid, now)
 	case jute.OpDelete:
 		switch {
-		case slices.Contains([]string{Root, RootSystem, RootQuota, RootConfig}, r.Path):
+		case slices.Contains([]string{Root, jute.SystemPath, jute.QuotaPath, jute.ConfigPath}, r.Path):
 			return jute.ErrBadArguments, ""
 		case parent == nil || n == nil:
 			return jute.ErrNoNode, ""

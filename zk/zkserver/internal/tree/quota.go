@@ -16,7 +16,7 @@ import (
 // /zookeeper/quota/a/zookeeper_stats, which the server keeps up to date. Source:
 // ZooKeeper's Quotas and StatsTrack.
 const (
-	quotaPrefix = RootQuota + "/"
+	quotaPrefix = jute.QuotaPath + "/"
 	limitsName  = "/zookeeper_limits"
 	statsName   = "/zookeeper_stats"
 )
@@ -43,7 +43,7 @@ func quotaOf(path, name string) (string, bool) {
 	if !strings.HasPrefix(path, quotaPrefix) {
 		return "", false
 	}
-	node, ok := strings.CutSuffix(path[len(RootQuota):], name)
+	node, ok := strings.CutSuffix(path[len(jute.QuotaPath):], name)
 	return node, ok && node != "" && !strings.HasPrefix(node, quotaPrefix)
 }
 
@@ -94,7 +94,7 @@ func parseUsage(data []byte) (u usage, ok bool) {
 
 // usageAt reads the limits or stats of a node.
 func (b *Batch) usageAt(path, name string) (usage, bool) {
-	n := b.get(RootQuota + path + name)
+	n := b.get(jute.QuotaPath + path + name)
 	if n == nil {
 		return usage{}, false
 	}
@@ -162,7 +162,7 @@ func (b *Batch) chargeTo(quota string, count, bytes int64) {
 
 func (b *Batch) setUsage(quota string, count, bytes int64) {
 	b.apply(b.record(Change{
-		Kind: ChangeUsage, Path: RootQuota + quota + statsName,
+		Kind: ChangeUsage, Path: jute.QuotaPath + quota + statsName,
 		Data: fmt.Appendf(nil, "count=%d,bytes=%d", count, bytes),
 	}))
 }

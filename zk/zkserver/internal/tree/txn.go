@@ -104,7 +104,7 @@ func (b *Batch) checkLeaf(path string) error {
 
 func builtIn(path string) bool {
 	switch path {
-	case Root, RootSystem, RootQuota, RootConfig:
+	case Root, jute.SystemPath, jute.QuotaPath, jute.ConfigPath:
 		return true
 	}
 	return false

@@ -81,9 +81,9 @@ func (o ops) varied() Request {
 	case 1:
 		r.Op, r.Flags, r.TTL = jute.OpCreateTTL, jute.FlagTTL, 1+o.Int64N(1000)
 	case 2:
-		r.Op, r.Path, r.Flags = jute.OpCreate, RootQuota+"/a", 0 // an ephemeral one would keep its place without children
+		r.Op, r.Path, r.Flags = jute.OpCreate, jute.QuotaPath+"/a", 0 // an ephemeral one would keep its place without children
 	case 3:
-		r.Op, r.Path, r.Data = jute.OpCreate, RootQuota+"/a"+[]string{limitsName, statsName}[o.IntN(2)], []byte("count=5,bytes=-1")
+		r.Op, r.Path, r.Data = jute.OpCreate, jute.QuotaPath+"/a"+[]string{limitsName, statsName}[o.IntN(2)], []byte("count=5,bytes=-1")
 	case 4:
 		r.Op, r.ACL = jute.OpCreate, []jute.ACL{{Perms: jute.PermAll, Scheme: SchemeIP, ID: "127.0.0.1"}}
 	case 5:

@@ -16,14 +16,16 @@ import (
 func (b *Batch) setQuota(path, limits string) {
 	for i := 1; i <= len(path); i++ {
 		if i == len(path) || path[i] == '/' {
-			b.at(1, Request{Op: jute.OpCreate, Path: RootQuota + path[:i]})
+			b.at(1, Request{Op: jute.OpCreate, Path: jute.QuotaPath + path[:i]})
 		}
 	}
-	b.at(1, Request{Op: jute.OpCreate, Path: RootQuota + path + limitsName, Data: []byte(limits)})
-	b.at(1, Request{Op: jute.OpCreate, Path: RootQuota + path + statsName, Data: []byte("count=0,bytes=0")})
+	b.at(1, Request{Op: jute.OpCreate, Path: jute.QuotaPath + path + limitsName, Data: []byte(limits)})
+	b.at(1, Request{Op: jute.OpCreate, Path: jute.QuotaPath + path + statsName, Data: []byte("count=0,bytes=0")})
 }
 
-func (b *Batch) used(path string) string { return string(b.get(RootQuota + path + statsName).Data) }
+func (b *Batch) used(path string) string {
+	return string(b.get(jute.QuotaPath + path + statsName).Data)
+}
 
 func TestParseUsage(t *testing.T) {
 	for text, want := range map[string]usage{
@@ -90,7 +92,7 @@ func TestQuotaInMulti(t *testing.T) {
 	multi := func(last string) Outcome {
 		return b.Do(&Request{Op: jute.OpMulti, Session: 1, Ops: []Request{
 			{Op: jute.OpCreateContainer, Path: "/a/c", ACL: WorldAnyone(), Data: []byte("123"), Flags: 4},
-			{Op: jute.OpDelete, Path: RootQuota + "/a" + limitsName, Version: -1},
+			{Op: jute.OpDelete, Path: jute.QuotaPath + "/a" + limitsName, Version: -1},
 			{Op: jute.OpCreate, Path: "/a/d", ACL: WorldAnyone()},
 			{Op: jute.OpDelete, Path: last, Version: -1},
 		}}, b.Zxid()+1, 1)
@@ -139,7 +141,7 @@ func TestOverruns(t *testing.T) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	// A hard limit that is not enforced is no error.
-	b.at(1, Request{Op: jute.OpSetData, Path: RootQuota + "/a" + limitsName, Data: []byte("count=2,bytes=3=;countHardLimit=4")})
+	b.at(1, Request{Op: jute.OpSetData, Path: jute.QuotaPath + "/a" + limitsName, Data: []byte("count=2,bytes=3=;countHardLimit=4")})
 	if out := b.at(1, Request{Op: jute.OpCreate, Path: "/a/4"}); out.Err != 0 {
 		t.Errorf("not enforced: got %v, want ok", out.Err)
 	}
@@ -155,22 +157,22 @@ func TestBrokenQuota(t *testing.T) {
 	b.Rules.EnforceQuota = true
 	b.at(1, Request{Op: jute.OpCreate, Path: "/a"})
 	b.setQuota("/a", "count=1=;countHardLimit=1")
-	b.at(1, Request{Op: jute.OpSetData, Path: RootQuota + "/a" + statsName, Data: []byte("count=many")})
+	b.at(1, Request{Op: jute.OpSetData, Path: jute.QuotaPath + "/a" + statsName, Data: []byte("count=many")})
 	if out := b.at(1, Request{Op: jute.OpCreate, Path: "/a/1"}); out.Err != 0 {
 		t.Errorf("broken stats: got %v, want ok", out.Err)
 	}
 	if got := b.used("/a"); got != "count=many" {
 		t.Errorf("broken stats: got %s, want them left alone", got)
 	}
-	b.at(1, Request{Op: jute.OpDelete, Path: RootQuota + "/a" + statsName})
+	b.at(1, Request{Op: jute.OpDelete, Path: jute.QuotaPath + "/a" + statsName})
 	if out := b.at(1, Request{Op: jute.OpCreate, Path: "/a/2"}); out.Err != 0 {
 		t.Errorf("no stats: got %v, want ok", out.Err)
 	}
-	b.at(1, Request{Op: jute.OpCreate, Path: RootQuota + "/a" + statsName})
+	b.at(1, Request{Op: jute.OpCreate, Path: jute.QuotaPath + "/a" + statsName})
 	if got, want := b.used("/a"), "count=3,bytes=0"; got != want {
 		t.Errorf("stats created anew: got %s, want %s", got, want)
 	}
-	b.at(1, Request{Op: jute.OpSetData, Path: RootQuota + "/a" + limitsName, Data: []byte("count=x")})
+	b.at(1, Request{Op: jute.OpSetData, Path: jute.QuotaPath + "/a" + limitsName, Data: []byte("count=x")})
 	if out := b.at(1, Request{Op: jute.OpCreate, Path: "/a/3"}); out.Err != 0 {
 		t.Errorf("broken limits: got %v, want ok", out.Err)
 	}

@@ -10,13 +10,8 @@ import (
 	"github.com/rollcall-rpc/rollcall/zk/jute"
 )
 
-// The nodes that every tree has. They cannot be deleted.
-const (
-	Root       = "/"
-	RootSystem = "/zookeeper"
-	RootQuota  = "/zookeeper/quota"
-	RootConfig = "/zookeeper/config"
-)
+// Root is the path of the node above all others.
+const Root = "/"
 
 // A Tree is one version of the tree and of the table of sessions. It never
 // changes.
@@ -44,9 +39,9 @@ func New(zxid int64) *Tree {
 	configACL := []jute.ACL{{Perms: jute.PermRead, Scheme: SchemeWorld, ID: "anyone"}}
 	for _, n := range []*Node{
 		{Path: Root, ACL: worldAnyone, children: 1},
-		{Path: RootSystem, ACL: worldAnyone, children: 2},
-		{Path: RootQuota, ACL: worldAnyone},
-		{Path: RootConfig, ACL: configACL, aversion: -1},
+		{Path: jute.SystemPath, ACL: worldAnyone, children: 2},
+		{Path: jute.QuotaPath, ACL: worldAnyone},
+		{Path: jute.ConfigPath, ACL: configACL, aversion: -1},
 	} {
 		n.Data = []byte{}
 		at, _ := placeOf(n.Path)
