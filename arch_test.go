@@ -35,9 +35,10 @@ var layers = map[string][]string{
 	"internal/simulation": {"balancer", "discovery"},
 	"internal/realtest":   {},
 	"zk":                  {"zk/jute"},
-	"zk/zkserver":         {"zk/jute", "zk/zkserver/internal/tree", "zk/zkserver/store"},
+	"zk/internal/hook":    {"zk/jute"},
+	"zk/zkserver":         {"zk/jute", "zk/internal/hook", "zk/zkserver/internal/tree", "zk/zkserver/store"},
 	"zk/zkserver/store":   {"zk/jute"},
-	"zk/zktest":           {"zk", "zk/jute", "zk/zkserver"},
+	"zk/zktest":           {"zk", "zk/jute", "zk/internal/hook", "zk/zkserver"},
 	"discovery/zookeeper": {"discovery", "discovery/layout", "zk"},
 	"": {
 		"frame", "zk/jute", "discovery", "discovery/layout", "balancer", "internal/transport",
