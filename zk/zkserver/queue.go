@@ -116,6 +116,13 @@ func (q *queue) take(spare []item) []item {
 	return items
 }
 
+// len returns how many requests wait for the owner.
+func (q *queue) len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.items)
+}
+
 func (q *queue) start() {
 	q.mu.Lock()
 	q.open = true
