@@ -5,6 +5,7 @@ package zkserver
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"time"
@@ -39,12 +40,14 @@ func (c *conn) handshake() bool {
 	r.Decode(&d)
 	if d.Err() != nil {
 		c.srv.opts.Logger.Debug("handshake refused", slog.Any("remote", c.nc.RemoteAddr()), slog.Any("error", d.Err()))
+		c.srv.refused(c, RefusedInfo{Reason: RefusedHandshake, Err: d.Err()})
 		return false
 	}
 	if last := c.srv.version.Load().Zxid(); r.LastZxidSeen > last {
 		c.srv.opts.Logger.Warn("client has seen a later state than this server has: was the data wiped or replaced by an older one? closing its connection",
 			slog.Any("remote", c.nc.RemoteAddr()), slog.Int64("client_zxid", r.LastZxidSeen), slog.Int64("zxid", last))
 		c.srv.stats.ahead.Add(1)
+		c.srv.refused(c, RefusedInfo{Reason: RefusedAhead, Err: fmt.Errorf("zkserver: zxid %s: the last one is %s", Hex(r.LastZxidSeen), Hex(last))})
 		return false
 	}
 	if !c.join(&r) {
@@ -63,12 +66,16 @@ func (c *conn) first() (payload []byte, ok bool) {
 			return nil, false
 		}
 		payload, ok, err := c.in.next()
+		if err != nil {
+			c.srv.refused(c, RefusedInfo{Reason: RefusedHandshake, Err: err})
+		}
 		if ok || err != nil {
 			return payload, ok
 		}
 		if err := c.in.fill(); err != nil {
 			if errors.Is(err, os.ErrDeadlineExceeded) {
 				c.srv.stats.silent.Add(1)
+				c.srv.refused(c, RefusedInfo{Reason: RefusedSilent})
 			}
 			return nil, false
 		}
@@ -92,6 +99,7 @@ func (c *conn) join(r *jute.ConnectRequest) bool {
 	if c.session == nil {
 		reply.Password = make([]byte, jute.PasswordSize)
 		c.sendConnectReply(reply)
+		s.refused(c, RefusedInfo{Reason: RefusedSession})
 		return false
 	}
 	password := s.password(c.session.id)

@@ -105,6 +105,8 @@ type Options struct {
 	// is about to return the same error. It runs on a goroutine of the server and
 	// must not call Close.
 	OnFatal func(error)
+	// Events are told what happens. The zero value: nobody is.
+	Events Events
 	// Logger receives what an operator should know. nil: nothing is logged.
 	Logger *slog.Logger
 }

@@ -41,6 +41,7 @@ type outbox struct {
 	spare   []byte
 	writing bool          // somebody is writing; he takes what is added meanwhile
 	dead    bool          // nothing is sent any more
+	overrun bool          // it died of too much that waited
 	ended   chan struct{} // closed with dead; nil: nobody wants to know
 	pending int           // requests with the owner, whose replies are still to come
 
@@ -69,6 +70,7 @@ func (o *outbox) open() bool {
 	if !o.dead && len(o.buf) > countedFrom {
 		o.count(false)
 		if len(o.buf) > o.max {
+			o.overrun = true
 			o.die()
 		}
 	}
@@ -94,13 +96,22 @@ func (o *outbox) receiving(bytes int, cameForward bool) {
 	}
 }
 
-// die gives up what waits and closes the connection. Called with mu held.
-func (o *outbox) die() {
+// hasOverrun reports whether too much waited.
+func (o *outbox) hasOverrun() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.overrun
+}
+
+// die gives up what waits and closes the connection, and reports whether it was
+// alive. Called with mu held.
+func (o *outbox) die() bool {
 	if o.dead {
-		return
+		return false
 	}
 	o.giveUp()
-	_ = o.nc.Close()
+	o.nc.Close() //nolint:errcheck // nothing can be done about it
+	return true
 }
 
 // giveUp sends nothing any more. Called with mu held.
@@ -128,10 +139,11 @@ func (o *outbox) awaitable() <-chan struct{} {
 	return o.ended
 }
 
-func (o *outbox) kill() {
+// kill is die without mu.
+func (o *outbox) kill() bool {
 	o.mu.Lock()
-	o.die()
-	o.mu.Unlock()
+	defer o.mu.Unlock()
+	return o.die()
 }
 
 // mute gives up what waits and what is still to come, and leaves the connection

@@ -158,6 +158,7 @@ func (o *owner) publish(next *tree.Tree, items []item) {
 	o.rd = reading{}
 	clear(o.touched)
 	o.touched = o.touched[:0]
+	o.tellSessions(items) // when the replies are on their way
 	for i := range items {
 		if items[i].done != nil {
 			items[i].done <- items[i].out.Err == 0
