@@ -29,7 +29,7 @@ func (s *Server) admit(sv *serve, nc net.Conn) {
 	}
 	if sv.stopping || limit != "" && gives == nil {
 		s.mu.Unlock()
-		_ = nc.Close()
+		nc.Close() //nolint:errcheck // nobody was served on it
 		s.warnOfLimit(limit, c)
 		return
 	}

@@ -123,14 +123,14 @@ const (
 
 // hangUp sends what waits and closes the connection.
 func (c *conn) hangUp() {
-	_ = c.nc.SetWriteDeadline(time.Now().Add(lingerTime))
+	c.nc.SetWriteDeadline(time.Now().Add(lingerTime)) //nolint:errcheck // it shows in the next write
 	c.out.awaitSent()
 	if tc, ok := c.nc.(interface{ CloseWrite() error }); ok && tc.CloseWrite() == nil {
-		_ = c.nc.SetReadDeadline(time.Now().Add(lingerTime))
-		_, _ = io.CopyN(io.Discard, c.nc, lingerBytes)
+		c.nc.SetReadDeadline(time.Now().Add(lingerTime)) //nolint:errcheck // it shows in the next read
+		io.CopyN(io.Discard, c.nc, lingerBytes)          //nolint:errcheck // what comes is thrown away
 	}
 	c.out.kill()
-	_ = c.nc.Close() // of one that was muted
+	c.nc.Close() //nolint:errcheck // most are closed already; this is for one that was muted
 }
 
 // requests reads and answers requests until the connection ends.

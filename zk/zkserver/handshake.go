@@ -25,7 +25,7 @@ var openHandler = handler{short: "SESS"}
 // a four-letter word. It reports whether requests follow.
 func (c *conn) handshake() bool {
 	// The deadline is the network's own: a turned clock does not cut handshakes.
-	_ = c.nc.SetReadDeadline(time.Now().Add(c.srv.opts.HandshakeTimeout))
+	c.nc.SetReadDeadline(time.Now().Add(c.srv.opts.HandshakeTimeout)) //nolint:errcheck // it shows in the next read
 	c.in.max = min(maxHandshake, c.srv.opts.MaxPacketBytes)
 	payload, ok := c.first()
 	if !ok {
@@ -53,7 +53,7 @@ func (c *conn) handshake() bool {
 	if !c.join(&r) {
 		return false
 	}
-	_ = c.nc.SetReadDeadline(time.Time{})
+	c.nc.SetReadDeadline(time.Time{}) //nolint:errcheck // it shows in the next read
 	c.in.max = c.srv.opts.MaxPacketBytes
 	return true
 }

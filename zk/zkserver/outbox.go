@@ -53,7 +53,7 @@ type outbox struct {
 func (o *outbox) init(nc net.Conn, maxBytes int, b *budget) {
 	o.nc, o.max, o.budget = nc, maxBytes, b
 	if sc, ok := nc.(syscall.Conn); ok {
-		o.raw, _ = sc.SyscallConn() // without it, the writer does all the work
+		o.raw, _ = sc.SyscallConn() //nolint:errcheck // without it, the writer does all the work
 	}
 	o.now = func(fd uintptr) bool {
 		o.taken = writeNow(fd, o.offered)
@@ -212,7 +212,7 @@ func (o *outbox) writeSome() {
 	o.writing = true
 	o.mu.Unlock()
 	o.offered, o.taken = out, 0
-	_ = o.raw.Write(o.now) // the writer will meet the same error
+	o.raw.Write(o.now) //nolint:errcheck // the writer will meet the same error
 	n := o.taken
 	o.offered = nil
 	o.mu.Lock()

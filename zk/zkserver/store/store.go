@@ -210,10 +210,10 @@ func (s *Store) finish() error {
 // does not count.
 func (s *Store) closeFiles() {
 	if s.log != nil {
-		_ = s.log.Close()
+		s.log.Close() //nolint:errcheck // it was synced, or does not count
 	}
 	if s.marks != nil {
-		_ = s.marks.Close()
+		s.marks.Close() //nolint:errcheck // it was synced, or does not count
 	}
-	_ = s.lock.Close()
+	s.lock.Close() //nolint:errcheck // what it locked is closed
 }

@@ -43,7 +43,7 @@ func ask(addr net.Addr, word string) string {
 	if err != nil {
 		return err.Error()
 	}
-	defer func() { _ = c.Close() }()
+	defer c.Close() //nolint:errcheck // nothing depends on it
 	if _, err := c.Write([]byte(word)); err != nil {
 		return err.Error()
 	}
