@@ -103,7 +103,7 @@ func (s *Server) warnOfLimit(limit string, c *conn) {
 		return
 	}
 	s.opts.Logger.Warn("a limit is reached, closing a connection; there may be more of them",
-		slog.String("limit", limit), slog.Any("remote", c.nc.RemoteAddr()))
+		slog.String("limit", limit), slog.String("address", addressOf(c.nc.RemoteAddr())))
 }
 
 // leave takes the connection out of everything that knows it.

@@ -175,7 +175,7 @@ func (c *conn) drain() bool {
 		payload, ok, err := c.in.next()
 		if err != nil {
 			c.srv.stats.tooLarge.Add(1)
-			c.srv.opts.Logger.Debug("closing a connection", slog.Any("remote", c.nc.RemoteAddr()), slog.Any("error", err))
+			c.srv.opts.Logger.Debug("closing a connection", slog.String("address", addressOf(c.nc.RemoteAddr())), slog.Any("error", err))
 			c.srv.refused(c, RefusedInfo{Reason: RefusedLimit, Limit: "MaxPacketBytes", Err: err})
 			return false
 		}

@@ -39,13 +39,13 @@ func (c *conn) handshake() bool {
 	d := jute.NewDecoder(payload)
 	r.Decode(&d)
 	if d.Err() != nil {
-		c.srv.opts.Logger.Debug("handshake refused", slog.Any("remote", c.nc.RemoteAddr()), slog.Any("error", d.Err()))
+		c.srv.opts.Logger.Debug("handshake refused", slog.String("address", addressOf(c.nc.RemoteAddr())), slog.Any("error", d.Err()))
 		c.srv.refused(c, RefusedInfo{Reason: RefusedHandshake, Err: d.Err()})
 		return false
 	}
 	if last := c.srv.version.Load().Zxid(); r.LastZxidSeen > last {
 		c.srv.opts.Logger.Warn("client has seen a later state than this server has: was the data wiped or replaced by an older one? closing its connection",
-			slog.Any("remote", c.nc.RemoteAddr()), slog.Int64("client_zxid", r.LastZxidSeen), slog.Int64("zxid", last))
+			slog.String("address", addressOf(c.nc.RemoteAddr())), slog.String("client_zxid", Hex(r.LastZxidSeen).String()), slog.String("zxid", Hex(last).String()))
 		c.srv.stats.ahead.Add(1)
 		c.srv.refused(c, RefusedInfo{Reason: RefusedAhead, Err: fmt.Errorf("zkserver: zxid %s: the last one is %s", Hex(r.LastZxidSeen), Hex(last))})
 		return false
@@ -104,7 +104,7 @@ func (c *conn) join(r *jute.ConnectRequest) bool {
 	}
 	password := s.password(c.session.id)
 	reply.SessionID, reply.Password = c.session.id, password[:]
-	reply.TimeoutMillis = int32(timeout.Milliseconds()) //nolint:gosec // bounded by validate
+	reply.TimeoutMillis = int32(timeout.Milliseconds()) //nolint:gosec // bounded by check
 	if opening {
 		return c.openSession(reply)
 	}

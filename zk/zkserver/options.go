@@ -206,8 +206,11 @@ func limit[N int | int64](n, byDefault N) N {
 	return n
 }
 
-// validate says everything that is wrong with o, whose defaults are filled in.
-func (o Options) validate() error {
+// check returns everything that is wrong with the options. Where two of them have
+// to fit together, a default counts as what it stands for.
+func (o *Options) check() error {
+	filled := o.withDefaults()
+	o = &filled
 	var errs []error
 	bad := func(cond bool, format string, args ...any) {
 		if cond {

@@ -64,11 +64,11 @@ type Server struct {
 // which it keeps locked until [Server.Close]. It starts nothing. The error names
 // every bad option, or is a [*DataError].
 func New(opts Options) (*Server, error) {
-	first := opts.Epoch << 32
-	opts = opts.withDefaults()
-	if err := opts.validate(); err != nil {
+	if err := opts.check(); err != nil {
 		return nil, err
 	}
+	first := opts.Epoch << 32
+	opts = opts.withDefaults()
 	if first == 0 {
 		first = firstZxid(opts.Clock.Now())
 		opts.Epoch = first >> 32
