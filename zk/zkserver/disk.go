@@ -103,7 +103,7 @@ func (d *disk) writeSnapshot(w *store.SnapshotWriter, t *tree.Tree) error {
 	begin := time.Now()
 	err := d.writeChunks(w, t)
 	took := time.Since(begin)
-	if errors.Is(err, errStopping) {
+	if errors.Is(err, errStopping) { // the log has everything; the next life writes one
 		return err
 	}
 	if err == nil {
@@ -128,6 +128,7 @@ func (d *disk) writeChunks(w *store.SnapshotWriter, t *tree.Tree) error {
 	head := d.s.head()
 	err := w.Write(head.append(nil))
 	if err == nil {
+		// t never changes: the owner goes on to later versions meanwhile.
 		err = t.WriteSnapshot(func(chunk []byte) error {
 			if d.stopping.Load() {
 				return errStopping

@@ -166,6 +166,7 @@ func (o *outbox) flush() {
 	}
 	o.writing = true
 	for len(o.buf) > 0 && !o.dead {
+		// Two buffers take turns: one is written without mu, the other filled.
 		out := o.buf
 		o.buf, o.spare, o.sending = o.spare[:0], nil, len(out)
 		if len(out) > countedFrom {
@@ -175,7 +176,7 @@ func (o *outbox) flush() {
 		_, err := o.nc.Write(out)
 		o.mu.Lock()
 		o.sending = 0
-		o.count(true)
+		o.count(true) // something went out
 		if err != nil {
 			o.die()
 		}
@@ -196,6 +197,8 @@ func (o *outbox) offer() {
 	if len(o.buf) == 0 || o.writing {
 		return
 	}
+	// More than a little is left to the writer: copying it into the socket would
+	// keep everybody else waiting.
 	if o.raw != nil && len(o.buf) <= offerOut {
 		o.writeSome()
 	}
@@ -222,6 +225,7 @@ func (o *outbox) writeSome() {
 	case n == len(out):
 		o.spare = out[:0]
 	default:
+		// What was appended meanwhile comes behind what is left.
 		o.buf = append(out[n:], o.buf...)
 	}
 	o.count(n > 0)
@@ -290,6 +294,7 @@ func (o *outbox) add(n int) {
 // answered notes that the owner is done with a request. Called with mu held.
 func (o *outbox) answered() {
 	o.pending--
+	// The two values that somebody waits for, see awaitIdle and requests.
 	if o.pending == 0 || o.pending == maxPending-1 {
 		o.changed.Broadcast()
 	}
