@@ -68,9 +68,9 @@ func TestStrangersOnThePort(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := dialRaw(t, addr)
-			_ = c.nc.SetDeadline(time.Now().Add(frameWait))
-			_, _ = io.WriteString(c.nc, sent) // the server may have closed it meanwhile
-			_ = c.nc.(*net.TCPConn).CloseWrite()
+			c.nc.SetDeadline(time.Now().Add(frameWait)) //nolint:errcheck // it shows in the next read
+			io.WriteString(c.nc, sent)                  //nolint:errcheck // the server may have closed it meanwhile
+			c.nc.(*net.TCPConn).CloseWrite()            //nolint:errcheck // the server may have closed it meanwhile
 			if _, err := io.Copy(io.Discard, c.nc); isTimeout(err) {
 				t.Error("the connection stays open, want it closed")
 			}
@@ -113,15 +113,15 @@ func FuzzStream(f *testing.F) {
 		read := make(chan struct{})
 		go func() {
 			defer close(read)
-			_, _ = io.Copy(io.Discard, client)
+			io.Copy(io.Discard, client) //nolint:errcheck // it ends when the connection does
 		}()
-		_ = client.SetDeadline(time.Now().Add(frameWait))
+		client.SetDeadline(time.Now().Add(frameWait)) //nolint:errcheck // it shows in the next read
 		for _, part := range [][]byte{hello, input[:cut], input[cut:]} {
 			if _, err := client.Write(part); err != nil {
 				break
 			}
 		}
-		_ = client.Close()
+		client.Close() //nolint:errcheck // the server may have closed it already
 		<-served
 		<-read
 		if got := s.Watches(); got != 0 {
@@ -147,6 +147,6 @@ func servesNext(t *testing.T, s *zkserver.Server) {
 	c.must(jute.OpSync, &jute.Path{Path: "/"}, nil)
 	c.must(jute.OpCloseSession, &jute.Empty{}, nil)
 	c.wantEOF()
-	_ = client.Close()
+	client.Close() //nolint:errcheck // the server may have closed it already
 	<-served
 }

@@ -172,7 +172,7 @@ func (l *told) open(t *testing.T, addr string) *rawConn {
 	if err != nil {
 		return nil
 	}
-	t.Cleanup(func() { _ = nc.Close() })
+	t.Cleanup(func() { nc.Close() }) //nolint:errcheck // the server may have closed it already
 	c := &rawConn{t: t, nc: nc}
 	if _, err := nc.Write(connectFrame(jute.ConnectRequest{TimeoutMillis: 10000})); err != nil {
 		return nil
@@ -254,7 +254,7 @@ func TestCrashUnderLoad(t *testing.T) {
 			k, l := live(t, fs, nil)
 			left := fs.Crash(rng)
 			if k != nil {
-				_ = k.Close()
+				k.Close() //nolint:errcheck // its disk is gone
 			}
 			t.Logf("%d nodes acknowledged, %d seen", len(l.czxid), len(l.seen))
 			l.holds(t, left)
@@ -285,7 +285,7 @@ func TestFailureUnderLoad(t *testing.T) {
 				if len(fatal) > 0 {
 					t.Fatalf("OnFatal: got %v, want the server to go on", <-fatal)
 				}
-				_ = k.Close()
+				k.Close() //nolint:errcheck // its disk is gone
 				l.holds(t, left)
 				return
 			}
@@ -299,7 +299,7 @@ func TestFailureUnderLoad(t *testing.T) {
 				t.Fatal("the port is still open")
 			}
 			again, other := net.Pipe()
-			_ = other.Close()
+			other.Close() //nolint:errcheck // it is nil
 			if err := k.Serve(t.Context(), &oneListener{again}); !errors.Is(err, syscall.ENOSPC) {
 				t.Fatalf("Serve again: got %v, want %v", err, syscall.ENOSPC)
 			}

@@ -144,7 +144,7 @@ func (c *chronicle) work() error {
 			r := c.request(true)
 			frame := request(int32(len(outcomes)), r.Op, recordOf(&r))
 			outcomes = append(outcomes, c.apply(&r))
-			_, _ = c.session.nc.Write(frame) // it shows below if the server is gone
+			c.session.nc.Write(frame) //nolint:errcheck // what has happened is seen by who reads
 		}
 		b, err := c.session.next()
 		if err != nil {

@@ -34,7 +34,7 @@ func (c *conn) ask(f hook.Func, h *handler, rh jute.RequestHeader, payload []byt
 	goesOn := c.meet(&v, h, rh, len(payload))
 	v.Done()
 	if v.Fault == hook.Drop {
-		_, _ = io.Copy(io.Discard, c.nc)
+		io.Copy(io.Discard, c.nc) //nolint:errcheck // it ends when the connection does
 	}
 	return goesOn
 }

@@ -251,7 +251,7 @@ func TestManyWatches(t *testing.T) {
 		if e := m.event(t); e.Type != jute.EventNodeDataChanged || m.Zxid != w.stat("/n").Mzxid {
 			t.Errorf("got %+v at 0x%x, want NodeDataChanged at the zxid of the change", e, m.Zxid)
 		}
-		_ = c.nc.Close()
+		c.nc.Close() //nolint:errcheck // the server may have closed it already
 	}
 	waitFor(t, "end of all watches", func() bool { return s.Watches() == 0 })
 }

@@ -28,7 +28,7 @@ func inBubbleWith(t *testing.T, opts zkserver.Options, f func(t *testing.T, l *p
 		done := make(chan error, 1)
 		go func() { done <- s.Serve(t.Context(), l) }()
 		f(t, l)
-		_ = s.Close()
+		s.Close() //nolint:errcheck // the test is over
 		<-done
 	})
 }

@@ -86,7 +86,7 @@ func StartOptions(t testing.TB, opts Options) *Server {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.halt()
-		_ = s.server.Close()
+		s.server.Close() //nolint:errcheck // of a server in memory it is nil
 	})
 	return s
 }
@@ -139,7 +139,7 @@ func (s *Server) RestartEmpty() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.halt()
-	_ = s.server.Close()
+	s.server.Close() //nolint:errcheck // of a server in memory it is nil
 	err := s.renew()
 	if err == nil {
 		err = s.listen()

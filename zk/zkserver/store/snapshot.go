@@ -84,10 +84,10 @@ func (w *SnapshotWriter) Commit() error {
 
 // Abort gives up the snapshot; the next one is due as if it had not been begun.
 func (w *SnapshotWriter) Abort() {
-	_ = w.f.Close()
+	w.f.Close() //nolint:errcheck // the file is given up
 	if w.s.Err() == nil {
 		if err := w.s.fs.Remove(snapshotName(w.header.seq) + tmpSuffix); err != nil {
-			_ = w.s.stop("give up a snapshot", err)
+			w.s.stop("give up a snapshot", err) //nolint:errcheck // Err tells it
 		}
 	}
 	w.s.mu.Lock()

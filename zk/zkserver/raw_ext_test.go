@@ -37,7 +37,7 @@ func dialRaw(t testing.TB, addr string) *rawConn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = nc.Close() })
+	t.Cleanup(func() { nc.Close() }) //nolint:errcheck // the server may have closed it already
 	return &rawConn{t: t, nc: nc}
 }
 
@@ -262,7 +262,7 @@ func startServerIn(ctx context.Context, t testing.TB, opts zkserver.Options) (s 
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(ctx, l) }()
 	t.Cleanup(func() {
-		_ = s.Close()
+		s.Close() //nolint:errcheck // the test is over
 		if err := <-done; !errors.Is(err, zkserver.ErrServerClosed) {
 			t.Errorf("Serve: got %v, want %v", err, zkserver.ErrServerClosed)
 		}
