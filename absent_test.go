@@ -14,6 +14,7 @@ import (
 
 	"github.com/rollcall-rpc/rollcall"
 	"github.com/rollcall-rpc/rollcall/discovery"
+	"github.com/rollcall-rpc/rollcall/discovery/zookeeper"
 	"github.com/rollcall-rpc/rollcall/zk"
 	"github.com/rollcall-rpc/rollcall/zk/zktest"
 )
@@ -111,7 +112,7 @@ func TestRegistryThatDoesNotAnswer(t *testing.T) {
 				rollcall.Handle(s, divide, divideOn("a"))
 			})
 			c, err := rollcall.NewClient(target, rollcall.ClientOptions{
-				Logger: clientLog.logger(), SessionTimeout: time.Second, // a session of its own
+				Logger: clientLog.logger(), ZooKeeper: zookeeper.Options{SessionTimeout: time.Second}, // a session of its own
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -168,7 +169,7 @@ func TestRegistryThatStopsAnswering(t *testing.T) {
 	if _, err := s.Registered(within(t)); err != nil {
 		t.Fatal(err)
 	}
-	c, err := rollcall.NewClient(target, rollcall.ClientOptions{Logger: log.logger(), SessionTimeout: time.Second})
+	c, err := rollcall.NewClient(target, rollcall.ClientOptions{Logger: log.logger(), ZooKeeper: zookeeper.Options{SessionTimeout: time.Second}})
 	if err != nil {
 		t.Fatal(err)
 	}

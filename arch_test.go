@@ -27,27 +27,32 @@ var layers = map[string][]string{
 	"discovery":           {"internal/zkpath"},
 	"discovery/layout":    {"discovery"},
 	"balancer":            {"discovery"},
-	"internal/transport":  {"frame"},
+	"internal/transport":  {"frame", "internal/loglimit"},
+	"internal/loglimit":   {},
 	"internal/memnet":     {},
 	"internal/execlog":    {"frame"},
-	"internal/chaos":      {"", "balancer", "discovery", "zk", "internal/execlog", "internal/load", "internal/pause"},
+	"internal/chaos":      {"", "balancer", "discovery", "discovery/zookeeper", "zk", "internal/execlog", "internal/load", "internal/pause"},
 	"internal/load":       {"internal/pause"},
 	"internal/pause":      {},
 	"internal/simulation": {"balancer", "discovery"},
 	"internal/realtest":   {},
+	"internal/reload":     {},
 	"internal/testca":     {},
 	"internal/tlsfront":   {},
+	"tlsfiles":            {"internal/reload"},
 	"internal/zkpath":     {},
 	"zk":                  {"zk/jute", "internal/pause", "internal/zkpath"},
-	"zk/zkserver/tree":    {"zk/jute"},
-	"zk/zkserver":         {"zk/jute", "zk/zkserver/tree", "zk/zkserver/store"},
+	"zk/internal/hook":    {"zk/jute"},
+	"zk/zkserver":         {"zk/jute", "zk/internal/hook", "zk/zkserver/internal/tree", "zk/zkserver/store"},
 	"zk/zkserver/store":   {"zk/jute"},
-	"zk/zktest":           {"zk", "zk/jute", "zk/zkserver"},
+	"zk/zktest":           {"zk", "zk/jute", "zk/internal/hook", "zk/zkserver"},
 	"discovery/zookeeper": {"discovery", "discovery/layout", "zk", "internal/pause", "internal/zkpath"},
+	"members":             {"balancer", "discovery"},
 	"": {
-		"frame", "zk/jute", "discovery", "discovery/layout", "balancer", "internal/transport",
-		"internal/memnet", "zk", "discovery/zookeeper",
+		"frame", "discovery", "balancer", "members", "internal/transport", "zk", "discovery/zookeeper",
+		"internal/loglimit", "internal/pause", "tlsfiles",
 	},
+	"zk/zkserver/internal/tree":    {"zk/jute"},
 	"zk/zkserver/internal/crashfs": {"zk/zkserver/store"},
 	"rollcalltest":                 {"", "discovery", "internal/memnet"},
 	"examples/divide":              {"*"},
@@ -64,16 +69,26 @@ var libraryModules = []string{"google.golang.org/protobuf", "golang.org/x"}
 var beyondLibrary = []string{"cmd/rollcall"}
 
 // nested are the directories with a go.mod of their own.
-var nested = []string{"tools", "bench", "conformance"}
+var nested = []string{"bench", "conformance"}
 
 // goFiles calls f with every Go file of the module and its package's directory.
 func goFiles(t *testing.T, f func(file, dir string)) {
+	t.Helper()
+	allGoFiles(t, func(file, dir string) {
+		if !slices.Contains(nested, strings.Split(dir, "/")[0]) {
+			f(file, dir)
+		}
+	})
+}
+
+// allGoFiles is goFiles with the nested modules.
+func allGoFiles(t *testing.T, f func(file, dir string)) {
 	t.Helper()
 	err := filepath.WalkDir(".", func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() && (slices.Contains(nested, p) || (p != "." && strings.HasPrefix(d.Name(), ".")) || d.Name() == "testdata") {
+		if d.IsDir() && ((p != "." && strings.HasPrefix(d.Name(), ".")) || d.Name() == "testdata") {
 			return fs.SkipDir
 		}
 		if strings.HasSuffix(p, ".go") {

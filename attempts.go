@@ -5,7 +5,6 @@ package rollcall
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -16,79 +15,77 @@ import (
 	"github.com/rollcall-rpc/rollcall/internal/transport"
 )
 
-// attempts is the state of a call over its tries.
+// attempts is the state of a call over its attempts: whom it has asked, and on
+// what terms the next one is made.
+//
+//	next   what was before                  whom to ask                            charged
+//	first  nothing                          the balancer's choice                  no
+//	moved  the last attempt was given up    an instance that is connected, else    no
+//	       unsent: its connection was slow  the balancer's choice
+//	       to come, or full
+//	retry  an attempt failed                the balancer's choice                  yes
+//
+// "Charged" is to the client's retry budget. An attempt that was given up unsent
+// is no load for anybody, so it does not count against MaxAttempts either.
+//
+// Nobody is asked twice in a round. A round ends when nobody is left to ask. The
+// second one asks those again whose established connection died, or was not there
+// yet: they may have been restarted, and there is nobody else. After that the call
+// fails, or waits (see wait) and begins with a first round when there is news.
 type attempts struct {
-	client *Client
-	opts   CallOptions
-	req    transport.Request
+	service *service
+	info    *CallInfo // what others see of the call; nil: nobody looks
+	opts    CallOptions
+	req     transport.Request
 
-	made   []Attempt
-	tried  []*balancer.Endpoint // not to be picked again in this round
-	again  []*balancer.Endpoint // of those, the ones worth another try: their connection died, or was not there yet
-	hurry  bool                 // the last one had no connection yet, or a full one; others are connected
-	free   bool                 // the next one is in the place of such a one
-	count  int                  // those in made that had
-	last   *Error               // what the last attempt met
-	rounds int
+	next      terms
+	lastRound bool                 // the round is the second one
+	tried     []*balancer.Endpoint // not to be asked again in this round
+	again     []*balancer.Endpoint // of those, the ones to ask in a second round
 
-	stopped string // why no further attempt was made, where somebody was left to ask
+	made     []Attempt           // those that failed, for the report
+	sent     int                 // of those, the ones that count against MaxAttempts
+	last     *Error              // what the last one met
+	answered *discovery.Instance // who answered with an error of its handler; nil: nobody
+	stopped  string              // why no further attempt was made, where somebody was left to ask
 }
 
-// A try is one attempt and what became of it.
-type try struct {
-	endpoint *balancer.Endpoint
-	hedge    bool
-	reply    transport.Reply
-	phase    string // where it failed
-	elapsed  time.Duration
-	err      error
-}
+// The terms of the next attempt: the table above.
+type terms uint8
+
+const (
+	termsFirst terms = iota
+	termsMoved
+	termsRetry
+)
 
 // attempt makes an attempt on e, with a hedge where that is wanted. Its error is
-// the call's; a try that failed without one may be followed by another.
-func (a *attempts) attempt(ctx context.Context, snap *balancer.Snapshot, e *balancer.Endpoint, now time.Time) (try, *Error) {
+// the call's; an attempt that failed without one may be followed by another.
+func (a *attempts) attempt(ctx context.Context, snap *balancer.Snapshot, e *balancer.Endpoint, now time.Time) (attempt, *Error) {
 	if a.opts.Hedge && a.opts.Idempotent && a.opts.Instance == "" {
 		return a.hedged(ctx, snap, e, now)
 	}
-	t := a.client.try(ctx, e, now, &a.req, a.opts.AttemptTimeout, func() bool { return a.connected(e) != nil })
+	t := a.service.attempt(ctx, a.info, e, now, &a.req, a.opts.AttemptTimeout, false, func() bool { return a.connected(e) != nil })
 	if t.err != nil {
 		return t, a.failed(ctx, snap, &t)
 	}
 	return t, nil
 }
 
-// try makes one attempt and tells the balancer how it ended.
-func (c *Client) try(ctx context.Context, e *balancer.Endpoint, begun time.Time, req *transport.Request, timeout time.Duration, elsewhere func() bool) (t try) {
-	t.endpoint = e
-	if timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, timeout, errAttemptTimeout)
-		defer cancel()
+// succeeded tells whoever wants to know how the call went.
+func (a *attempts) succeeded(snap *balancer.Snapshot, t *attempt) {
+	if a.info != nil {
+		a.info.Instance, a.info.ReplyMetadata, a.info.replySize = &t.endpoint.Instance, t.reply.Metadata, len(t.reply.Body)
 	}
-	e.Start(begun)
-	t.reply, t.phase, t.err = peerOf(e).call(ctx, e, req, elsewhere)
-	ended := time.Now()
-	t.elapsed = ended.Sub(begun)
-	if e.Finish(ended, t.elapsed, outcome(ctx, t.err)) {
-		c.wake()
-	}
-	return t
-}
-
-// answered gives the caller what it wants to know beside the reply.
-func (a *attempts) answered(t *try) {
-	if a.opts.Answered != nil {
-		*a.opts.Answered = t.endpoint.Instance
-	}
-	if a.opts.ReplyMetadata != nil && t.err == nil {
-		*a.opts.ReplyMetadata = t.reply.Metadata
+	if a.opts.Report != nil {
+		*a.opts.Report = a.service.report(a.req.Method, snap, a.made)
+		a.opts.Report.Answered, a.opts.Report.Metadata = t.endpoint.Instance, t.reply.Metadata
 	}
 }
 
 // pick returns the next instance to try; nil: there is none.
 func (a *attempts) pick(snap *balancer.Snapshot, now time.Time) *balancer.Endpoint {
-	if a.hurry {
-		a.hurry = false
+	if a.next == termsMoved {
 		if e := a.connected(nil); e != nil {
 			return e
 		}
@@ -114,7 +111,7 @@ func (a *attempts) connected(e *balancer.Endpoint) *balancer.Endpoint {
 	if a.opts.Instance != "" {
 		return nil
 	}
-	list := a.client.snapshot.Load().Endpoints
+	list := a.service.members.Snapshot().Endpoints
 	for i, start := 0, rand.IntN(len(list)+1); i < len(list); i++ {
 		s := list[(start+i)%len(list)]
 		if s.State == balancer.StateUsable && s.Endpoint != e && peerOf(s.Endpoint).connected() != nil && !slices.Contains(a.tried, s.Endpoint) {
@@ -124,13 +121,14 @@ func (a *attempts) connected(e *balancer.Endpoint) *balancer.Endpoint {
 	return nil
 }
 
-// charge takes an attempt beyond the call's first from the client's retry budget.
-// One in the place of an attempt that was not sent, for its connection was slow to
-// come or full, is no load for anybody. Without budget the call fails, or waits where it waits anyway.
+// charge takes a retry from the client's budget. Without budget the call fails, or
+// waits where it waits anyway: false then says to look again whom to ask.
 func (a *attempts) charge(ctx context.Context, snap *balancer.Snapshot, now time.Time) (granted bool, err error) {
-	if len(a.made) == 0 || a.free || a.client.budget.take(now) {
-		a.free = false
+	if a.next != termsRetry || a.service.budget.take(now) {
 		return true, nil
+	}
+	if a.info != nil && a.service.events.RetryDenied != nil {
+		a.service.events.RetryDenied(ctx, a.info)
 	}
 	if !a.opts.WaitForReady {
 		return false, a.exhausted(snap, "the retry budget is used up")
@@ -142,7 +140,7 @@ func (a *attempts) charge(ctx context.Context, snap *balancer.Snapshot, now time
 		return false, nil
 	case <-ctx.Done():
 		return false, a.finish(snap, contextError(ctx, ExecutedNo))
-	case <-a.client.ctx.Done():
+	case <-a.service.group.ctx.Done():
 		return false, a.finish(snap, closedError())
 	}
 }
@@ -150,19 +148,17 @@ func (a *attempts) charge(ctx context.Context, snap *balancer.Snapshot, now time
 // wait is called when nobody is left to try. It returns nil when it is worth
 // trying again, else the call's error.
 func (a *attempts) wait(ctx context.Context, snap *balancer.Snapshot) error {
-	if a.client.ctx.Err() != nil {
+	if a.service.group.ctx.Err() != nil {
 		return a.finish(snap, closedError())
 	}
-	// An established connection that died says little about the server: it may
-	// have been restarted, and there is nobody else.
-	if a.rounds == 0 && len(a.again) > 0 {
-		a.rounds++
+	if !a.lastRound && len(a.again) > 0 {
+		a.lastRound = true
 		a.tried = without(a.tried, a.again)
 		return nil
 	}
-	current, changed := a.client.current()
+	current, changed := a.service.members.Current()
 	if current != snap {
-		return nil
+		return nil // there is news already
 	}
 	unknown := snap.Source <= discovery.SourceNone && snap.Err == nil // the first list is on its way
 	if !unknown && (!a.opts.WaitForReady || a.refused()) {
@@ -173,10 +169,10 @@ func (a *attempts) wait(ctx context.Context, snap *balancer.Snapshot) error {
 	case <-another(snap):
 	case <-ctx.Done():
 		return a.finish(snap, contextError(ctx, ExecutedNo))
-	case <-a.client.ctx.Done():
+	case <-a.service.group.ctx.Done():
 		return a.finish(snap, closedError())
 	}
-	a.tried, a.again, a.rounds = a.tried[:0], a.again[:0], 0
+	a.tried, a.again, a.lastRound = a.tried[:0], a.again[:0], false
 	return nil
 }
 
@@ -209,34 +205,29 @@ func (a *attempts) refused() bool {
 }
 
 // note notes an attempt that failed and returns its error.
-func (a *attempts) note(ctx context.Context, t *try) *Error {
+func (a *attempts) note(ctx context.Context, t *attempt) *Error {
 	failure := attemptError(ctx, t.err)
 	if failure.Code == CodeDeadlineExceeded && a.opts.AttemptTimeout > 0 && ctx.Err() == nil && t.elapsed >= a.opts.AttemptTimeout {
 		failure.Reason = ReasonAttemptTimeout // the server was a moment faster to notice
 	}
-	err := t.err
-	var bare *transport.CallError
-	if errors.As(err, &bare) {
-		err = bare.Err // the attempt tells the phase, and what is known of the execution
-	}
-	e := t.endpoint
+	in := &t.endpoint.Instance
 	a.made = append(a.made, Attempt{
-		Addr: e.Instance.Addr(), Instance: e.Instance.Name, Phase: t.phase, Hedge: t.hedge,
-		Elapsed: t.elapsed, Executed: failure.Executed, Err: err,
+		Addr: in.Addr(), Instance: in.Name, Phase: t.phase, Hedge: t.hedge,
+		Elapsed: t.elapsed, Executed: failure.Executed, Err: t.cause(),
 	})
 	return failure
 }
 
 // failed notes an attempt that failed and returns the call's error, or nil
 // where another instance may be tried.
-func (a *attempts) failed(ctx context.Context, snap *balancer.Snapshot, t *try) *Error {
+func (a *attempts) failed(ctx context.Context, snap *balancer.Snapshot, t *attempt) *Error {
 	failure := a.note(ctx, t)
 	if failure.Executed == ExecutedYes {
-		a.answered(t)
+		a.answered = &t.endpoint.Instance
 	}
 	a.last = failure
 	switch {
-	case a.client.ctx.Err() != nil && failure.Executed != ExecutedYes:
+	case a.service.group.ctx.Err() != nil && failure.Executed != ExecutedYes:
 		closed := closedError()
 		closed.Executed = failure.Executed
 		return a.finish(snap, closed)
@@ -244,28 +235,19 @@ func (a *attempts) failed(ctx context.Context, snap *balancer.Snapshot, t *try) 
 		return a.finish(snap, failure)
 	}
 	a.tried = append(a.tried, t.endpoint)
-	a.hurry = errors.Is(t.err, errSlowDial) || errors.Is(t.err, transport.ErrTooManyStreams)
-	a.free = a.hurry
-	if a.hurry || mayBeBack(t) {
+	if t.unsent() {
+		a.next = termsMoved
+	} else {
+		a.next = termsRetry
+		a.sent++
+	}
+	if t.unsent() || t.mayBeBack() {
 		a.again = append(a.again, t.endpoint)
 	}
-	if !a.hurry {
-		a.count++
-	}
-	if a.count > 0 && a.count == a.opts.MaxAttempts {
+	if a.sent > 0 && a.sent == a.opts.MaxAttempts {
 		return a.exhausted(snap, fmt.Sprintf("CallOptions.MaxAttempts is %d", a.opts.MaxAttempts))
 	}
 	return nil
-}
-
-// mayBeBack reports whether the server of an attempt that failed may answer
-// another one at once: an established connection died, but not of silence.
-func mayBeBack(t *try) bool {
-	switch t.phase {
-	case phaseDial, phaseHandshake, phaseReply:
-		return false
-	}
-	return !errors.Is(t.err, transport.ErrKeepalive) && !errors.Is(t.err, errAttemptTimeout)
 }
 
 // exhausted is the error of a call that no further attempt is made for: nobody
@@ -297,10 +279,17 @@ func (a *attempts) finish(snap *balancer.Snapshot, e *Error) *Error {
 			e.Executed = ExecutedMaybe
 		}
 	}
-	e.Report = a.client.report(a.req.Method, snap, a.made)
-	e.Report.Stopped = a.stopped
+	report := a.service.report(a.req.Method, snap, a.made)
+	report.Stopped = a.stopped
+	if a.answered != nil {
+		report.Answered = *a.answered
+	}
+	e.Report = &report
 	if a.opts.Report != nil {
-		*a.opts.Report = *e.Report
+		*a.opts.Report = report
+	}
+	if a.info != nil {
+		a.info.Instance = a.answered
 	}
 	return e
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/rollcall-rpc/rollcall"
 	"github.com/rollcall-rpc/rollcall/discovery"
+	"github.com/rollcall-rpc/rollcall/discovery/zookeeper"
 	"github.com/rollcall-rpc/rollcall/zk"
 )
 
@@ -34,9 +35,11 @@ func TestServerOptionsOutOfRange(t *testing.T) {
 		{"negative metadata", rollcall.ServerOptions{MaxMetadataBytes: -1}, []string{"ServerOptions.MaxMetadataBytes -1: give"}},
 		{"negative streams", rollcall.ServerOptions{MaxStreams: -1}, []string{"ServerOptions.MaxStreams -1: give"}},
 		{"no place for new connections", rollcall.ServerOptions{MaxPendingConnections: -5}, []string{"ServerOptions.MaxPendingConnections -5: give"}},
-		{"negative session", rollcall.ServerOptions{SessionTimeout: -time.Second}, []string{"ServerOptions.SessionTimeout -1s: give"}},
+		{"negative session", rollcall.ServerOptions{Registry: "zk://127.0.0.1:1/rpc", ZooKeeper: zookeeper.Options{SessionTimeout: -time.Second}}, []string{"SessionTimeout is -1s: "}},
 		{"ID not UTF-8", rollcall.ServerOptions{ID: "\xff"}, []string{`ServerOptions.ID "\xff": give UTF-8`}},
-		{"auth without scheme", rollcall.ServerOptions{Registry: "zk://127.0.0.1:1/rpc", Auths: []zk.Auth{{}}}, []string{"Auths[0].Scheme is empty"}},
+		{"auth without scheme", rollcall.ServerOptions{Registry: "zk://127.0.0.1:1/rpc", ZooKeeper: zookeeper.Options{Auths: []zk.Auth{{}}}}, []string{"Auths[0].Scheme is empty"}},
+		{"settings without a registry", rollcall.ServerOptions{ZooKeeper: zookeeper.Options{SessionTimeout: time.Second}}, []string{"ServerOptions.ZooKeeper is set"}},
+		{"settings beside a registrar", rollcall.ServerOptions{Registrar: list, ZooKeeper: zookeeper.Options{SessionTimeout: time.Second}}, []string{"ServerOptions.ZooKeeper is set"}},
 		{"zone not UTF-8", rollcall.ServerOptions{Registry: "zk://127.0.0.1:1/rpc", Zone: "\xff"}, []string{`zone "\xff": write UTF-8`}},
 		{"metadata of a MiB", rollcall.ServerOptions{Registry: "zk://127.0.0.1:1/rpc", Metadata: map[string]string{"k": strings.Repeat("x", 1<<20)}}, []string{"data", "an instance has at most"}},
 		{"metadata over the greatest", rollcall.ServerOptions{MaxMetadataBytes: 1 << 20}, []string{"ServerOptions.MaxMetadataBytes 1048576: give at most 61440"}},
@@ -85,8 +88,14 @@ func TestClientOptionsOutOfRange(t *testing.T) {
 		"ClientOptions.MaxMetadataBytes -1: give":                   {MaxMetadataBytes: -1},
 		"ClientOptions.MaxMetadataBytes 65536: give at most 61440":  {MaxMetadataBytes: 64 << 10},
 		"ClientOptions.ConnectTimeout -1s: give":                    {ConnectTimeout: -time.Second},
-		"ClientOptions.SessionTimeout -1s: give":                    {SessionTimeout: -time.Second},
-		"Auths[0].Scheme is empty":                                  {Auths: []zk.Auth{{}}},
+		"SessionTimeout is -1s: ":                                   {ZooKeeper: zookeeper.Options{SessionTimeout: -time.Second}},
+		"Auths[0].Scheme is empty":                                  {ZooKeeper: zookeeper.Options{Auths: []zk.Auth{{}}}},
+		"ClientOptions.ZooKeeper is set":                            {Resolver: new(discovery.Memory), ZooKeeper: zookeeper.Options{SessionTimeout: 1}},
+		`ClientOptions.Defaults.Codec belongs to one call`:          {Defaults: rollcall.CallOptions{Codec: 1}},
+		`ClientOptions.Defaults.Timeout -1s: give`:                  {Defaults: rollcall.CallOptions{Timeout: -time.Second}},
+		`ClientOptions.Methods["a*b"]: give the name`:               {Methods: map[string]rollcall.CallOptions{"a*b": {}}},
+		`ClientOptions.Methods["S/*"].Report belongs to one call`:   {Methods: map[string]rollcall.CallOptions{"S/*": {Report: new(rollcall.Report)}}},
+		`ClientOptions.Interceptors[0] is nil`:                      {Interceptors: []rollcall.Interceptor{nil}},
 		`ClientOptions.Dialects: "x" needs Protocol and Dial`:       {Dialects: []rollcall.Dialect{{Protocol: "x"}}},
 		`ClientOptions.Dialects: "x" is spoken already: give`:       {Dialects: []rollcall.Dialect{{Protocol: "x"}, {Protocol: "x"}}},
 		`ClientOptions.DefaultProtocol "thrift": give "rollcall/1"`: {DefaultProtocol: "thrift"},
@@ -207,8 +216,8 @@ func TestPayloadsThatDoNotDecode(t *testing.T) {
 		rollcall.Handle(s, rollcall.Method[[]byte, []byte]{Name: "Garbage"}, func(context.Context, *[]byte) (*[]byte, error) {
 			return new([]byte(`{"Value":"six"`)), nil
 		})
-		rollcall.Handle(s, rollcall.Method[string, func()]{Name: "NoForm"}, func(context.Context, *string) (*func(), error) {
-			return new(func() {}), nil
+		rollcall.Handle(s, rollcall.Method[string, any]{Name: "NoForm"}, func(context.Context, *string) (*any, error) {
+			return new(any(func() {})), nil
 		})
 		rollcall.Handle(s, rollcall.Method[wrapperspb.StringValue, wrapperspb.StringValue]{Name: "Upper"}, func(_ context.Context, in *wrapperspb.StringValue) (*wrapperspb.StringValue, error) {
 			return in, nil

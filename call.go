@@ -7,7 +7,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/rollcall-rpc/rollcall/discovery"
 	"github.com/rollcall-rpc/rollcall/internal/transport"
 )
 
@@ -53,30 +52,39 @@ type CallOptions struct {
 	// every reply gets memory of its own.
 	ReplyBuffer []byte
 
-	// ReplyMetadata receives the reply's metadata where it is not nil.
-	ReplyMetadata *Metadata
-
-	// Report receives what the call was based on and what it tried, also where it
-	// succeeded, if it is not nil.
+	// Report receives what the call was based on, what it tried, who answered and
+	// the reply's metadata, also where it succeeded, if it is not nil.
 	Report *Report
-
-	// Answered receives the instance that answered, with a reply or with an
-	// error of its handler, where it is not nil.
-	Answered *discovery.Instance
 }
 
-// The phases of an attempt that are not the transport's.
-const (
-	phaseDial      = "dial"
-	phaseHandshake = "handshake" // also the transport's
-	phaseReply     = "reply"
-)
-
 // Invoke calls a method with bytes. The reply belongs to the caller. Every error
-// is an [*Error].
+// is, or wraps, an [*Error].
 func (c *Client) Invoke(ctx context.Context, method string, request []byte, opts CallOptions) ([]byte, error) {
-	reply, err := c.call(ctx, method, request, opts)
+	if c.defaults.any {
+		c.defaults.ofMethod(&opts, method)
+		opts.inherit(&c.defaults.all)
+	}
+	if c.observed() {
+		return c.invokeObserved(ctx, method, request, opts)
+	}
+	reply, err := c.call(ctx, nil, method, request, &opts)
 	return takeBody(&reply, opts.ReplyBuffer), err
+}
+
+// invokeObserved is Invoke with somebody who sees the call.
+func (c *Client) invokeObserved(ctx context.Context, method string, request []byte, opts CallOptions) ([]byte, error) {
+	reply, err := observe[[]byte, []byte](ctx, c, method, &request, &opts, func(ctx context.Context, call *CallInfo, request *[]byte) (*[]byte, error) {
+		reply, err := c.call(ctx, call, method, *request, &opts)
+		if err != nil {
+			return nil, err
+		}
+		body := takeBody(&reply, opts.ReplyBuffer)
+		return &body, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return *reply, nil
 }
 
 // takeBody makes the reply's body the caller's: a copy in buffer where the caller
@@ -95,12 +103,13 @@ func badCall(err error) *Error {
 	return &Error{Code: CodeInvalidArgument, Reason: ReasonBadRequest, Message: err.Error(), Executed: ExecutedNo, cause: err}
 }
 
-// call makes the attempts of a call until one answers, or none is left.
-func (c *Client) call(ctx context.Context, method string, body []byte, opts CallOptions) (transport.Reply, error) {
+// call makes the attempts of a call until one answers, or none is left. info is
+// what others see of the call; nil: nobody looks.
+func (c *Client) call(ctx context.Context, info *CallInfo, method string, body []byte, opts *CallOptions) (transport.Reply, error) {
 	if err := checkMethodName(method); err != nil {
 		return transport.Reply{}, badCall(err)
 	}
-	if err := opts.check(); err != nil {
+	if err := opts.check("CallOptions"); err != nil {
 		return transport.Reply{}, badCall(err)
 	}
 	if opts.Timeout > 0 {
@@ -108,12 +117,17 @@ func (c *Client) call(ctx context.Context, method string, body []byte, opts Call
 		ctx, cancel = context.WithTimeout(ctx, opts.Timeout)
 		defer cancel()
 	}
-	c.budget.called()
-	a := attempts{client: c, opts: opts, req: transport.Request{
-		Method: method, Codec: opts.Codec, Metadata: opts.Metadata, Body: body,
+	metadata, err := c.authorized(ctx, opts.Metadata)
+	if err != nil {
+		return transport.Reply{}, err
+	}
+	s := &c.service
+	s.budget.called()
+	a := attempts{service: s, info: info, opts: *opts, req: transport.Request{
+		Method: method, Codec: opts.Codec, Metadata: metadata, Body: body,
 	}}
 	for {
-		snap, now := c.snapshot.Load(), time.Now()
+		snap, now := s.members.Snapshot(), time.Now()
 		e := a.pick(snap, now)
 		if e == nil {
 			if err := a.wait(ctx, snap); err != nil {
@@ -133,10 +147,7 @@ func (c *Client) call(ctx context.Context, method string, body []byte, opts Call
 			return transport.Reply{}, failure
 		}
 		if t.err == nil {
-			a.answered(&t)
-			if opts.Report != nil {
-				*opts.Report = *c.report(method, snap, a.made)
-			}
+			a.succeeded(snap, &t)
 			return t.reply, nil
 		}
 	}

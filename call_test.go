@@ -258,7 +258,7 @@ func TestMetadataBothWays(t *testing.T) {
 	s := start(t, "", rollcall.ServerOptions{}, func(s *rollcall.Server) {
 		rollcall.Handle(s, m, func(ctx context.Context, _ *string) (*string, error) {
 			info, ok := rollcall.InfoFromContext(ctx)
-			if !ok || info.Method != "Trace" || info.Peer == nil {
+			if !ok || info.Method != "Trace" || info.Peer.Addr == nil || info.Peer.TLS != nil || info.Peer.Identity != "" || info.Size != 2 {
 				return nil, errors.New("no info of the call")
 			}
 			info.ReplyMetadata = rollcall.Metadata{"span": info.Metadata["trace"] + "/1"}
@@ -266,19 +266,18 @@ func TestMetadataBothWays(t *testing.T) {
 		})
 	})
 	c := staticClient(t, s.addr)
-	var reply rollcall.Metadata
-	var answered discovery.Instance
+	var report rollcall.Report
 	_, err := m.CallWith(within(t), c, new(""), rollcall.CallOptions{
-		Metadata: rollcall.Metadata{"trace": "7"}, ReplyMetadata: &reply, Answered: &answered,
+		Metadata: rollcall.Metadata{"trace": "7"}, Report: &report,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if reply["span"] != "7/1" {
-		t.Errorf("reply metadata: %v", reply)
+	if report.Metadata["span"] != "7/1" {
+		t.Errorf("reply metadata: %v", report.Metadata)
 	}
-	if answered.Addr() != s.addr {
-		t.Errorf("answered by %q, want %q", answered.Addr(), s.addr)
+	if report.Answered.Addr() != s.addr {
+		t.Errorf("answered by %q, want %q", report.Answered.Addr(), s.addr)
 	}
 }
 

@@ -39,7 +39,7 @@ func (p *peer) takeCaller(ctx context.Context, d *Dialect) (Caller, error) {
 		err    error
 	}
 	done := make(chan dialed)
-	if p.retired.Load() || !p.client.spawn(func() {
+	if p.retired.Load() || !p.group.spawn(func() {
 		c, err := p.dialCaller(d)
 		if err != nil {
 			p.failed(true)
@@ -76,23 +76,10 @@ func (p *peer) takeIdle() Caller {
 	return c
 }
 
-// dialCaller opens a connection and lets the dialect speak on it, each within the
-// client's ConnectTimeout.
+// dialCaller opens a connection that a call is on.
 func (p *peer) dialCaller(d *Dialect) (Caller, error) {
-	conn, err := p.dialTCP()
+	c, err := p.connector.caller(p.group.ctx, &p.endpoint.Instance, d)
 	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(p.client.ctx, p.client.opts.ConnectTimeout)
-	defer cancel()
-	stop := context.AfterFunc(ctx, func() { conn.Close() }) //nolint:errcheck // it ends Dial
-	c, err := d.Dial(ctx, p.endpoint.Instance, conn)
-	if !stop() && err == nil {
-		c.Close() //nolint:errcheck // it came too late
-		err = context.Cause(ctx)
-	}
-	if err != nil {
-		conn.Close() //nolint:errcheck // it is not wanted
 		return nil, err
 	}
 	p.mu.Lock()
@@ -126,32 +113,32 @@ func (p *peer) readyDialect(ctx context.Context, d *Dialect) error {
 }
 
 // callDialect makes one attempt of a call in a foreign format.
-func (p *peer) callDialect(ctx context.Context, d *Dialect, req *transport.Request) (transport.Reply, string, error) {
+func (p *peer) callDialect(ctx context.Context, d *Dialect, req *transport.Request) (transport.Reply, Phase, error) {
 	if err := ctx.Err(); err != nil {
-		return transport.Reply{}, phaseDial, &transport.CallError{Executed: ExecutedNo, Phase: transport.PhaseQueue, Err: err}
+		return transport.Reply{}, PhaseDial, &transport.CallError{Executed: ExecutedNo, Phase: transport.PhaseQueue, Err: err}
 	}
 	c, err := p.takeCaller(ctx, d)
 	if err != nil {
-		return transport.Reply{}, phaseDial, &transport.CallError{Executed: ExecutedNo, Phase: transport.PhaseQueue, Err: err}
+		return transport.Reply{}, PhaseDial, &transport.CallError{Executed: ExecutedNo, Phase: transport.PhaseQueue, Err: err}
 	}
-	stop := context.AfterFunc(p.client.ctx, func() { c.Close() }) //nolint:errcheck // it ends the call
+	stop := context.AfterFunc(p.group.ctx, func() { c.Close() }) //nolint:errcheck // it ends the call
 	reply, err := c.Call(ctx, Request(*req))
 	stop()
 	var typed *Error
 	answered := err == nil || (errors.As(err, &typed) && typed.Executed == ExecutedYes)
 	p.putCaller(c, !answered)
 	if err == nil {
-		return transport.Reply{Codec: reply.Codec, Metadata: reply.Metadata, Body: reply.Body}, "", nil
+		return transport.Reply{Codec: reply.Codec, Metadata: reply.Metadata, Body: reply.Body}, 0, nil
 	}
 	if typed == nil {
 		err = &transport.CallError{Executed: ExecutedMaybe, Phase: transport.PhaseWait, Err: err}
 	}
 	// A Caller that refuses a request says nothing of the instance.
-	if !answered && (typed == nil || typed.Code == CodeUnavailable) && ctx.Err() == nil && p.client.ctx.Err() == nil {
+	if !answered && (typed == nil || typed.Code == CodeUnavailable) && ctx.Err() == nil && p.group.ctx.Err() == nil {
 		p.forgetIdle()
 		p.failed(false)
 	}
-	return transport.Reply{}, transport.PhaseWait.String(), err
+	return transport.Reply{}, PhaseWait, err
 }
 
 // forgetIdle closes the idle connections after one has died under a call: they

@@ -23,7 +23,7 @@ func TestBothServersAnswer(t *testing.T) {
 	startDivide(t, registry, "a")
 	startDivide(t, registry, "b")
 	for _, policy := range []balancer.Policy{balancer.Random, balancer.RoundRobin} {
-		c := newClient(t, registry, rollcall.ClientOptions{Balance: policy})
+		c := newClient(t, registry, rollcall.ClientOptions{Balancing: balancer.Options{Policy: policy}})
 		seen := map[string]int{}
 		for range 100 {
 			q, err := divide.Call(within(t), c, &fraction{Num1: 1, Num2: 1})
@@ -44,7 +44,7 @@ func TestBothServersAnswer(t *testing.T) {
 func TestServerThatJoinsIsCalled(t *testing.T) {
 	registry := new(discovery.Memory)
 	startDivide(t, registry, "a")
-	c := newClient(t, registry, rollcall.ClientOptions{Balance: balancer.RoundRobin})
+	c := newClient(t, registry, rollcall.ClientOptions{Balancing: balancer.Options{Policy: balancer.RoundRobin}})
 	if _, err := divide.Call(within(t), c, &fraction{Num2: 1}); err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +198,7 @@ func TestUnavailableHandler(t *testing.T) {
 	start(t, "", rollcall.ServerOptions{Registrar: registry, ID: "broken"}, func(s *rollcall.Server) { rollcall.Handle(s, divide, unavailable) })
 	startDivide(t, registry, "well")
 	for _, idempotent := range []bool{true, false} {
-		c := newClient(t, registry, rollcall.ClientOptions{Balance: balancer.RoundRobin})
+		c := newClient(t, registry, rollcall.ClientOptions{Balancing: balancer.Options{Policy: balancer.RoundRobin}})
 		await(t, c, "both usable", func() bool { return c.Snapshot().Counts.Usable == 2 })
 		method := divide
 		method.Idempotent = idempotent
@@ -237,7 +237,7 @@ func TestRecycledAddressIsNotCalled(t *testing.T) {
 	stale.ID, stale.Name, stale.Revision = "gone", "server0000000099", 99
 	stale.Port = portOf(t, wrong.addr)
 	registry.Set(append(list[:1:1], stale))
-	c := newClient(t, registry, rollcall.ClientOptions{Balance: balancer.RoundRobin})
+	c := newClient(t, registry, rollcall.ClientOptions{Balancing: balancer.Options{Policy: balancer.RoundRobin}})
 	for range 20 {
 		q, err := divide.Call(within(t), c, &fraction{Num2: 1})
 		if err != nil {

@@ -4,8 +4,10 @@
 package rollcall
 
 import (
+	"encoding"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -129,4 +131,53 @@ func codecsFor[T any](chosen Codec) []Codec {
 		list = append([]Codec{chosen}, slices.DeleteFunc(list, func(c Codec) bool { return c.ID() == chosen.ID() })...)
 	}
 	return list
+}
+
+// checkTypes returns why a method's messages could never be sent. It does not
+// allocate where nothing is wrong, and costs a few nanoseconds.
+func checkTypes[Req, Res any](method string, chosen Codec) error {
+	req, res := reflect.TypeFor[Req](), reflect.TypeFor[Res]()
+	bad := func(format string, args ...any) error {
+		return fmt.Errorf("rollcall: method %q: %s", method, fmt.Sprintf(format, args...))
+	}
+	if req.Kind() == reflect.Pointer || res.Kind() == reflect.Pointer {
+		return bad("Method[%v, %v] is of pointers: give Method[%v, %v]", req, res, pointedTo(req), pointedTo(res))
+	}
+	codec := chosen
+	if codec == nil {
+		codec = defaultCodec[Req]()
+	}
+	_, reqProto := any((*Req)(nil)).(proto.Message)
+	_, resProto := any((*Res)(nil)).(proto.Message)
+	_, reqRaw := any((*Req)(nil)).(*[]byte)
+	_, resRaw := any((*Res)(nil)).(*[]byte)
+	switch {
+	case chosen == nil && reqProto != resProto:
+		return bad("one of request %v and reply %v is a protobuf message and the other is not: give two, or set Method.Codec to JSON", req, res)
+	case codec == Proto && !(reqProto && resProto):
+		return bad("Method.Codec is protobuf, and request %v and reply %v are not both protobuf messages: give two, or another codec", req, res)
+	case codec == Raw && !(reqRaw && resRaw):
+		return bad("the request is %v, and the reply %v: give two []byte, or set Method.Codec to JSON", req, res)
+	case codec == JSON && !(encodable(req) && encodable(res)):
+		return bad("JSON has no form for one of request %v and reply %v: give types that have one, or another codec", req, res)
+	}
+	return nil
+}
+
+// pointedTo returns what is behind a type's pointers.
+func pointedTo(t reflect.Type) reflect.Type {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t
+}
+
+// encodable reports whether encoding/json may have a form for a type.
+func encodable(t reflect.Type) bool {
+	switch t.Kind() { //nolint:exhaustive // those without a form
+	case reflect.Chan, reflect.Func, reflect.Complex64, reflect.Complex128, reflect.UnsafePointer:
+		p := reflect.PointerTo(t)
+		return p.Implements(reflect.TypeFor[json.Marshaler]()) || p.Implements(reflect.TypeFor[encoding.TextMarshaler]())
+	}
+	return true
 }

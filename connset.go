@@ -5,7 +5,9 @@ package rollcall
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -13,6 +15,7 @@ import (
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/frame"
+	"github.com/rollcall-rpc/rollcall/internal/pause"
 	"github.com/rollcall-rpc/rollcall/internal/transport"
 )
 
@@ -26,6 +29,7 @@ const (
 type connSet struct {
 	server     *Server
 	instanceID string
+	tls        *tls.Config // nil: clear text
 	workers    *transport.Workers
 	wg         sync.WaitGroup // a goroutine per connection
 	waiters    sync.WaitGroup // the goroutines of refuse and drained
@@ -34,11 +38,9 @@ type connSet struct {
 	accepted  chan struct{} // closed when the accept loop has ended
 	acceptErr error         // read it after accepted
 
-	ctx    context.Context // ends when connections are to be closed
-	cancel context.CancelFunc
+	ctx    context.Context // the server's life: ends when connections are to be closed
 	work   context.Context // ends when Protocols are to take no more work
 	finish context.CancelFunc
-	log    rateLimitedLog
 
 	mu       sync.Mutex                         // guards what follows
 	conns    map[net.Conn]*transport.ServerConn // nil value: no Rollcall connection, or not yet
@@ -53,11 +55,11 @@ func newConnSet(s *Server, l net.Listener, instanceID string) *connSet {
 		listener:   l,
 		accepted:   make(chan struct{}),
 		instanceID: instanceID,
+		tls:        newServerTLS(s.opts.TLS),
 		workers:    transport.NewWorkers(),
 		conns:      make(map[net.Conn]*transport.ServerConn),
-		log:        rateLimitedLog{logger: s.opts.Logger},
 	}
-	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.ctx = s.life
 	c.work, c.finish = context.WithCancel(c.ctx)
 	return c
 }
@@ -80,24 +82,20 @@ func (c *connSet) stopAccepting() {
 // accept takes connections until the listener is closed. A failure to accept,
 // such as too many open files, is waited out.
 func (c *connSet) accept() error {
-	pause := time.Duration(0)
+	wait := time.Duration(0)
 	for {
 		conn, err := c.listener.Accept()
 		if err == nil {
-			pause = 0
+			wait = 0
 			c.add(conn)
 			continue
 		}
 		if errors.Is(err, net.ErrClosed) || c.ctx.Err() != nil {
 			return err
 		}
-		pause = min(max(2*pause, acceptPauseMin), acceptPauseMax)
-		c.server.opts.Logger.Warn("accept", "error", err, "pause", pause)
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-c.ctx.Done():
-			timer.Stop()
+		wait = min(max(2*wait, acceptPauseMin), acceptPauseMax)
+		c.server.opts.Logger.Warn("accept", "error", err, "pause", wait)
+		if pause.For(c.ctx, wait) != nil {
 			return err
 		}
 	}
@@ -115,47 +113,107 @@ func (c *connSet) add(conn net.Conn) {
 		return
 	}
 	c.mu.Unlock()
+	info := ConnInfo{Peer: Peer{Addr: conn.RemoteAddr()}, Err: ErrServerClosed}
 	if full {
-		c.log.warn("too many silent connections, one is closed", "limit", c.server.opts.MaxPendingConnections, "peer", conn.RemoteAddr())
+		info.Err = errTooManySilent
+		c.server.log.Warn("too many silent connections, one is closed", "limit", c.server.opts.MaxPendingConnections, "peer", conn.RemoteAddr())
 	}
 	conn.Close() //nolint:errcheck // refused
+	tell(c.server, c.server.opts.Events.ConnClose, info)
 }
 
+// serve serves one connection to its end. A panic, of a Protocol, ends it alone.
 func (c *connSet) serve(conn net.Conn) {
+	begun := time.Now()
+	info := ConnInfo{Peer: Peer{Addr: conn.RemoteAddr()}}
 	defer func() {
+		if value := recover(); value != nil {
+			c.server.logPanic("protocol panicked", value, "protocol", info.Protocol, "peer", info.Peer.Addr)
+			info.Err = fmt.Errorf("rollcall: protocol %q panicked: %v", info.Protocol, value)
+		}
 		conn.Close() //nolint:errcheck // it is over
 		c.mu.Lock()
-		defer c.mu.Unlock()
 		delete(c.conns, conn)
+		c.mu.Unlock()
+		info.Elapsed = time.Since(begun)
+		tell(c.server, c.server.opts.Events.ConnClose, info)
 	}()
-	first, protocol, err := c.sniff(conn)
-	c.mu.Lock()
-	c.pending--
-	c.mu.Unlock()
+	replay, protocol, err := c.identify(conn)
 	switch {
-	case errors.Is(err, io.EOF) && len(first) == 0:
+	case errors.Is(err, io.EOF) && len(replay.first) == 0:
 		return // a health probe
 	case err != nil:
+		info.Err = err
 		if c.ctx.Err() == nil {
-			c.log.warn("connection closed: no known protocol", "peer", conn.RemoteAddr(), "first_bytes", first, "error", err)
+			c.server.log.Warn("connection closed: no known protocol", "peer", conn.RemoteAddr(), "first_bytes", replay.first, "error", err)
 		}
 		return
 	}
-	replay := &replayConn{Conn: conn, first: first}
-	if protocol == nil {
-		c.serveRollcall(conn, replay)
-		return
+	info.Peer, info.Protocol = PeerOf(replay), ProtocolName
+	if protocol != nil {
+		info.Protocol = protocol.Name
 	}
-	stop := context.AfterFunc(c.ctx, func() { conn.Close() }) //nolint:errcheck // it ends Serve
-	defer stop()
-	if err := protocol.Serve(c.work, replay); err != nil && c.work.Err() == nil {
-		c.log.warn("connection closed", "protocol", protocol.Name, "peer", conn.RemoteAddr(), "error", err)
+	tell(c.server, c.server.opts.Events.ConnOpen, info)
+	if protocol == nil {
+		info.Err = c.serveRollcall(conn, replay, &info.Peer)
+	} else {
+		info.Err = c.serveProtocol(protocol, replay)
 	}
 }
 
-var errUnknownProtocol = errors.New("the first bytes belong to no protocol that is served here")
+// identify finds out what a new connection speaks, inside TLS where it begins like
+// that; see sniff. The connection that it returns is the one to speak on.
+func (c *connSet) identify(conn net.Conn) (replay *replayConn, protocol *Protocol, err error) {
+	defer func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.pending--
+	}()
+	first, protocol, err := c.sniff(conn)
+	replay = &replayConn{Conn: conn, first: first}
+	switch {
+	case c.tls == nil || len(first) == 0:
+		if len(first) > 0 && first[0] == firstByteTLS && errors.Is(err, errUnknownProtocol) {
+			err = errNoTLS
+		}
+		return replay, protocol, err
+	case first[0] != firstByteTLS:
+		if err == nil && !c.server.opts.AllowPlaintext {
+			err = errClearText
+		}
+		return replay, protocol, err
+	}
+	secured, err := secure(c.work, replay, c.tls, DefaultFirstByteTimeout)
+	if err != nil {
+		return replay, nil, err
+	}
+	first, protocol, err = c.sniff(secured)
+	return &replayConn{Conn: secured, first: first}, protocol, err
+}
 
-// sniff reads until the protocol is clear; nil is Rollcall's own.
+// serveProtocol serves a connection of a foreign format. It returns why the
+// connection is broken; nil: it is not, or the server ends it.
+func (c *connSet) serveProtocol(p *Protocol, conn *replayConn) error {
+	stop := context.AfterFunc(c.ctx, func() { conn.Close() }) //nolint:errcheck // it ends Serve
+	defer stop()
+	err := p.Serve(c.work, conn, c.server)
+	if err == nil || c.work.Err() != nil {
+		return nil
+	}
+	c.server.log.Warn("connection closed", "protocol", p.Name, "peer", conn.RemoteAddr(), "error", err)
+	return err
+}
+
+// Why a connection is refused.
+var (
+	errUnknownProtocol = errors.New("the first bytes belong to no protocol that is served here")
+	errTooManySilent   = errors.New("too many connections have said nothing yet")
+	errClearText       = errors.New("it speaks clear text, and the server only TLS (ServerOptions.AllowPlaintext lets both in)")
+	errNoTLS           = errors.New("it speaks TLS, and the server does not (ServerOptions.TLS is not set)")
+)
+
+// sniff reads until the protocol is clear; nil is Rollcall's own, or TLS where the
+// first byte says so.
 func (c *connSet) sniff(conn net.Conn) (first []byte, protocol *Protocol, err error) {
 	conn.SetReadDeadline(time.Now().Add(DefaultFirstByteTimeout)) //nolint:errcheck // a dead connection fails the read
 	defer conn.SetReadDeadline(time.Time{})                       //nolint:errcheck // likewise
@@ -186,7 +244,7 @@ func (c *connSet) sniff(conn net.Conn) (first []byte, protocol *Protocol, err er
 }
 
 func (c *connSet) match(first []byte) (*Protocol, Verdict) {
-	if first[0] == frame.FirstByte {
+	if first[0] == frame.FirstByte || (first[0] == firstByteTLS && c.tls != nil) {
 		return nil, MatchYes
 	}
 	verdict := MatchNo
@@ -203,23 +261,26 @@ func (c *connSet) match(first []byte) (*Protocol, Verdict) {
 	return nil, verdict
 }
 
-type peerKey struct{}
-
-func peerFromContext(ctx context.Context) net.Addr {
-	addr, _ := ctx.Value(peerKey{}).(net.Addr)
-	return addr
-}
-
-func (c *connSet) serveRollcall(conn net.Conn, replay *replayConn) {
+// serveRollcall serves a connection of Rollcall's own protocol; it returns what
+// serveProtocol does.
+func (c *connSet) serveRollcall(conn net.Conn, replay *replayConn, peer *Peer) error {
 	opts := &c.server.opts
+	handler := func(ctx context.Context, req *transport.ServerRequest) (transport.Reply, error) {
+		return c.server.dispatch(ctx, req, peer)
+	}
+	var onRefused func(transport.Refusal)
+	if opts.Events.CallBegin != nil || opts.Events.CallEnd != nil {
+		onRefused = func(r transport.Refusal) { c.server.tellRefused(c.ctx, &r, peer) }
+	}
 	sc := transport.NewServerConn(replay, transport.ServerOptions{
 		InstanceID:       c.instanceID,
-		Handler:          c.server.dispatch,
+		Handler:          handler,
+		OnRefused:        onRefused,
 		Workers:          c.workers,
 		MaxMessageBytes:  opts.MaxMessageBytes,
 		MaxMetadataBytes: opts.MaxMetadataBytes,
 		MaxStreams:       opts.MaxStreams,
-		Logger:           opts.Logger,
+		Log:              c.server.log,
 	})
 	c.mu.Lock()
 	c.conns[conn] = sc
@@ -231,15 +292,16 @@ func (c *connSet) serveRollcall(conn net.Conn, replay *replayConn) {
 	if refusing {
 		c.refuseOn(sc)
 	}
-	ctx := context.WithValue(c.ctx, peerKey{}, conn.RemoteAddr())
-	err := sc.Serve(ctx)
+	err := sc.Serve(c.ctx)
 	switch {
-	case err == nil || c.ctx.Err() != nil:
+	case err == nil || c.ctx.Err() != nil || errors.Is(err, transport.ErrClosed):
+		return nil
 	case errors.Is(err, transport.ErrProtocol):
-		c.log.warn("connection closed: the client broke the protocol", "peer", conn.RemoteAddr(), "error", err)
+		c.server.log.Warn("connection closed: the client broke the protocol", "peer", conn.RemoteAddr(), "error", err)
 	default:
 		opts.Logger.Debug("connection ended", "peer", conn.RemoteAddr(), "error", err)
 	}
+	return err
 }
 
 const drainText = "the server leaves its service"
@@ -258,7 +320,7 @@ func (c *connSet) goAway() {
 // refuse answers new calls with Unavailable, closes Rollcall's connections when
 // nothing is in flight on them, and tells Protocols to stop. It returns how many
 // connections are open.
-func (c *connSet) refuse() int {
+func (c *connSet) refuse() (open int) {
 	c.mu.Lock()
 	c.refusing = true
 	conns, open := c.rollcallConns(), len(c.conns)
@@ -267,6 +329,7 @@ func (c *connSet) refuse() int {
 		c.refuseOn(sc)
 	}
 	c.finish()
+	c.server.invoked.refuse()
 	return open
 }
 
@@ -301,6 +364,7 @@ func (c *connSet) drained() <-chan struct{} {
 	done := make(chan struct{})
 	c.waiters.Go(func() {
 		c.wg.Wait()
+		c.server.invoked.running.Wait()
 		close(done)
 	})
 	return done
@@ -308,7 +372,7 @@ func (c *connSet) drained() <-chan struct{} {
 
 // close ends every connection and returns when their goroutines have ended.
 func (c *connSet) close() {
-	c.cancel()
+	c.server.end(ErrServerClosed)
 	c.stopAccepting()
 	c.mu.Lock()
 	for conn, sc := range c.conns {
@@ -328,11 +392,27 @@ func (c *connSet) close() {
 	c.workers.Close()
 }
 
+// inFlight counts the calls in flight, in whatever format they came, and the open
+// connections.
+func (c *connSet) inFlight() (calls, open int) {
+	c.mu.Lock()
+	conns, open := c.rollcallConns(), len(c.conns)
+	c.mu.Unlock()
+	calls = c.server.invoked.inFlight()
+	for _, sc := range conns {
+		calls += sc.InFlight()
+	}
+	return calls, open
+}
+
 // A replayConn is a connection whose first bytes have been read already.
 type replayConn struct {
 	net.Conn
 	first []byte
 }
+
+// NetConn returns the connection below, to be asked and not to be read or written.
+func (r *replayConn) NetConn() net.Conn { return r.Conn }
 
 // CloseWrite ends our direction of the connection, where that is possible alone.
 func (r *replayConn) CloseWrite() error {

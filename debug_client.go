@@ -44,11 +44,11 @@ type InstanceState struct {
 
 // State returns what the client knows now.
 func (c *Client) State() ClientState {
-	now, snap := time.Now(), c.snapshot.Load()
-	r := c.report("", snap, nil)
+	now, snap := time.Now(), c.Snapshot()
+	r := c.service.report("", snap, nil)
 	s := ClientState{
-		Target: c.target, Balance: c.opts.Balance.Name(), Source: snap.Source.String(), ListAgeMS: ageMS(r.ListAge),
-		Counts: snap.Counts, Panic: snap.Panic, RetriesLeft: c.budget.left(now), Instances: make([]InstanceState, len(snap.Endpoints)),
+		Target: c.service.target, Balance: c.opts.Balancing.Policy.Name(), Source: snap.Source.String(), ListAgeMS: ageMS(r.ListAge),
+		Counts: snap.Counts, Panic: snap.Panic, RetriesLeft: c.service.budget.left(now), Instances: make([]InstanceState, len(snap.Endpoints)),
 	}
 	if snap.Err != nil {
 		s.SourceError = snap.Err.Error()

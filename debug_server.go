@@ -22,10 +22,11 @@ const maxShownConnections = 1000
 // A ServerState is what a [Server] does at one moment.
 type ServerState struct {
 	Registration *RegistrationState `json:"registration"` // null: it does not register, or does not serve
+	Serving      bool               `json:"serving"`      // it is to be in the list, see SetServing; false also while it drains
 	Draining     bool               `json:"draining"`
 	Refusing     bool               `json:"refusing"` // new calls
 	Methods      []string           `json:"methods"`
-	InFlight     int                `json:"in_flight"` // calls on Rollcall's own connections
+	InFlight     int                `json:"in_flight"` // calls, in every format
 
 	// Open counts the connections; Connections are at most 1000 of them.
 	Open        int               `json:"open"`
@@ -50,18 +51,19 @@ type ConnectionState struct {
 // State returns what the server does now.
 func (s *Server) State() ServerState {
 	s.mu.Lock()
-	registration, conns := s.registration, s.conns
+	conns := s.conns
 	s.mu.Unlock()
 	state := ServerState{
 		Methods:     slices.Sorted(maps.Keys(*s.methods.Load())),
 		Connections: []ConnectionState{},
 	}
-	if registration != nil {
+	if registration := s.member.entry(); registration != nil {
 		state.Registration = registrationState(registration.Status())
 	}
 	if conns != nil {
 		conns.describe(&state)
 	}
+	state.Serving = conns != nil && !state.Draining && s.life.Err() == nil && s.member.wanted()
 	return state
 }
 
@@ -78,6 +80,7 @@ func (c *connSet) describe(s *ServerState) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s.Draining, s.Refusing, s.Open = c.draining, c.refusing, len(c.conns)
+	s.InFlight = c.server.invoked.inFlight()
 	for conn, rollcall := range c.conns {
 		shown := ConnectionState{Peer: conn.RemoteAddr().String()}
 		if rollcall != nil {

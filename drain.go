@@ -15,23 +15,37 @@ const deregisterGrace = time.Second
 // drain ends the server without failing a call: leave the list, tell the
 // clients, serve on for those who do not know yet, refuse what is new, finish
 // what is in flight. Close cuts every wait short.
-func (s *Server) drain(conns *connSet, m membership) {
-	log := s.opts.Logger
+func (s *Server) drain(conns *connSet) {
+	log, begun := s.opts.Logger, time.Now()
+	tellPhase := func(phase DrainPhase, err error) {
+		calls, open := conns.inFlight()
+		tell(s, s.opts.Events.Drain, DrainInfo{Phase: phase, InFlight: calls, Open: open, Elapsed: time.Since(begun), Err: err})
+	}
 	log.Info("draining", "delay", s.opts.DrainDelay, "timeout", s.opts.DrainTimeout)
+	tellPhase(DrainBegun, nil)
 	leaving, stop := context.WithCancel(context.Background())
 	defer stop()
 	left := make(chan error, 1)
-	go func() { left <- m.leave(leaving) }()
+	go func() {
+		err := s.member.leave(leaving)
+		tellPhase(DrainLeft, err)
+		left <- err
+	}()
 
 	conns.goAway()
 	s.pause(s.opts.DrainDelay, nil)
 
 	conns.stopAccepting()
 	if open := conns.refuse(); open > 0 {
-		log.Info("waiting for calls in flight", "connections", open)
+		calls, _ := conns.inFlight()
+		log.Info("waiting for calls in flight", "connections", open, "calls", calls)
 	}
-	if !s.pause(s.opts.DrainTimeout, conns.drained()) {
+	tellPhase(DrainRefusing, nil)
+	if s.pause(s.opts.DrainTimeout, conns.drained()) {
+		tellPhase(DrainDone, nil)
+	} else {
 		log.Warn("calls in flight are cancelled", "timeout", s.opts.DrainTimeout)
+		tellPhase(DrainCancelled, nil)
 	}
 
 	grace := time.AfterFunc(deregisterGrace, stop)
@@ -41,7 +55,7 @@ func (s *Server) drain(conns *connSet, m membership) {
 		if err != nil {
 			log.Warn("the entry could not be removed, the session's end will", "error", err)
 		}
-	case <-s.closing:
+	case <-s.life.Done():
 		stop()
 		<-left
 	}
@@ -63,7 +77,7 @@ func (s *Server) pause(d time.Duration, done <-chan struct{}) bool {
 	case <-done:
 		return true
 	case <-timer.C:
-	case <-s.closing:
+	case <-s.life.Done():
 	}
 	return false
 }

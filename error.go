@@ -41,6 +41,7 @@ const (
 	ReasonMessageTooLarge     = transport.ReasonMessageTooLarge  // a request or reply over its limit
 	ReasonMetadataTooLarge    = transport.ReasonMetadataTooLarge // likewise their metadata
 	ReasonDeadline            = transport.ReasonDeadline         // it had passed when the request arrived
+	ReasonNoToken             = "NO_TOKEN"                       // ClientOptions.Token has none
 	ReasonClosed              = "CLOSED"                         // the client is closed
 	ReasonAttemptTimeout      = "ATTEMPT_TIMEOUT"                // CallOptions.AttemptTimeout passed before the call's deadline
 )
@@ -53,6 +54,8 @@ type Error struct {
 	Reason  string            // for programs: UPPER_SNAKE_CASE, stable; may be empty
 	Message string            // for people
 	Details map[string]string // further facts for programs; may be nil
+
+	PassedOn bool // the handler passed on the failure of a call of its own
 
 	// Executed is set by Rollcall on the caller's side. A handler need not set
 	// it: an error that a handler returns is ExecutedYes.
@@ -89,8 +92,14 @@ func (e *Error) Error() string {
 		b.WriteString(" (perhaps executed)")
 	}
 	// A handler's own error is about the service, not about the way to it.
-	if e.Report != nil && e.Executed != ExecutedYes {
+	switch {
+	case e.Report == nil:
+	case e.Executed != ExecutedYes:
 		b.WriteString("; " + e.Report.String())
+	case e.Report.Answered.Name != "":
+		fmt.Fprintf(&b, "; answered by %s (%s)", e.Report.Answered.Addr(), e.Report.Answered.Name)
+	case e.Report.Answered.Host != "":
+		fmt.Fprintf(&b, "; answered by %s", e.Report.Answered.Addr())
 	}
 	return b.String()
 }
@@ -107,16 +116,19 @@ type Report struct {
 	ListAge   time.Duration // since the list was last known to be true; 0: it is live or static; negative: never
 	SourceErr error         // why the list is not live
 	Counts    balancer.Counts
-	Panic     bool // fewer than half of the members were usable
-	Attempts  []Attempt
-	Stopped   string // why no further instance was tried, where one was left; else empty
+	Panic     bool      // fewer than half of the members were usable
+	Attempts  []Attempt // those that failed
+	Stopped   string    // why no further instance was tried, where one was left; else empty
+
+	Answered discovery.Instance // with a reply, or with an error of its handler; zero: nobody
+	Metadata Metadata           // of the reply
 }
 
 // An Attempt is one try of a call on one instance.
 type Attempt struct {
 	Addr     string
 	Instance string // its entry in the list
-	Phase    string // where it ended: "dial", "handshake", "queue", "write", "wait", "reply"
+	Phase    Phase  // where it ended
 	Elapsed  time.Duration
 	Hedge    bool // it was made because an earlier one took long
 	Executed Executed
@@ -157,12 +169,56 @@ func (r *Report) String() string {
 	return b.String()
 }
 
-// contextError returns the Error of a call whose context ended.
+// contextError returns the Error of a call whose context ended. Both the cause and
+// what the context itself says are found in it.
 func contextError(ctx context.Context, executed Executed) *Error {
-	code := CodeCanceled
+	code, cause := CodeCanceled, context.Cause(ctx)
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		code = CodeDeadlineExceeded
 	}
-	cause := context.Cause(ctx)
-	return &Error{Code: code, Message: cause.Error(), Executed: executed, cause: cause}
+	return &Error{Code: code, Message: cause.Error(), Executed: executed, cause: withContextErr(ctx, cause)}
+}
+
+// withContextErr adds what an ended context itself says to a cause that it was
+// given, for programs that look for nothing else.
+func withContextErr(ctx context.Context, cause error) error {
+	if errors.Is(cause, ctx.Err()) {
+		return cause
+	}
+	return errors.Join(cause, ctx.Err())
+}
+
+// CodeOf returns the code of an error: that of the [*Error] which err is or wraps,
+// CodeDeadlineExceeded and CodeCanceled for the errors of contexts, CodeUnknown for
+// any other, and 0, which is no code, for nil.
+func CodeOf(err error) Code {
+	var typed *Error
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &typed) && typed != nil:
+		return typed.Code
+	case errors.Is(err, context.DeadlineExceeded):
+		return CodeDeadlineExceeded
+	case errors.Is(err, context.Canceled):
+		return CodeCanceled
+	}
+	return CodeUnknown
+}
+
+// Is makes [errors.Is] find an Error by what target, another *Error, has of code
+// and reason. So a service declares its errors once, and both sides ask for them:
+//
+//	var ErrOutOfStock = rollcall.Errorf(rollcall.CodeFailedPrecondition, "OUT_OF_STOCK", "none left")
+//	…
+//	if errors.Is(err, ErrOutOfStock) { … }
+//
+// The message does not count, nor do details. A target with neither code nor
+// reason is found nowhere.
+func (e *Error) Is(target error) bool {
+	t, ok := target.(*Error) //nolint:errorlint // errors.Is unwraps
+	if !ok || t == nil || e == nil || (t.Code == 0 && t.Reason == "") {
+		return false
+	}
+	return (t.Code == 0 || t.Code == e.Code) && (t.Reason == "" || t.Reason == e.Reason)
 }

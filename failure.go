@@ -6,7 +6,6 @@ package rollcall
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/rollcall-rpc/rollcall/balancer"
 	"github.com/rollcall-rpc/rollcall/frame"
@@ -20,14 +19,7 @@ var errAttemptTimeout = errors.New("the attempt's own time was up")
 func attemptError(ctx context.Context, err error) *Error {
 	var remote *transport.RemoteError
 	if errors.As(err, &remote) {
-		e := &Error{Code: remote.Code, Reason: remote.Reason, Message: remote.Message, Details: remote.Details, Executed: remote.Executed}
-		switch e.Code { // the server's clock may be a little ahead of ours
-		case CodeDeadlineExceeded:
-			e.cause = context.DeadlineExceeded
-		case CodeCanceled:
-			e.cause = context.Canceled
-		}
-		return e
+		return remoteError(remote) // the server's clock may be a little ahead of ours
 	}
 	var typed *Error
 	if errors.As(err, &typed) { // of a dialect; the call's report goes to a copy
@@ -52,8 +44,10 @@ func attemptError(ctx context.Context, err error) *Error {
 		return &Error{Code: CodeDeadlineExceeded, Reason: ReasonAttemptTimeout, Message: errAttemptTimeout.Error(), Executed: executed, cause: err}
 	case errors.As(err, &limit):
 		reason := ReasonMessageTooLarge
-		if strings.HasPrefix(limit.Field, "metadata") { // all of them, or one key or value
+		switch limit.Kind {
+		case frame.LimitMetadata:
 			reason = ReasonMetadataTooLarge
+		case frame.LimitMessage, frame.LimitMethod:
 		}
 		return &Error{Code: CodeResourceExhausted, Reason: reason, Message: err.Error(), Executed: executed, cause: err}
 	}

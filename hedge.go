@@ -14,18 +14,17 @@ import (
 // hedged makes an attempt on e and, if that is not answered after the time that
 // answers mostly take, one on another instance. The first answer counts. It
 // returns when both attempts have ended.
-func (a *attempts) hedged(ctx context.Context, snap *balancer.Snapshot, e *balancer.Endpoint, now time.Time) (try, *Error) {
-	usual := a.client.times.of(a.req.Method)
+func (a *attempts) hedged(ctx context.Context, snap *balancer.Snapshot, e *balancer.Endpoint, now time.Time) (attempt, *Error) {
+	usual := a.service.times.of(a.req.Method)
 	attemptCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	client, req, timeout := a.client, a.req, a.opts.AttemptTimeout
-	ended, running := make(chan try, 2), 0
-	seen := attempts{client: client, tried: slices.Clone(a.tried)} // a is changed beside the attempts
+	shared, info, req, timeout := a.service, a.info, a.req, a.opts.AttemptTimeout
+	ended, running := make(chan attempt, 2), 0
+	seen := attempts{service: shared, tried: slices.Clone(a.tried)} // a is changed beside the attempts
 	launch := func(e *balancer.Endpoint, hedge bool) {
 		begun := time.Now()
-		if client.spawn(func() {
-			t := client.try(attemptCtx, e, begun, &req, timeout, func() bool { return !hedge && seen.connected(e) != nil })
-			t.hedge = hedge
+		if shared.group.spawn(func() {
+			t := shared.attempt(attemptCtx, info, e, begun, &req, timeout, hedge, func() bool { return !hedge && seen.connected(e) != nil })
 			ended <- t
 		}) {
 			running++
@@ -33,7 +32,7 @@ func (a *attempts) hedged(ctx context.Context, snap *balancer.Snapshot, e *balan
 	}
 	launch(e, false)
 	if running == 0 {
-		return try{}, a.finish(snap, closedError())
+		return attempt{}, a.finish(snap, closedError())
 	}
 	var patience <-chan time.Time
 	if delay := usual.p99(now); delay > 0 {
@@ -76,12 +75,12 @@ func (a *attempts) hedged(ctx context.Context, snap *balancer.Snapshot, e *balan
 // second returns the instance for a hedge beside e; nil: there is none, or no
 // budget for it.
 func (a *attempts) second(snap *balancer.Snapshot, e *balancer.Endpoint) *balancer.Endpoint {
-	if a.opts.MaxAttempts > 0 && a.count+2 > a.opts.MaxAttempts {
+	if a.opts.MaxAttempts > 0 && a.sent+2 > a.opts.MaxAttempts {
 		return nil
 	}
 	now := time.Now()
 	other := snap.Picker.Pick(balancer.PickInfo{Tried: append(slices.Clip(a.tried), e), Hash: a.opts.Hash, Now: now})
-	if other == nil || !a.client.budget.take(now) {
+	if other == nil || !a.service.budget.take(now) {
 		return nil
 	}
 	return other

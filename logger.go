@@ -4,43 +4,10 @@
 package rollcall
 
 import (
-	"context"
-	"errors"
 	"log/slog"
-	"sync"
-	"time"
 
 	"github.com/rollcall-rpc/rollcall/discovery"
 )
-
-// logEvery is the least time between two lines about strangers' connections.
-const logEvery = time.Second
-
-// A rateLimitedLog writes at most one line per second and counts what it left
-// out: strangers must not fill the disk.
-type rateLimitedLog struct {
-	logger *slog.Logger
-
-	mu      sync.Mutex // guards what follows
-	last    time.Time
-	skipped int
-}
-
-func (l *rateLimitedLog) warn(msg string, args ...any) {
-	l.mu.Lock()
-	now := time.Now()
-	if !l.last.IsZero() && now.Sub(l.last) < logEvery {
-		l.skipped++
-		l.mu.Unlock()
-		return
-	}
-	if l.skipped > 0 {
-		args = append(args, "left_out_before", l.skipped)
-	}
-	l.last, l.skipped = now, 0
-	l.mu.Unlock()
-	l.logger.Warn(msg, args...)
-}
 
 // A listLog tells when the source of a client's list stops answering, once for
 // each reason, and when it answers again. One goroutine uses it.
@@ -65,18 +32,4 @@ func (l *listLog) update(u *discovery.Update) {
 		l.logger.Warn("the registry does not answer: waiting for the first list of instances", "target", l.target, "error", u.Err)
 	}
 	l.reason = reason
-}
-
-// notListedAfter is how long a server that is not in the list is no news.
-const notListedAfter = time.Second
-
-// tellNotListed tells once that the server waits for its registry, and why. It
-// returns when the server is listed or ctx ends.
-func tellNotListed(ctx context.Context, logger *slog.Logger, registry string, r discovery.Registration) {
-	soon, cancel := context.WithTimeout(ctx, notListedAfter)
-	defer cancel()
-	if _, err := r.Ready(soon); err == nil || ctx.Err() != nil || errors.Is(err, discovery.ErrDeregistered) {
-		return
-	}
-	logger.Warn("not in the list yet: serving, and waiting for the registry", "registry", registry, "error", r.Status().Err)
 }

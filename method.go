@@ -35,15 +35,15 @@ type Method[Req, Res any] struct {
 	Hedge          bool
 }
 
-// Call calls the method on an instance of the client's choice. Every error is
-// an [*Error].
+// Call calls the method on an instance of the client's choice. Every error is, or
+// wraps, an [*Error].
 func (m Method[Req, Res]) Call(ctx context.Context, c *Client, request *Req) (*Res, error) {
 	return m.CallWith(ctx, c, request, CallOptions{})
 }
 
-// CallWith is Call with options. What the method's descriptor says is added to
-// them: Codec always, Idempotent and Hedge where they are true, the timeouts where
-// none is given.
+// CallWith is Call with options. What the client says of the method, the method's
+// descriptor and the client's defaults are added to them, in this order: what is
+// true anywhere is true, and what is a number counts where it is said first.
 func (m Method[Req, Res]) CallWith(ctx context.Context, c *Client, request *Req, opts CallOptions) (*Res, error) {
 	if err := checkTimeouts("Method", m.Timeout, m.AttemptTimeout); err != nil {
 		return nil, badCall(err)
@@ -53,21 +53,36 @@ func (m Method[Req, Res]) CallWith(ctx context.Context, c *Client, request *Req,
 		codec = defaultCodec[Req]()
 	}
 	opts.Codec = codec.ID()
-	opts.Idempotent = opts.Idempotent || m.Idempotent
-	opts.Hedge = opts.Hedge || m.Hedge
-	if opts.AttemptTimeout == 0 {
-		opts.AttemptTimeout = m.AttemptTimeout
+	if c.defaults.any {
+		c.defaults.ofMethod(&opts, m.Name)
 	}
-	if opts.Timeout == 0 {
-		opts.Timeout = m.Timeout
+	opts.inherit(&CallOptions{Idempotent: m.Idempotent, Hedge: m.Hedge, Timeout: m.Timeout, AttemptTimeout: m.AttemptTimeout})
+	if c.defaults.any {
+		opts.inherit(&c.defaults.all)
 	}
+	if c.observed() {
+		return m.callObserved(ctx, c, codec, request, opts)
+	}
+	return m.exchange(ctx, c, nil, codec, request, &opts)
+}
+
+// callObserved is CallWith with somebody who sees the call.
+func (m Method[Req, Res]) callObserved(ctx context.Context, c *Client, codec Codec, request *Req, opts CallOptions) (*Res, error) {
+	return observe(ctx, c, m.Name, request, &opts, func(ctx context.Context, call *CallInfo, request *Req) (*Res, error) {
+		return m.exchange(ctx, c, call, codec, request, &opts)
+	})
+}
+
+// exchange encodes the request, has the call made, and decodes its reply. call is
+// what others see of it; nil: nobody looks.
+func (m Method[Req, Res]) exchange(ctx context.Context, c *Client, call *CallInfo, codec Codec, request *Req, opts *CallOptions) (*Res, error) {
 	body, err := m.encode(codec, request)
 	if err != nil {
 		e := Errorf(CodeInvalidArgument, ReasonBadRequest, "%s: request: %w", m.Name, err)
 		e.Executed = ExecutedNo
 		return nil, e
 	}
-	reply, err := c.call(ctx, m.Name, body, opts)
+	reply, err := c.call(ctx, call, m.Name, body, opts)
 	if err != nil {
 		return nil, err
 	}

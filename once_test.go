@@ -257,7 +257,7 @@ func TestEveryPointOfDeath(t *testing.T) {
 					}
 					victim := tr.serve("victim:1", rollcall.ServerOptions{})
 					other := tr.serve("other:1", rollcall.ServerOptions{})
-					c := tr.client(rollcall.ClientOptions{Balance: victimFirst{}})
+					c := tr.client(rollcall.ClientOptions{Balancing: balancer.Options{Policy: victimFirst{}}})
 					if tt.then != nil {
 						go func() {
 							<-begun

@@ -5,7 +5,10 @@ package rollcall
 
 import (
 	"fmt"
+	"reflect"
 	"time"
+
+	"github.com/rollcall-rpc/rollcall/discovery/zookeeper"
 )
 
 // A limit is an option that is a number, 0 for its default.
@@ -49,12 +52,22 @@ func checkNames(field string, names ...string) error {
 	return nil
 }
 
-// check returns the first option of a call that means nothing.
-func (o *CallOptions) check() error {
+// check returns the first option of a call that means nothing. field is where
+// they stand.
+func (o *CallOptions) check(field string) error {
 	if o.MaxAttempts < 0 {
-		return fmt.Errorf("rollcall: CallOptions.MaxAttempts %d: give 1 or more, or 0 for no bound but the retry budget", o.MaxAttempts)
+		return fmt.Errorf("rollcall: %s.MaxAttempts %d: give 1 or more, or 0 for no bound but the retry budget", field, o.MaxAttempts)
 	}
-	return checkTimeouts("CallOptions", o.Timeout, o.AttemptTimeout)
+	return checkTimeouts(field, o.Timeout, o.AttemptTimeout)
+}
+
+// checkZooKeeper reports settings of a registry where there is none. What they
+// are worth themselves is checked by zookeeper.Open.
+func checkZooKeeper(owner string, o *zookeeper.Options, registry bool) error {
+	if registry || reflect.ValueOf(*o).IsZero() {
+		return nil
+	}
+	return fmt.Errorf("rollcall: %s.ZooKeeper is set, and nothing is looked up or registered in ZooKeeper: leave it out", owner)
 }
 
 // checkTimeouts checks those of a Method or of CallOptions.

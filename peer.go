@@ -6,7 +6,6 @@ package rollcall
 import (
 	"context"
 	"errors"
-	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,12 +13,15 @@ import (
 	"github.com/rollcall-rpc/rollcall/balancer"
 	"github.com/rollcall-rpc/rollcall/frame"
 	"github.com/rollcall-rpc/rollcall/internal/transport"
+	"github.com/rollcall-rpc/rollcall/members"
 )
 
 // A peer is a client's way to one instance: its connections.
 type peer struct {
-	client   *Client
-	endpoint *balancer.Endpoint // the first of the instance; later ones have the same ID and address
+	endpoint  *balancer.Endpoint // the first of the instance; later ones have the same ID and address
+	connector *connector
+	members   *members.Set // is told how the connections fare
+	group     *group       // has the goroutines
 
 	conn    atomic.Pointer[transport.ClientConn] // for the next call, where it accepts one
 	retired atomic.Bool                          // nobody picks it any more; set under mu
@@ -34,7 +36,7 @@ type peer struct {
 type dialing struct {
 	done  chan struct{} // closed when conn or err is there
 	conn  *transport.ClientConn
-	phase string // where it failed
+	phase Phase // where it failed
 	err   error
 }
 
@@ -47,8 +49,8 @@ var (
 	errSlowDial = errors.New("no connection yet, and another instance has one")
 )
 
-func newPeer(c *Client, e *balancer.Endpoint) *peer {
-	return &peer{client: c, endpoint: e, conns: make(map[*transport.ClientConn]struct{})}
+func newPeer(e *balancer.Endpoint, c *connector, m *members.Set, g *group) *peer {
+	return &peer{endpoint: e, connector: c, members: m, group: g, conns: make(map[*transport.ClientConn]struct{})}
 }
 
 func peerOf(e *balancer.Endpoint) *peer { return e.Owner.(*peer) }
@@ -64,10 +66,10 @@ func (p *peer) connected() *transport.ClientConn {
 // connect returns the connection to the instance, after dialling where there is
 // none. The dial goes on when it gives up, because ctx has ended or because
 // elsewhere, asked now and then, knows a better way: others may wait for it.
-func (p *peer) connect(ctx context.Context, elsewhere func() bool) (conn *transport.ClientConn, phase string, err error) {
+func (p *peer) connect(ctx context.Context, elsewhere func() bool) (conn *transport.ClientConn, phase Phase, err error) {
 	d, err := p.dialOnce()
 	if err != nil {
-		return nil, phaseDial, err
+		return nil, PhaseDial, err
 	}
 	ticker := time.NewTicker(dialPatience)
 	defer ticker.Stop()
@@ -76,10 +78,10 @@ func (p *peer) connect(ctx context.Context, elsewhere func() bool) (conn *transp
 		case <-d.done:
 			return d.conn, d.phase, d.err
 		case <-ctx.Done():
-			return nil, phaseDial, context.Cause(ctx)
+			return nil, PhaseDial, context.Cause(ctx)
 		case <-ticker.C:
 			if elsewhere != nil && elsewhere() {
-				return nil, phaseDial, errSlowDial
+				return nil, PhaseDial, errSlowDial
 			}
 		}
 	}
@@ -97,7 +99,7 @@ func (p *peer) dialOnce() (*dialing, error) {
 	}
 	if p.dialing == nil {
 		d := &dialing{done: make(chan struct{})}
-		if p.retired.Load() || !p.client.spawn(func() { p.dial(d) }) {
+		if p.retired.Load() || !p.group.spawn(func() { p.dial(d) }) {
 			return nil, errRetired
 		}
 		p.dialing = d
@@ -105,47 +107,9 @@ func (p *peer) dialOnce() (*dialing, error) {
 	return p.dialing, nil
 }
 
-// dialTCP opens a connection within the client's ConnectTimeout.
-func (p *peer) dialTCP() (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(p.client.ctx, p.client.opts.ConnectTimeout)
-	defer cancel()
-	return p.client.opts.Dial(ctx, "tcp", p.endpoint.Instance.Addr())
-}
-
-// open connects and waits for the instance's preface, each within the client's
-// ConnectTimeout: the kernel of a hung server accepts connections as well. No
-// request is sent before the preface has come, so all that fails until then
-// surely executes nothing.
-func (p *peer) open() (conn *transport.ClientConn, phase string, err error) {
-	nc, err := p.dialTCP()
-	if err != nil {
-		return nil, phaseDial, err
-	}
-	conn = transport.NewClientConn(nc, transport.ClientOptions{
-		InstanceID:        p.endpoint.Instance.ID,
-		KeepaliveInterval: p.client.opts.KeepaliveInterval,
-		KeepaliveMisses:   p.client.opts.KeepaliveMisses,
-		HandshakeTimeout:  p.client.opts.ConnectTimeout,
-		MaxMessageBytes:   p.client.opts.MaxMessageBytes,
-		MaxMetadataBytes:  p.client.opts.MaxMetadataBytes,
-		OnSilent:          p.silent,
-		OnGoAway:          p.onGoAway,
-		Logger:            p.client.opts.Logger,
-	})
-	if err := conn.Handshake(p.client.ctx); err != nil {
-		conn.Close() //nolint:errcheck // it is not wanted
-		if errors.Is(err, transport.ErrWrongInstance) {
-			p.client.opts.Logger.Warn("another server answers at the instance's address",
-				"address", p.endpoint.Instance.Addr(), "instance_id", p.endpoint.Instance.ID)
-		}
-		return nil, phaseHandshake, err
-	}
-	return conn, "", nil
-}
-
 // dial connects, tells who waits, and stays with the connection until its end.
 func (p *peer) dial(d *dialing) {
-	d.conn, d.phase, d.err = p.open()
+	d.conn, d.phase, d.err = p.connector.connect(p.group.ctx, &p.endpoint.Instance, p.silent, p.onGoAway)
 	p.mu.Lock()
 	p.dialing = nil
 	unwanted := p.retired.Load()
@@ -155,7 +119,7 @@ func (p *peer) dial(d *dialing) {
 	}
 	p.mu.Unlock()
 	if d.err == nil {
-		p.client.update(func(now time.Time) { p.client.roster.Recovered(now, p.endpoint) })
+		p.members.Recovered(p.endpoint)
 	} else {
 		p.failed(true)
 	}
@@ -174,14 +138,14 @@ func (p *peer) dial(d *dialing) {
 func (p *peer) watch(conn *transport.ClientConn) {
 	select {
 	case <-conn.Done():
-	case <-p.client.ctx.Done():
+	case <-p.group.ctx.Done():
 		conn.Close() //nolint:errcheck // its end is what is wanted
 	}
 	switch err := conn.Err(); {
 	case errors.Is(err, transport.ErrClosed):
 	case conn.Draining():
 		p.silent(false)
-		p.left()
+		p.members.Left(p.endpoint)
 	default:
 		p.failed(false)
 	}
@@ -191,35 +155,25 @@ func (p *peer) watch(conn *transport.ClientConn) {
 	conn.Close() //nolint:errcheck // it waits for the connection's goroutines
 }
 
-// failed tells the roster that the instance refused a connection (dialed) or
-// that an established one died.
+// failed tells that the instance refused a connection (dialed) or that an
+// established one died. The client's own end is no evidence.
 func (p *peer) failed(dialed bool) {
-	if p.client.ctx.Err() == nil {
-		p.client.update(func(now time.Time) { p.client.roster.Failed(now, p.endpoint, dialed) })
+	if p.group.ctx.Err() == nil {
+		p.members.Failed(p.endpoint, dialed)
 	}
 }
 
-// silent tells the roster that a connection shows no life, or shows it again.
-func (p *peer) silent(silent bool) {
-	p.client.update(func(now time.Time) { p.client.roster.Silent(now, p.endpoint, silent) })
-}
-
-// left tells the roster that the instance, which drains, takes no more calls.
-func (p *peer) left() {
-	p.client.update(func(now time.Time) { p.client.roster.Left(now, p.endpoint) })
-}
+func (p *peer) silent(silent bool) { p.members.Silent(p.endpoint, silent) }
 
 func (p *peer) onGoAway(g frame.GoAway) {
 	if g.Reason == frame.GoAwayDraining {
-		p.client.update(func(now time.Time) {
-			p.client.roster.Draining(now, p.endpoint.Instance.ID, p.endpoint)
-		})
+		p.members.Draining(p.endpoint)
 	}
 }
 
 // ready connects and waits until the instance has answered.
 func (p *peer) ready(ctx context.Context, e *balancer.Endpoint) error {
-	if d := p.client.dialect(&e.Instance); d != nil {
+	if d := p.connector.dialect(&e.Instance); d != nil {
 		return p.readyDialect(ctx, d)
 	}
 	conn, _, err := p.connect(ctx, nil)
@@ -230,30 +184,20 @@ func (p *peer) ready(ctx context.Context, e *balancer.Endpoint) error {
 	return err
 }
 
-// probe tries whether an instance that was set aside is back.
-func (p *peer) probe(e *balancer.Endpoint) {
+// Probe implements [members.Peer].
+func (p *peer) Probe(ctx context.Context, e *balancer.Endpoint) error {
 	// Time for the dial and the preface, which have limits of their own, and as
 	// much again for the answer.
-	ctx, cancel := context.WithTimeout(p.client.ctx, 3*p.client.opts.ConnectTimeout)
+	ctx, cancel := context.WithTimeout(ctx, 3*p.connector.timeout)
 	defer cancel()
-	err := p.ready(ctx, e)
-	if p.client.ctx.Err() != nil {
-		return
-	}
-	p.client.update(func(now time.Time) {
-		if err == nil {
-			p.client.roster.Recovered(now, p.endpoint)
-		} else {
-			p.client.roster.Failed(now, p.endpoint, true)
-		}
-	})
+	return p.ready(ctx, e)
 }
 
 // call makes one attempt of a call. phase is where it ended; it means something
 // only with an error. Where the connection is not there yet, or full, elsewhere
 // says whether it is worth waiting for.
-func (p *peer) call(ctx context.Context, e *balancer.Endpoint, req *transport.Request, elsewhere func() bool) (reply transport.Reply, phase string, err error) {
-	if d := p.client.dialect(&e.Instance); d != nil {
+func (p *peer) call(ctx context.Context, e *balancer.Endpoint, req *transport.Request, elsewhere func() bool) (reply transport.Reply, phase Phase, err error) {
+	if d := p.connector.dialect(&e.Instance); d != nil {
 		return p.callDialect(ctx, d, req)
 	}
 	conn := p.connected()
@@ -269,29 +213,28 @@ func (p *peer) call(ctx context.Context, e *balancer.Endpoint, req *transport.Re
 		}
 		// Nobody else has room either: one of the calls will end.
 		if err := conn.AwaitStream(ctx); err != nil {
-			return reply, transport.PhaseQueue.String(), &transport.CallError{Executed: ExecutedNo, Phase: transport.PhaseQueue, Err: err}
+			return reply, PhaseQueue, &transport.CallError{Executed: ExecutedNo, Phase: transport.PhaseQueue, Err: err}
 		}
 	}
 	if p.retired.Load() {
 		p.closeIdle()
 	}
 	if err != nil {
-		phase = phaseReply
+		phase = PhaseReply
 		var failed *transport.CallError
 		var remote *transport.RemoteError
 		switch {
 		case errors.As(err, &failed):
-			phase = failed.Phase.String()
+			phase = callPhase(failed.Phase)
 		case errors.As(err, &remote) && remote.Reason == ReasonDraining && remote.Executed == ExecutedNo:
-			p.left()
+			p.members.Left(p.endpoint)
 		}
 	}
 	return reply, phase, err
 }
 
-// retire lets go of the instance: connections are closed once no call is on
-// them.
-func (p *peer) retire() {
+// Retire implements [members.Peer].
+func (p *peer) Retire() {
 	p.mu.Lock()
 	p.retired.Store(true)
 	p.mu.Unlock()
@@ -304,7 +247,7 @@ func (p *peer) closeIdle() {
 	p.callers.closeIdle()
 	for conn := range p.conns {
 		if conn.InFlight() == 0 {
-			p.client.spawn(conn.CloseIdle)
+			p.group.spawn(conn.CloseIdle)
 		}
 	}
 }

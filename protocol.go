@@ -35,11 +35,13 @@ type Protocol struct {
 	Match func(first []byte) Verdict
 
 	// Serve serves one connection and returns when it is done with it; the
-	// caller closes conn. Reading conn gives all bytes from the first on. When
-	// ctx ends the server stops taking work: finish the request in hand, begin
-	// no other, return. The connection is closed at the latest when the
-	// server's DrainTimeout has passed. A returned error is logged.
-	Serve func(ctx context.Context, conn net.Conn) error
+	// caller closes conn. Reading conn gives all bytes from the first on. Each
+	// request goes to [Server.Invoke] of s, the server, with [PeerOf] of conn.
+	// When ctx ends the server stops taking work: finish the request in hand,
+	// begin no other, return. The connection is closed at the latest when the
+	// server's DrainTimeout has passed. A returned error is logged; a panic is
+	// too, and closes the connection.
+	Serve func(ctx context.Context, conn net.Conn, s *Server) error
 }
 
 // A Dialect is the client's side of a foreign message format: how to call
@@ -71,7 +73,8 @@ type Caller interface {
 	Close() error
 }
 
-// A Request is a call as bytes.
+// A Request is a call as bytes: what a [Caller] is given, and what [Server.Invoke]
+// is.
 type Request struct {
 	Method   string
 	Codec    uint8 // how Body is written: the ID of a Codec

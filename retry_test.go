@@ -28,7 +28,7 @@ func pair(t *testing.T, tr *trial, test func(t *testing.T, c *rollcall.Client)) 
 	synctest.Test(t, func(t *testing.T) {
 		tr.t = t
 		victim, other := tr.serve("victim:1", rollcall.ServerOptions{}), tr.serve("other:1", rollcall.ServerOptions{})
-		c := tr.client(rollcall.ClientOptions{Balance: victimFirst{}})
+		c := tr.client(rollcall.ClientOptions{Balancing: balancer.Options{Policy: victimFirst{}}})
 		synctest.Wait()
 		test(t, c)
 		c.Close()
@@ -135,7 +135,7 @@ func TestFullConnectionsAreWaitedFor(t *testing.T) {
 			for i := range servers {
 				list = append(list, tr.serve(fmt.Sprintf("server%d:1", i), rollcall.ServerOptions{MaxStreams: 5}))
 			}
-			c := tr.client(rollcall.ClientOptions{Balance: balancer.RoundRobin})
+			c := tr.client(rollcall.ClientOptions{Balancing: balancer.Options{Policy: balancer.RoundRobin}})
 			synctest.Wait()
 			for id := range uint64(2) { // connects to all
 				if err := tr.call(context.Background(), c, id, 0, false, rollcall.CallOptions{}); err != nil {
@@ -274,7 +274,7 @@ func testSlowDial(t *testing.T, opts rollcall.CallOptions) {
 			return tr.dial(ctx, network, addr)
 		}
 		other := tr.serve("other:1", rollcall.ServerOptions{})
-		c, err := rollcall.NewClient("memory", rollcall.ClientOptions{Resolver: &tr.registry, Dial: vanished, Balance: victimFirst{}})
+		c, err := rollcall.NewClient("memory", rollcall.ClientOptions{Resolver: &tr.registry, Dial: vanished, Balancing: balancer.Options{Policy: victimFirst{}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -331,14 +331,14 @@ func TestHedge(t *testing.T) {
 			call(id, opts)
 		}
 		slow.Store(true)
-		var meta rollcall.Metadata
-		opts.ReplyMetadata = &meta
+		var report rollcall.Report
+		opts.Report = &report
 		if took := call(1000, opts); took < 20*time.Millisecond || took > 25*time.Millisecond {
 			t.Errorf("a hedged call took %v, want 10ms, the 99th percentile, and 10ms", took)
 		}
 		<-cancelled
-		if meta != nil {
-			t.Errorf("the reply has metadata of the slow attempt: %v", meta)
+		if report.Metadata != nil {
+			t.Errorf("the reply has metadata of the slow attempt: %v", report.Metadata)
 		}
 		// Without budget, and where the call does not ask for it, there is none.
 		for _, opts := range []rollcall.CallOptions{
@@ -371,7 +371,7 @@ func TestHedgeThatMayHaveBeenExecuted(t *testing.T) {
 		tr.t = t
 		other := tr.serve("other:1", rollcall.ServerOptions{})
 		tr.next = func(addr string) death { return death{mute: addr == "victim:1"} }
-		c := tr.client(rollcall.ClientOptions{Balance: victimFirst{}})
+		c := tr.client(rollcall.ClientOptions{Balancing: balancer.Options{Policy: victimFirst{}}})
 		opts := rollcall.CallOptions{Idempotent: true, Hedge: true, Timeout: 50 * time.Millisecond}
 		for id := range uint64(200) {
 			if err := tr.call(context.Background(), c, id, 0, true, opts); err != nil {
@@ -425,7 +425,7 @@ func TestHedgeFollowsTheHash(t *testing.T) {
 		tr.t = t
 		victim, other := tr.serve("victim:1", rollcall.ServerOptions{}), tr.serve("other:1", rollcall.ServerOptions{})
 		var seen []uint64
-		c := tr.client(rollcall.ClientOptions{Balance: hashKeeper{seen: &seen}})
+		c := tr.client(rollcall.ClientOptions{Balancing: balancer.Options{Policy: hashKeeper{seen: &seen}}})
 		synctest.Wait()
 		opts := rollcall.CallOptions{Idempotent: true, Hedge: true, Hash: 7}
 		for id := range uint64(200) {

@@ -190,7 +190,7 @@ var shout = rollcall.Protocol{
 		}
 		return rollcall.MatchYes
 	},
-	Serve: func(ctx context.Context, conn net.Conn) error {
+	Serve: func(ctx context.Context, conn net.Conn, _ *rollcall.Server) error {
 		stop := context.AfterFunc(ctx, func() { conn.SetReadDeadline(time.Unix(1, 0)) })
 		defer stop()
 		r := bufio.NewReader(conn)

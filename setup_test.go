@@ -5,6 +5,7 @@ package rollcall_test
 
 import (
 	"context"
+	"log/slog"
 	"net"
 	"sync"
 	"testing"
@@ -63,6 +64,9 @@ func start(t testing.TB, addr string, opts rollcall.ServerOptions, register func
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
+	}
 	r := &running{Server: rollcall.NewServer(opts), addr: l.Addr().String(), drain: cancel, ended: make(chan struct{})}
 	register(r.Server)
 	go func() {

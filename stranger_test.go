@@ -16,6 +16,7 @@ import (
 
 	"github.com/rollcall-rpc/rollcall"
 	"github.com/rollcall-rpc/rollcall/discovery"
+	"github.com/rollcall-rpc/rollcall/discovery/zookeeper"
 	"github.com/rollcall-rpc/rollcall/frame"
 	"github.com/rollcall-rpc/rollcall/zk"
 	"github.com/rollcall-rpc/rollcall/zk/zktest"
@@ -170,7 +171,7 @@ func TestEntriesThatAreNoInstances(t *testing.T) {
 		}
 	}
 	var log logLines
-	c, err := rollcall.NewClient(registry.Target("/rpc"), rollcall.ClientOptions{Logger: log.logger(), SessionTimeout: time.Second})
+	c, err := rollcall.NewClient(registry.Target("/rpc"), rollcall.ClientOptions{Logger: log.logger(), ZooKeeper: zookeeper.Options{SessionTimeout: time.Second}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -105,7 +105,7 @@ func BenchmarkUpdate(b *testing.B) {
 	fewer := slices.Delete(slices.Clone(list), many/2, many/2+1)
 	for name, other := range map[string][]discovery.Instance{"same": list, "one leaves, returns": fewer, "wipe, return": nil} {
 		b.Run(name, func(b *testing.B) {
-			r := NewRoster(Options{})
+			r := NewRoster(Options{}, Hooks{})
 			r.Update(epoch, discovery.Update{Instances: list})
 			b.ReportAllocs()
 			for b.Loop() {
@@ -117,7 +117,7 @@ func BenchmarkUpdate(b *testing.B) {
 }
 
 func BenchmarkSnapshot(b *testing.B) {
-	r := NewRoster(Options{})
+	r := NewRoster(Options{}, Hooks{})
 	r.Update(epoch, discovery.Update{Instances: manyInstances()})
 	e := r.Snapshot().Endpoints[0].Endpoint
 	b.Run("unchanged", func(b *testing.B) {

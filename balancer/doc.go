@@ -5,7 +5,7 @@
 // what is known about each instance, from the list and from the connections; a
 // [Policy] makes of those that may be called a [Picker].
 //
-//	roster := balancer.NewRoster(balancer.Options{Policy: balancer.P2C})
+//	roster := balancer.NewRoster(balancer.Options{Policy: balancer.P2C}, balancer.Hooks{})
 //	roster.Update(now, update)
 //	endpoint := roster.Snapshot().Picker.Pick(balancer.PickInfo{Now: now})
 //
@@ -48,7 +48,7 @@
 //   - leaving: likewise, and its entry is gone. It is forgotten when it refuses
 //     a call or a dial or ends its connection, and DrainFor after its word.
 //   - drained by operators: its Override says so, until that is taken back.
-//     Disabled: weight 0. Unsupported: Options.Supported refused it. All three
+//     Disabled: weight 0. Unsupported: Hooks.Supported refused it. All three
 //     are never picked, whatever else is left, and forgotten when they leave the
 //     list; calls that were under way end as they would have.
 //

@@ -5,6 +5,7 @@ package balancer
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -31,10 +32,10 @@ func TestEjectionString(t *testing.T) {
 // failing returns a roster of n instances of which the first bad have failed
 // often enough to be ejected, reviewed.
 func failing(n, bad int, opts Options) *Roster {
-	r := NewRoster(opts)
+	r := NewRoster(opts, Hooks{})
 	u := discovery.Update{Source: discovery.SourceLive}
 	for i := range n {
-		u.Instances = append(u.Instances, discovery.Instance{Name: fmt.Sprint(i), Host: fmt.Sprint("h", i), Port: 1, Weight: 1})
+		u.Instances = append(u.Instances, discovery.Instance{Name: strconv.Itoa(i), Host: fmt.Sprint("h", i), Port: 1, Weight: 1})
 	}
 	r.Update(epoch, u)
 	for _, es := range r.Snapshot().Endpoints[:bad] {

@@ -17,7 +17,7 @@ type Endpoint struct {
 	Instance discovery.Instance
 
 	// Owner belongs to the Roster's owner: the connection to the instance. It
-	// is what Options.Attach returned, and moves on to the Endpoint of the next
+	// is what Hooks.Attach returned, and moves on to the Endpoint of the next
 	// entry of the same instance.
 	Owner any
 

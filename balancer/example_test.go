@@ -13,7 +13,7 @@ import (
 
 func ExampleRoster() {
 	now := time.Now()
-	roster := balancer.NewRoster(balancer.Options{Policy: balancer.RoundRobin})
+	roster := balancer.NewRoster(balancer.Options{Policy: balancer.RoundRobin}, balancer.Hooks{})
 	roster.Update(now, discovery.Update{Source: discovery.SourceLive, Instances: []discovery.Instance{
 		{Name: "server0000000001", Host: "10.0.0.1", Port: 8001, Weight: 100, Revision: 1},
 		{Name: "server0000000002", Host: "10.0.0.2", Port: 8001, Weight: 100, Revision: 2},

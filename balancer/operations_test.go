@@ -71,6 +71,7 @@ func newFuzzer(seed uint64) *fuzzer {
 		SlowStart: 4 * time.Second,
 		EjectFor:  time.Second,
 		DrainFor:  2 * time.Second,
+	}, Hooks{
 		Supported: func(in *discovery.Instance) bool { return len(in.Protocols) == 0 },
 		Attach: func(*Endpoint) any {
 			f.owners++

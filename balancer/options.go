@@ -65,7 +65,10 @@ type Options struct {
 	// Rand returns numbers in [0, 1): jitter and random picks. It is called
 	// from every goroutine that picks. nil: Float64 of math/rand/v2.
 	Rand func() float64
+}
 
+// Hooks are what the owner of a [Roster] adds to it. The zero value adds nothing.
+type Hooks struct {
 	// Supported tells whether the client can call the instance; it is asked
 	// once for each Endpoint. nil: it can call all.
 	Supported func(*discovery.Instance) bool
@@ -115,14 +118,19 @@ func (o Options) withDefaults() Options {
 	if o.Rand == nil {
 		o.Rand = rand.Float64
 	}
-	if o.Supported == nil {
-		o.Supported = func(*discovery.Instance) bool { return true }
-	}
-	if o.Attach == nil {
-		o.Attach = func(*Endpoint) any { return nil }
-	}
-	if o.Detach == nil {
-		o.Detach = func(*Endpoint) {}
-	}
 	return o
+}
+
+// withDefaults returns the hooks with a function for each.
+func (h Hooks) withDefaults() Hooks {
+	if h.Supported == nil {
+		h.Supported = func(*discovery.Instance) bool { return true }
+	}
+	if h.Attach == nil {
+		h.Attach = func(*Endpoint) any { return nil }
+	}
+	if h.Detach == nil {
+		h.Detach = func(*Endpoint) {}
+	}
+	return h
 }

@@ -34,7 +34,7 @@ func sharesAt(list []*Endpoint, at time.Duration, picks int) []int {
 func TestP2CHeedsTheLatency(t *testing.T) {
 	list := measured(repeat(100, 4)...)
 	for i, latency := range []time.Duration{10, 12, 19, 100} {
-		answered(list[i], latency*time.Millisecond, 50)
+		answered(list[i], latency*time.Millisecond, 50) //nolint:durationcheck // latency counts milliseconds
 	}
 	got := sharesAt(list, 0, 3000)
 	if got[3] != 0 {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,7 +21,7 @@ import (
 func weighted(weights ...int) []*Endpoint {
 	list := make([]*Endpoint, len(weights))
 	for i, w := range weights {
-		list[i] = &Endpoint{Instance: discovery.Instance{Name: fmt.Sprint(i), Host: fmt.Sprint("h", i), Port: 1, Weight: w}}
+		list[i] = &Endpoint{Instance: discovery.Instance{Name: strconv.Itoa(i), Host: fmt.Sprint("h", i), Port: 1, Weight: w}}
 	}
 	return list
 }
@@ -302,10 +303,10 @@ func TestPickDoesNotAllocate(t *testing.T) {
 // does: the Roster under a lock, the Snapshot behind a pointer.
 func TestConcurrentPicks(t *testing.T) {
 	forPolicies(t, func(t *testing.T, policy Policy) {
-		r := NewRoster(Options{Policy: policy})
+		r := NewRoster(Options{Policy: policy}, Hooks{})
 		instances := make([]discovery.Instance, 20)
 		for i := range instances {
-			instances[i] = discovery.Instance{ID: fmt.Sprint(i), Host: "h", Port: i + 1, Weight: 1 + i%3, Revision: int64(i)}
+			instances[i] = discovery.Instance{ID: strconv.Itoa(i), Host: "h", Port: i + 1, Weight: 1 + i%3, Revision: int64(i)}
 		}
 		r.Update(epoch, discovery.Update{Instances: instances, Source: discovery.SourceLive})
 		var current atomic.Pointer[Snapshot]

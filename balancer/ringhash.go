@@ -89,7 +89,7 @@ func (p *ring) place(unit float64) {
 func (p *ring) Pick(info PickInfo) *Endpoint {
 	h := info.Hash
 	if h == 0 {
-		h = uint64(index(p.rnd(), math.MaxInt32))
+		h = uint64(index(p.rnd(), math.MaxInt32)) //nolint:gosec // an index
 	}
 	// Each may have the calls of its share, rounded up, this one counted.
 	bound := loadBound * float64(p.watch.inFlight.Load()+1) / float64(len(p.list))
@@ -113,7 +113,7 @@ func (p *ring) Pick(info PickInfo) *Endpoint {
 	if second != nil {
 		return second
 	}
-	return nextUntried(p.list, int(h%uint64(len(p.list))), &info)
+	return nextUntried(p.list, int(h%uint64(len(p.list))), &info) //nolint:gosec // below the list's length
 }
 
 // identityHash is FNV-1a of an instance's ID, or of its address where it has
@@ -124,7 +124,7 @@ func identityHash(e *Endpoint) uint64 {
 	text := e.Instance.ID
 	if text == "" {
 		text = e.Instance.Host
-		h = (h ^ uint64(e.Instance.Port)) * prime
+		h = (h ^ uint64(e.Instance.Port)) * prime //nolint:gosec // a port
 	}
 	for i := range len(text) {
 		h = (h ^ uint64(text[i])) * prime

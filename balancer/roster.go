@@ -13,6 +13,7 @@ import (
 // must not be called concurrently.
 type Roster struct {
 	opts  Options
+	hooks Hooks
 	byKey map[key]*slot
 	slots []*slot // the listed ones in the list's order, then those that are not listed
 	watch *watch
@@ -40,12 +41,13 @@ type Roster struct {
 }
 
 // NewRoster returns a Roster that knows nobody yet.
-func NewRoster(opts Options) *Roster {
+func NewRoster(opts Options, hooks Hooks) *Roster {
 	opts = opts.withDefaults()
 	return &Roster{
 		opts:     opts,
+		hooks:    hooks.withDefaults(),
 		byKey:    make(map[key]*slot),
-		watch:    &watch{streak: uint32(opts.EjectAfter)},
+		watch:    &watch{streak: uint32(opts.EjectAfter)}, //nolint:gosec // withDefaults bounds it
 		source:   discovery.SourceNone,
 		snapshot: &Snapshot{Picker: noPicker{}, Source: discovery.SourceNone},
 	}
@@ -125,7 +127,7 @@ func (r *Roster) sweep() {
 	dropped := r.dropped
 	r.dropped = nil
 	for _, s := range dropped {
-		r.opts.Detach(s.current)
+		r.hooks.Detach(s.current)
 	}
 }
 

@@ -4,10 +4,12 @@
 package balancer
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -47,7 +49,7 @@ func TestSameInstanceKnowsEveryField(t *testing.T) {
 }
 
 func TestEndpointSurvivesWhatDoesNotChangeIt(t *testing.T) {
-	r := NewRoster(Options{Attach: func(*Endpoint) any { return "conn" }})
+	r := NewRoster(Options{}, Hooks{Attach: func(*Endpoint) any { return "conn" }})
 	list := func(weight int, revision int64) *Endpoint {
 		in := discovery.Instance{ID: "a", Name: "a", Host: "h", Port: 1, Weight: weight, Revision: revision}
 		r.Update(epoch, discovery.Update{Instances: []discovery.Instance{in}, Source: discovery.SourceLive})
@@ -82,10 +84,10 @@ func TestEndpointSurvivesWhatDoesNotChangeIt(t *testing.T) {
 
 func TestWeightCountsAtOnce(t *testing.T) {
 	for _, policy := range policies {
-		r := NewRoster(Options{Policy: policy, Rand: seeded(1), Attach: func(e *Endpoint) any { return e.Instance.Host }})
+		r := NewRoster(Options{Policy: policy, Rand: seeded(1)}, Hooks{Attach: func(e *Endpoint) any { return e.Instance.Host }})
 		list := make([]discovery.Instance, 10)
 		for i := range list {
-			list[i] = discovery.Instance{Name: fmt.Sprint(i), Host: fmt.Sprint("h", i), Port: 1, Weight: 100}
+			list[i] = discovery.Instance{Name: strconv.Itoa(i), Host: fmt.Sprint("h", i), Port: 1, Weight: 100}
 		}
 		picks := func(weight *int) int {
 			changed := slices.Clone(list)
@@ -113,10 +115,10 @@ func TestWeightCountsAtOnce(t *testing.T) {
 }
 
 func TestNegativeMeansOff(t *testing.T) {
-	r := NewRoster(Options{SlowStart: -1, EjectFor: -1})
+	r := NewRoster(Options{SlowStart: -1, EjectFor: -1}, Hooks{})
 	u := discovery.Update{Source: discovery.SourceLive}
 	for i := range 3 {
-		u.Instances = append(u.Instances, discovery.Instance{Name: fmt.Sprint(i), Host: fmt.Sprint("h", i), Port: 1, Weight: 1, Registered: epoch})
+		u.Instances = append(u.Instances, discovery.Instance{Name: strconv.Itoa(i), Host: fmt.Sprint("h", i), Port: 1, Weight: 1, Registered: epoch})
 		r.Update(epoch, u)
 	}
 	e := r.Snapshot().Endpoints[2].Endpoint
@@ -150,7 +152,7 @@ func TestRegistryClock(t *testing.T) {
 }
 
 func TestStrangersAreIgnored(t *testing.T) {
-	r, other := NewRoster(Options{}), NewRoster(Options{})
+	r, other := NewRoster(Options{}, Hooks{}), NewRoster(Options{}, Hooks{})
 	u := discovery.Update{Instances: []discovery.Instance{{Name: "a", Host: "h", Port: 1, Weight: 1}}, Source: discovery.SourceLive}
 	r.Update(epoch, u)
 	other.Update(epoch, u)
@@ -167,21 +169,21 @@ func TestStrangersAreIgnored(t *testing.T) {
 }
 
 func TestSnapshotKeepsThePicker(t *testing.T) {
-	r := NewRoster(Options{Policy: RoundRobin, Rand: func() float64 { return 1 }})
+	r := NewRoster(Options{Policy: RoundRobin, Rand: func() float64 { return 1 }}, Hooks{})
 	if got := r.Snapshot().Picker.Pick(PickInfo{}); got != nil {
 		t.Errorf("before any list: got %v, want nil", got)
 	}
 	u := discovery.Update{Source: discovery.SourceLive, Confirmed: epoch}
 	for i := range 4 {
-		u.Instances = append(u.Instances, discovery.Instance{Name: fmt.Sprint(i), Host: fmt.Sprint("h", i), Port: 1, Weight: 1})
+		u.Instances = append(u.Instances, discovery.Instance{Name: strconv.Itoa(i), Host: fmt.Sprint("h", i), Port: 1, Weight: 1})
 	}
 	r.Update(epoch, u)
 	first := r.Snapshot()
-	u.Confirmed, u.Source, u.Err = epoch.Add(time.Second), discovery.SourceStale, fmt.Errorf("gone")
+	u.Confirmed, u.Source, u.Err = epoch.Add(time.Second), discovery.SourceStale, errors.New("gone")
 	u.Skipped = make([]discovery.Skipped, 2)
 	r.Update(epoch, u)
 	second := r.Snapshot()
-	if second == first || !second.Confirmed.Equal(u.Confirmed) || second.Err != u.Err ||
+	if second == first || !second.Confirmed.Equal(u.Confirmed) || !errors.Is(second.Err, u.Err) ||
 		second.Source != u.Source || second.Counts.Skipped != 2 {
 		t.Errorf("after another update: got %+v, want its source, time and error", second)
 	}
@@ -200,7 +202,7 @@ func TestSnapshotKeepsThePicker(t *testing.T) {
 }
 
 func TestNegativeDurations(t *testing.T) {
-	r := NewRoster(Options{LingerFor: -1, DrainFor: -1})
+	r := NewRoster(Options{LingerFor: -1, DrainFor: -1}, Hooks{})
 	r.Update(epoch, discovery.Update{Instances: []discovery.Instance{{Name: "a", Host: "h", Port: 1, Weight: 1}}})
 	r.Draining(epoch, "", r.Snapshot().Endpoints[0].Endpoint)
 	if got, want := r.Snapshot().Counts, (Counts{Listed: 1, Usable: 1}); got != want {
@@ -214,7 +216,7 @@ func TestNegativeDurations(t *testing.T) {
 
 func TestPauseIsJitteredBelowItsBound(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
-	r := NewRoster(Options{Rand: rnd.Float64, BackoffMin: time.Second, BackoffMax: 3 * time.Second})
+	r := NewRoster(Options{Rand: rnd.Float64, BackoffMin: time.Second, BackoffMax: 3 * time.Second}, Hooks{})
 	for strikes, bound := range []time.Duration{time.Second, 2 * time.Second, 3 * time.Second, 3 * time.Second} {
 		var least, most, sum time.Duration = bound, 0, 0
 		for range 1000 {

@@ -21,12 +21,12 @@ func (roundRobin) NewPicker(candidates []Candidate, rnd func() float64) Picker {
 	start := orDefault(rnd)()
 	if uniform(candidates) {
 		p := &uniformRing{list: candidates}
-		p.sequence.Store(uint64(index(start, len(candidates))))
+		p.sequence.Store(uint64(index(start, len(candidates)))) //nolint:gosec // an index
 		return p
 	}
 	p := newStrata(candidates)
 	// Anywhere in many rounds, so that who shares a stratum differs as well.
-	p.sequence.Store(uint64(index(start, math.MaxInt32)))
+	p.sequence.Store(uint64(index(start, math.MaxInt32))) //nolint:gosec // an index
 	return p
 }
 
@@ -36,7 +36,7 @@ type uniformRing struct {
 }
 
 func (p *uniformRing) Pick(info PickInfo) *Endpoint {
-	i := int((p.sequence.Add(1) - 1) % uint64(len(p.list)))
+	i := int((p.sequence.Add(1) - 1) % uint64(len(p.list))) //nolint:gosec // below the list's length
 	if len(info.Tried) == 0 {
 		return p.list[i].Endpoint
 	}
@@ -44,7 +44,7 @@ func (p *uniformRing) Pick(info PickInfo) *Endpoint {
 		if e := p.list[i].Endpoint; !info.tried(e) {
 			return e
 		}
-		i = int((p.sequence.Add(1) - 1) % uint64(len(p.list)))
+		i = int((p.sequence.Add(1) - 1) % uint64(len(p.list))) //nolint:gosec // below the list's length
 	}
 	return nextUntried(p.list, i, &info)
 }
@@ -90,7 +90,7 @@ func newStrata(list []Candidate) *strata {
 		}
 		firsts[at] = uint32(i)
 	}
-	firsts[n] = uint32(n - 1)
+	firsts[n] = uint32(n - 1) //nolint:gosec // fewer endpoints than fit in memory
 	// Those of one endpoint are neighbours on the line, and far apart in the round.
 	order := make([]uint64, n) // a place in the round, and in its low half the stratum
 	for at := range order {
@@ -98,7 +98,7 @@ func newStrata(list []Candidate) *strata {
 	}
 	slices.Sort(order)
 	for i := range order {
-		at := uint32(order[i])
+		at := uint32(order[i]) //nolint:gosec // the low half
 		p.cuts[i] = stratum{at, firsts[at], firsts[at+1]}
 	}
 	return p
@@ -131,5 +131,5 @@ func (p *strata) Pick(info PickInfo) *Endpoint {
 		}
 		e = p.next()
 	}
-	return nextUntried(p.list, int(p.sequence.Load()%uint64(len(p.list))), &info)
+	return nextUntried(p.list, int(p.sequence.Load()%uint64(len(p.list))), &info) //nolint:gosec // below the list's length
 }

@@ -67,6 +67,7 @@ func TestScenarios(t *testing.T) {
 // runScenario returns the file with what it shows now in place of what it
 // expects.
 func runScenario(t *testing.T, file string) string {
+	t.Helper()
 	s := newScenario()
 	var out strings.Builder
 	expected := false
@@ -102,8 +103,7 @@ var epoch = time.Unix(0, 0)
 
 func newScenario() *scenario {
 	s := &scenario{endpoints: make(map[string]*Endpoint)}
-	s.roster = NewRoster(Options{
-		Rand:      func() float64 { return 1 },
+	s.roster = NewRoster(Options{Rand: func() float64 { return 1 }}, Hooks{
 		Supported: func(in *discovery.Instance) bool { return len(in.Protocols) == 0 || in.Speaks("rollcall/1") },
 		Attach: func(e *Endpoint) any {
 			s.attached++

@@ -101,8 +101,9 @@ func (s *slot) until() time.Time {
 		return s.leaves
 	case StateDraining, StateLeaving:
 		return s.drained
+	default: // the others last until somebody says something else
+		return time.Time{}
 	}
-	return time.Time{}
 }
 
 // due returns when Tick or Probes have something to do with the slot; zero:

@@ -23,7 +23,7 @@ const (
 	StateLeaving                      // likewise, and its entry is gone
 	StateDrained                      // drained by operators
 	StateDisabled                     // weight 0
-	StateUnsupported                  // Options.Supported refused it
+	StateUnsupported                  // Hooks.Supported refused it
 )
 
 // String returns the words that errors and tables use.

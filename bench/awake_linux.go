@@ -23,7 +23,7 @@ import (
 // tick, 4 to 8 ms, mostly of what a disk has answered.
 func keepAwake(ctx context.Context) (stop func(), err error) {
 	if f := pollWhenIdle(); f != nil {
-		return func() { f.Close() }, nil //nolint:errcheck // which ends the request
+		return func() { f.Close() }, nil // which ends the request
 	}
 	c, err := startChild(ctx, "spin", spec{})
 	if err != nil {
@@ -48,7 +48,7 @@ func pollWhenIdle() *os.File {
 		return nil
 	}
 	if _, err := f.Write(make([]byte, 4)); err != nil { // an int32 of µs
-		f.Close() //nolint:errcheck // nothing is asked for
+		f.Close() // nothing is asked for
 		return nil
 	}
 	return f
@@ -89,6 +89,6 @@ func spin(core int, ready chan<- error, over *atomic.Bool) {
 		err = unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_IDLE}, 0)
 	}
 	ready <- err
-	for err == nil && !over.Load() { //nolint:revive // that is what it is for
+	for err == nil && !over.Load() { // it is to burn a core
 	}
 }

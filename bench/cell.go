@@ -100,7 +100,7 @@ func measureWith(ctx context.Context, todo *spec, server *child) (*cell, error) 
 	conns := make([]echo.Conn, 0, w.Connections)
 	abort := func() {
 		for _, c := range conns {
-			c.Close() //nolint:errcheck // its calls fail, that is all
+			c.Close() // its calls fail, that is all
 		}
 	}
 	defer abort()

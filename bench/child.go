@@ -69,7 +69,7 @@ func startChild(ctx context.Context, what string, todo any) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &child{cmd: exec.CommandContext(ctx, executable, what, string(arg))}
+	c := &child{cmd: exec.CommandContext(ctx, executable, what, string(arg))} //nolint:gosec // it is this program
 	c.cmd.Stderr = &c.stderr
 	c.stdin, err = c.cmd.StdinPipe()
 	if err != nil {
@@ -102,7 +102,7 @@ func (c *child) ask(question string) (string, error) {
 
 // end lets the child end, and returns what it complained about.
 func (c *child) end() error {
-	c.stdin.Close() //nolint:errcheck // it is closed in any case
+	c.stdin.Close() // it is closed in any case
 	err := c.cmd.Wait()
 	if said := strings.TrimSpace(c.stderr.String()); err != nil && said != "" {
 		return errors.New(said)
@@ -154,7 +154,7 @@ func startProfile(prefix, side string) (stop func() error, err error) {
 	if prefix == "" {
 		return func() error { return nil }, nil
 	}
-	f, err := os.Create(prefix + "-" + side + ".pprof")
+	f, err := os.Create(prefix + "-" + side + ".pprof") //nolint:gosec // the user names the place
 	if err != nil {
 		return nil, err
 	}

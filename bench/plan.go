@@ -106,7 +106,7 @@ func (p *plan) outputKind() string { return p.output }
 // that none always follows the same one.
 func (p *plan) run(ctx context.Context, progress io.Writer) (*report, error) {
 	if p.profiles != "" {
-		if err := os.MkdirAll(p.profiles, 0o755); err != nil {
+		if err := os.MkdirAll(p.profiles, 0o750); err != nil {
 			return nil, fmt.Errorf("-cpuprofile: %w", err)
 		}
 	}

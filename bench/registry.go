@@ -161,7 +161,7 @@ func (p *registryPlan) runProbe(ctx context.Context, number int, probe *registry
 func (p *registryPlan) command(ctx context.Context, dir string) ([]string, error) {
 	if p.profiles != "" {
 		executable, err := os.Executable()
-		return []string{executable, registryServer, filepath.Join(p.profiles, "registry")}, errors.Join(err, os.MkdirAll(p.profiles, 0o755))
+		return []string{executable, registryServer, filepath.Join(p.profiles, "registry")}, errors.Join(err, os.MkdirAll(p.profiles, 0o750))
 	}
 	if p.binary != "" {
 		return []string{p.binary, "registry", "--config"}, nil
@@ -172,7 +172,7 @@ func (p *registryPlan) command(ctx context.Context, dir string) ([]string, error
 	if err != nil {
 		return nil, fmt.Errorf("find %s: %w: run in bench/, or give -rollcall", module, err)
 	}
-	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/rollcall")
+	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/rollcall") //nolint:gosec // what is built is ours
 	build.Dir = strings.TrimSpace(string(root))
 	if out, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build rollcall: %w: %s", err, out)

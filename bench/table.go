@@ -177,5 +177,5 @@ func writeAligned(b *strings.Builder, table [][]string) {
 	for _, line := range table {
 		fmt.Fprintln(w, strings.Join(line, "\t"))
 	}
-	w.Flush() //nolint:errcheck // a Builder takes everything
+	w.Flush() // a Builder takes everything
 }

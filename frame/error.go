@@ -17,10 +17,13 @@ const (
 	errorFixedBytes = 2
 )
 
+// passedOnBit stands in the byte of Executed.
+const passedOnBit = 0x80
+
 // An Error is the payload of an ERROR frame: the answer to a call that failed.
 //
 //	0 u8  code
-//	1 u8  executed
+//	1 u8  executed; its top bit 0x80: passed on
 //	2 u8  reason length
 //	3 …   reason
 //	… u16 message length
@@ -29,6 +32,9 @@ const (
 type Error struct {
 	Code     Code
 	Executed Executed
+	// PassedOn: the handler passes on the failure of a call of its own. Another
+	// instance would meet the same.
+	PassedOn bool
 	Reason   string   // machine-readable, by convention UPPER_CASE; at most 255 bytes
 	Message  string   // for people; at most 4 KiB
 	Details  Metadata // at most 8 KiB encoded
@@ -46,7 +52,11 @@ func AppendError(b []byte, e *Error) []byte {
 		executed = ExecutedMaybe
 	}
 	reason, message := cut(e.Reason, MaxErrorReason), cut(e.Message, MaxErrorMessage)
-	b = append(b, byte(code), byte(executed), byte(len(reason)))
+	second := byte(executed)
+	if e.PassedOn {
+		second |= passedOnBit
+	}
+	b = append(b, byte(code), second, byte(len(reason))) //nolint:gosec // checked before
 	b = append(b, reason...)
 	b = binary.BigEndian.AppendUint16(b, uint16(len(message))) //nolint:gosec // cut
 	b = append(b, message...)
@@ -61,7 +71,7 @@ func ParseError(b []byte) (Error, error) {
 	if len(b) < errorFixedBytes+1 {
 		return e, short("ERROR", len(b), errorFixedBytes+1)
 	}
-	e.Code, e.Executed = Code(b[0]), Executed(b[1])
+	e.Code, e.Executed, e.PassedOn = Code(b[0]), Executed(b[1]&^passedOnBit), b[1]&passedOnBit != 0
 	if e.Code == 0 {
 		return e, &FormatError{Field: "code of ERROR", Limit: 1, Problem: "must be at least"}
 	}
@@ -69,7 +79,7 @@ func ParseError(b []byte) (Error, error) {
 		e.Code = CodeUnknown
 	}
 	if e.Executed < ExecutedNo || e.Executed > ExecutedYes {
-		return e, &FormatError{Field: "executed of ERROR", Value: uint64(b[1]), Limit: uint64(ExecutedYes), Problem: "must be from 1 to"}
+		return e, &FormatError{Field: "executed of ERROR", Value: uint64(e.Executed), Limit: uint64(ExecutedYes), Problem: "must be from 1 to"}
 	}
 	n := int(b[2])
 	b = b[errorFixedBytes+1:]

@@ -19,12 +19,24 @@ func (e *FormatError) Error() string {
 	return fmt.Sprintf("frame: %s is %d, %s %d", e.Field, e.Value, e.Problem, e.Limit)
 }
 
+// A LimitKind says which part of a call is larger than allowed. The zero value
+// names none.
+type LimitKind uint8
+
+// The kinds of a [LimitError].
+const (
+	LimitMessage  LimitKind = iota + 1 // the body of a request or a reply
+	LimitMetadata                      // all metadata of one, or a key or value of them
+	LimitMethod                        // the method's name
+)
+
 // A LimitError reports a well-formed value that is larger than the receiver
 // allows. It concerns one stream; the connection lives on.
 type LimitError struct {
-	Field string // what is too large: "message", "metadata", "method"
-	Value int    // its size in bytes
-	Limit int    // the largest size allowed, in bytes
+	Kind  LimitKind // what is too large, for programs
+	Field string    // the same for people, who may read more: "reply", "metadata value of key trace"
+	Value int       // its size in bytes
+	Limit int       // the largest size allowed, in bytes
 }
 
 // Error names the field, its size, the limit and the fix.
@@ -45,5 +57,5 @@ func (e *VersionError) Error() string {
 }
 
 func short(field string, have, need int) error {
-	return &FormatError{Field: field, Value: uint64(have), Limit: uint64(need), Problem: "the bytes needed are"}
+	return &FormatError{Field: field, Value: uint64(have), Limit: uint64(need), Problem: "the bytes needed are"} //nolint:gosec // a length, not negative
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/rollcall-rpc/rollcall/frame"
 )
 
@@ -63,21 +65,21 @@ func TestTruncatedPayloads(t *testing.T) {
 		}
 	}
 	reply := frame.AppendReply(nil, &frame.Reply{Metadata: frame.Metadata{"a": "b"}})
-	for n := range len(reply) {
+	for n := range reply {
 		if _, err := frame.ParseReply(reply[:n], 1000); err == nil {
 			t.Errorf("reply of %d bytes was accepted", n)
 		}
 	}
 	e := frame.AppendError(nil, &exampleError)
 	noDetails := len(e) - exampleError.Details.Size()
-	for n := range len(e) {
+	for n := range e {
 		if _, err := frame.ParseError(e[:n]); err == nil && n != noDetails {
 			t.Errorf("error of %d bytes was accepted", n)
 		}
 	}
 	for _, name := range []string{"preface", "server-preface"} {
 		whole := examples(t)[name]
-		for n := range len(whole) {
+		for n := range whole {
 			if _, err := frame.ParsePreface(whole[:n]); err == nil {
 				t.Errorf("%s of %d bytes was accepted", name, n)
 			}
@@ -122,8 +124,8 @@ func TestMetadataRules(t *testing.T) {
 		"long value": {"k": strings.Repeat("v", 1<<16)}, "over the limit": {"k": strings.Repeat("v", 997)},
 	} {
 		var limit *frame.LimitError
-		if err := bad.Check(1000); !errors.As(err, &limit) {
-			t.Errorf("%s: Check = %v, want a LimitError", name, err)
+		if err := bad.Check(1000); !errors.As(err, &limit) || limit.Kind != frame.LimitMetadata {
+			t.Errorf("%s: Check = %v, want a LimitError of metadata", name, err)
 		}
 	}
 	if got := frame.AppendMetadata(nil, frame.Metadata{"": "x", "a": "1"}); string(got) != "\x01a\x00\x011" {
@@ -135,7 +137,7 @@ func TestMetadataOverTheReceiversLimitIsNotParsed(t *testing.T) {
 	q := frame.Request{Method: []byte("m"), Metadata: frame.Metadata{"k": "v"}, Body: []byte("body")}
 	got, err := frame.ParseRequest(frame.AppendRequest(nil, &q), 4)
 	var limit *frame.LimitError
-	if !errors.As(err, &limit) || limit.Value != 5 || limit.Limit != 4 {
+	if !errors.As(err, &limit) || limit.Kind != frame.LimitMetadata || limit.Value != 5 || limit.Limit != 4 {
 		t.Fatalf("got %v, want a LimitError of 5 over 4", err)
 	}
 	if got.Metadata != nil || string(got.Body) != "body" || string(got.Method) != "m" {
@@ -182,6 +184,28 @@ func TestErrorsAreCutToOneFrame(t *testing.T) {
 	odd := frame.AppendError(nil, &frame.Error{Message: strings.Repeat("x", 4095) + "ü"})
 	if got, _ := frame.ParseError(odd); len(got.Message) != 4095 {
 		t.Errorf("a character was split: %d bytes", len(got.Message))
+	}
+}
+
+// Every answer to whether a call was executed goes over the wire with and without
+// the flag beside it; all other values of the byte are refused.
+func TestExecutedAndPassedOn(t *testing.T) {
+	for b := range 256 {
+		got, err := frame.ParseError([]byte{byte(frame.CodeUnavailable), byte(b), 0, 0, 0})
+		executed, passedOn := frame.Executed(b%0x80), b >= 0x80
+		if executed < frame.ExecutedNo || executed > frame.ExecutedYes {
+			if _, ok := errors.AsType[*frame.FormatError](err); !ok {
+				t.Errorf("0x%02x: got %v, want a FormatError", b, err)
+			}
+			continue
+		}
+		want := frame.Error{Code: frame.CodeUnavailable, Executed: executed, PassedOn: passedOn}
+		if diff := cmp.Diff(got, want); diff != "" || err != nil {
+			t.Errorf("0x%02x: %v, got - want +:\n%s", b, err, diff)
+		}
+		if written := frame.AppendError(nil, &want); int(written[1]) != b {
+			t.Errorf("0x%02x was written as 0x%02x", b, written[1])
+		}
 	}
 }
 

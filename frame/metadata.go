@@ -36,14 +36,14 @@ func (m Metadata) Size() int {
 func (m Metadata) Check(limit int) error {
 	for k, v := range m {
 		if len(k) == 0 || len(k) > MaxMetadataKey {
-			return &LimitError{Field: "metadata key (1 to 255 bytes)", Value: len(k), Limit: MaxMetadataKey}
+			return &LimitError{Kind: LimitMetadata, Field: "metadata key (1 to 255 bytes)", Value: len(k), Limit: MaxMetadataKey}
 		}
 		if len(v) > MaxMetadataValue {
-			return &LimitError{Field: "metadata value of key " + k, Value: len(v), Limit: MaxMetadataValue}
+			return &LimitError{Kind: LimitMetadata, Field: "metadata value of key " + k, Value: len(v), Limit: MaxMetadataValue}
 		}
 	}
 	if n := m.Size(); n > limit {
-		return &LimitError{Field: "metadata", Value: n, Limit: limit}
+		return &LimitError{Kind: LimitMetadata, Field: "metadata", Value: n, Limit: limit}
 	}
 	return nil
 }
@@ -104,7 +104,7 @@ func carries(k, v string) bool {
 }
 
 func appendEntry(b []byte, k, v string) []byte {
-	b = append(b, byte(len(k)))
+	b = append(b, byte(len(k))) //nolint:gosec // checked before
 	b = append(b, k...)
 	b = binary.BigEndian.AppendUint16(b, uint16(len(v))) //nolint:gosec // carries was true
 	return append(b, v...)

@@ -55,6 +55,9 @@ var (
 		Code: frame.CodeInvalidArgument, Executed: frame.ExecutedYes, Reason: "INVALID_OPERATION",
 		Message: "division by zero", Details: frame.Metadata{"field": "num2"},
 	}
+	examplePassedOn = frame.Error{
+		Code: frame.CodeUnavailable, Executed: frame.ExecutedYes, PassedOn: true, Message: "the ledger is down",
+	}
 	exampleGoAway = frame.GoAway{LastStreamID: frame.LastStreamAll, Reason: frame.GoAwayDraining, Text: "bye"}
 )
 
@@ -65,12 +68,13 @@ func TestExamplesOfTheSpecification(t *testing.T) {
 		"server-preface": frame.AppendServerPreface(nil, frame.ServerPreface{
 			Status: frame.StatusOK, InstanceID: exampleInstance, Settings: frame.Settings{MaxStreams: 100},
 		}),
-		"request": withHeader(frame.TypeRequest, 1, frame.AppendRequest(nil, &exampleRequest)),
-		"reply":   withHeader(frame.TypeReply, 1, frame.AppendReply(nil, &exampleReply)),
-		"error":   withHeader(frame.TypeError, 1, frame.AppendError(nil, &exampleError)),
-		"cancel":  withHeader(frame.TypeCancel, 1, nil),
-		"ping":    withHeader(frame.TypePing, 0, []byte{0, 0, 0, 0, 0, 0, 0, 42}),
-		"goaway":  withHeader(frame.TypeGoAway, 0, frame.AppendGoAway(nil, exampleGoAway)),
+		"request":   withHeader(frame.TypeRequest, 1, frame.AppendRequest(nil, &exampleRequest)),
+		"reply":     withHeader(frame.TypeReply, 1, frame.AppendReply(nil, &exampleReply)),
+		"error":     withHeader(frame.TypeError, 1, frame.AppendError(nil, &exampleError)),
+		"passed-on": withHeader(frame.TypeError, 1, frame.AppendError(nil, &examplePassedOn)),
+		"cancel":    withHeader(frame.TypeCancel, 1, nil),
+		"ping":      withHeader(frame.TypePing, 0, []byte{0, 0, 0, 0, 0, 0, 0, 42}),
+		"goaway":    withHeader(frame.TypeGoAway, 0, frame.AppendGoAway(nil, exampleGoAway)),
 	}
 	if len(want) != len(got) {
 		t.Errorf("PROTOCOL.md has %d examples, want %d", len(want), len(got))
@@ -112,6 +116,8 @@ func TestParseReadsTheExamples(t *testing.T) {
 	check("reply", r, exampleReply, err)
 	e, err := frame.ParseError(payload("error"))
 	check("error", e, exampleError, err)
+	e, err = frame.ParseError(payload("passed-on"))
+	check("passed-on", e, examplePassedOn, err)
 	g, err := frame.ParseGoAway(payload("goaway"))
 	check("goaway", g, exampleGoAway, err)
 	payload("cancel")

@@ -50,7 +50,7 @@ func ParseReply(b []byte, maxMetadata int) (Reply, error) {
 	}
 	r.Body = b[n:]
 	if n > maxMetadata {
-		return r, &LimitError{Field: "metadata", Value: n, Limit: maxMetadata}
+		return r, &LimitError{Kind: LimitMetadata, Field: "metadata", Value: n, Limit: maxMetadata}
 	}
 	var err error
 	r.Metadata, err = ParseMetadata(b[:n])

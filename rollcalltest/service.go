@@ -6,6 +6,7 @@ package rollcalltest
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -44,8 +45,8 @@ func NewService(t testing.TB) *Service {
 
 // Serve starts a server whose methods register adds. It is in the list when
 // Serve returns, and stopped when the test ends. Registry, Registrar and
-// Advertise of the options are the service's; the ID is the server's address
-// where none is given.
+// Advertise of the options are the service's; where none is given, the ID is the
+// server's address, and the Logger writes to the test's output.
 func (s *Service) Serve(opts rollcall.ServerOptions, register func(*rollcall.Server)) *Server {
 	s.t.Helper()
 	addr := fmt.Sprintf("server%d:1", s.count.Add(1))
@@ -57,6 +58,9 @@ func (s *Service) Serve(opts rollcall.ServerOptions, register func(*rollcall.Ser
 	opts.Registry, opts.Registrar, opts.Advertise = "", srv, addr
 	if opts.ID == "" {
 		opts.ID = addr
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.NewTextHandler(s.t.Output(), nil))
 	}
 	srv.server = rollcall.NewServer(opts)
 	register(srv.server)
@@ -83,7 +87,7 @@ func (s *Service) Client(opts rollcall.ClientOptions) *rollcall.Client {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.t.Cleanup(func() { c.Close() }) //nolint:errcheck // nothing can fail in memory
+	s.t.Cleanup(func() { c.Close() }) // nothing can fail in memory
 	return c
 }
 
@@ -108,7 +112,7 @@ func (s *Server) Addr() string { return s.addr }
 // new ones are refused, and the list shows it still.
 func (s *Server) Kill() {
 	s.killed.Store(true)
-	s.listener.Close() //nolint:errcheck // in memory
+	s.listener.Close() // in memory
 	for _, conn := range s.service.network.Conns(s.addr) {
 		conn.Cut()
 	}
@@ -127,7 +131,7 @@ func (s *Server) Drain() error {
 // nothing of the server is left.
 func (s *Server) Close() {
 	s.once.Do(func() {
-		s.server.Close() //nolint:errcheck // it has nothing to say
+		s.server.Close() // it has nothing to say
 		<-s.ended
 		s.drain()
 	})

@@ -76,7 +76,7 @@ func newGRPCClient(text string) (chaos.Client, error) {
 	conn.Connect()
 	session, err := zookeeper.Open(target.Hosts, zookeeper.Options{SessionTimeout: chaos.Session})
 	if err != nil {
-		conn.Close() //nolint:errcheck // it is of no use
+		conn.Close() // it is of no use
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
@@ -129,6 +129,6 @@ func (c *grpcClient) View() (chaos.View, <-chan struct{}) {
 func (c *grpcClient) Close() error {
 	c.stop()
 	c.watch.Wait()
-	c.session.Close() //nolint:errcheck // nothing depends on it
+	c.session.Close() // nothing depends on it
 	return c.conn.Close()
 }

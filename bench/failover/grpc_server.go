@@ -47,7 +47,7 @@ func serviceDesc() *grpc.ServiceDesc {
 	return desc
 }
 
-func handle(srv any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
+func handle(srv any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) { //nolint:revive // grpc-go has this order
 	in := new(wrapperspb.UInt64Value)
 	if err := decode(in); err != nil {
 		return nil, err
@@ -66,7 +66,7 @@ func serveGRPCServer(ctx context.Context, opts chaos.ServerOptions, stdin io.Rea
 	if err != nil {
 		return err
 	}
-	defer log.Close() //nolint:errcheck // nothing is buffered
+	defer log.Close() // nothing is buffered
 	gate, err := chaos.NewGate(opts.Listen)
 	if err != nil {
 		return err
@@ -111,6 +111,6 @@ func register(opts chaos.ServerOptions, addr net.Addr) (leave func(), err error)
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		registration.Deregister(ctx) //nolint:errcheck // the session's end does the rest
-		session.Close()              //nolint:errcheck // likewise
+		session.Close()              // likewise
 	}, err
 }

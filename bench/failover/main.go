@@ -129,7 +129,7 @@ func (p *plan) run(ctx context.Context, stderr io.Writer) ([]result, error) {
 			for j, sys := range systems {
 				fmt.Fprintf(stderr, "round %d of %d: %s, %s\n", round+1, p.rounds, sc.Name, sys.name)
 				cfg := p.cfg
-				cfg.Seed += uint64(round) //nolint:gosec // positive
+				cfg.Seed += uint64(round)
 				cfg.Server, cfg.Registry = []string{executable, sys.serve}, []string{executable, registry}
 				cfg.NewClient, cfg.Scenarios = sys.newClient, []chaos.Scenario{sc}
 				report, err := chaos.Run(ctx, cfg)

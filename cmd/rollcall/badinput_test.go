@@ -55,7 +55,7 @@ func TestRegistryThatDoesNotAnswer(t *testing.T) {
 			if got := line(t, watch.stderr); !strings.Contains(got, "the registry answers again") {
 				t.Errorf("stderr %q, want that the registry answers", got)
 			}
-			go watch.stderr.WriteTo(discard{}) // perhaps that the list is empty; it ends with the command
+			go watch.stderr.WriteTo(discard{}) //nolint:errcheck // perhaps that the list is empty; it ends with the command
 			for !strings.Contains(line(t, watch.stdout), addr) {
 			}
 			command(t, "bench", "run", target, "--callers", "1", "--duration", "10ms", "--warmup", "0").check(t, statusOK, []string{"errors      0\n"}, nil)
@@ -105,7 +105,7 @@ func TestListForeignEntries(t *testing.T) {
 	if n := strings.Count(got.stdout, "\nskipped "); n != len(skipped) {
 		t.Errorf("%d entries are skipped, want %d:\n%s", n, len(skipped), got.stdout)
 	}
-	for _, text := range strings.Split(got.stdout, "\n") {
+	for text := range strings.SplitSeq(got.stdout, "\n") {
 		if len(text) > 700 {
 			t.Errorf("a line of %d bytes: %.100s…", len(text), text)
 		}

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math"
 	"strconv"
 	"strings"
@@ -113,12 +114,12 @@ func (b *benchCommand) run(ctx context.Context, target discovery.Target, stdout,
 	var clients []*rollcall.Client
 	closeAll := sync.OnceFunc(func() {
 		for _, c := range clients {
-			c.Close() //nolint:errcheck // calls in flight fail, that is all
+			c.Close() // calls in flight fail, that is all
 		}
 	})
 	defer closeAll()
 	for range b.connections.n { // a client keeps one connection to each instance
-		c, err := rollcall.NewClient(target.String(), rollcall.ClientOptions{})
+		c, err := rollcall.NewClient(target.String(), rollcall.ClientOptions{Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			return &usageError{err} // of the target
 		}

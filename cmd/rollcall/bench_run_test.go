@@ -22,7 +22,7 @@ import (
 func benchServer(t *testing.T, args ...string) (string, *running) {
 	t.Helper()
 	r := begin(t, append([]string{"bench", "serve", "--listen", "127.0.0.1:0"}, args...)...)
-	go io.Copy(io.Discard, r.stderr) // it ends with the command
+	go io.Copy(io.Discard, r.stderr) //nolint:errcheck // it ends with the command
 	addr, ok := strings.CutPrefix(line(t, r.stdout), "serving on ")
 	if !ok {
 		t.Fatal("the first line does not say where it serves")

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 	"time"
 	"unicode"
@@ -19,7 +20,7 @@ import (
 
 	"github.com/rollcall-rpc/rollcall"
 	"github.com/rollcall-rpc/rollcall/balancer"
-	"github.com/rollcall-rpc/rollcall/discovery"
+	"github.com/rollcall-rpc/rollcall/discovery/zookeeper"
 	"github.com/rollcall-rpc/rollcall/frame"
 	"github.com/rollcall-rpc/rollcall/internal/pause"
 )
@@ -91,11 +92,14 @@ func (c *callCommand) parseAndRun(ctx context.Context, args []string, stdin io.R
 	if err := c.identities.check(target); err != nil {
 		return err
 	}
-	client, err := rollcall.NewClient(target.String(), rollcall.ClientOptions{Balance: c.balance.Policy, Auths: c.identities.list})
+	client, err := rollcall.NewClient(target.String(), rollcall.ClientOptions{
+		Balancing: balancer.Options{Policy: c.balance.Policy}, ZooKeeper: zookeeper.Options{Auths: c.identities.list},
+		Logger: slog.New(slog.DiscardHandler), // what went wrong stands in the error
+	})
 	if err != nil {
 		return &usageError{err} // of the target
 	}
-	defer client.Close() //nolint:errcheck // nothing depends on it
+	defer client.Close() // nothing depends on it
 	return c.run(ctx, client)
 }
 
@@ -115,8 +119,8 @@ func readRequest(ctx context.Context, args []string, stdin io.Reader) ([]byte, e
 			return nil, usagef("%s: give at most %d bytes", from, maxStdin)
 		}
 	}
-	var any json.RawMessage
-	if err := json.Unmarshal(request, &any); err != nil {
+	var value json.RawMessage
+	if err := json.Unmarshal(request, &value); err != nil {
 		return nil, usagef("%s %.80q: give valid JSON: %w", from, request, err)
 	}
 	return request, nil
@@ -165,7 +169,6 @@ type errorJSON struct {
 
 // once makes a call and prints what became of it; the error is one of writing.
 func (c *callCommand) once(ctx context.Context, client *rollcall.Client) (ok bool, err error) {
-	var answered discovery.Instance
 	var report rollcall.Report
 	var before rollcall.ClientState
 	if c.explain {
@@ -175,12 +178,12 @@ func (c *callCommand) once(ctx context.Context, client *rollcall.Client) (ok boo
 	begun := time.Now()
 	reply, callErr := client.Invoke(ctx, c.method, c.request, rollcall.CallOptions{
 		Codec: rollcall.JSON.ID(), Idempotent: c.idempotent, Timeout: c.timeout.d,
-		Instance: string(c.instance), Metadata: c.metadata.m, Answered: &answered, Report: &report,
+		Instance: string(c.instance), Metadata: c.metadata.m, Report: &report,
 	})
 	elapsed := time.Since(begun)
 	var explanation *explanationJSON
 	if c.explain {
-		explanation = explain(before, &report, &answered, string(c.instance))
+		explanation = explain(before, &report, string(c.instance))
 	}
 	if c.explain && c.output == formatTable {
 		explanation.print(c.stderr, begun)
@@ -194,9 +197,9 @@ func (c *callCommand) once(ctx context.Context, client *rollcall.Client) (ok boo
 		}
 		return callErr == nil, err
 	}
-	result := resultJSON{ElapsedUS: elapsed.Microseconds(), Entry: answered.Name, Explanation: explanation}
-	if answered.Host != "" {
-		result.Instance = answered.Addr()
+	result := resultJSON{ElapsedUS: elapsed.Microseconds(), Entry: report.Answered.Name, Explanation: explanation}
+	if report.Answered.Host != "" {
+		result.Instance = report.Answered.Addr()
 	}
 	if callErr == nil {
 		result.Reply = asLine(reply)
@@ -242,8 +245,7 @@ func asLine(reply []byte) []byte {
 
 func toErrorJSON(err error) *errorJSON {
 	out := &errorJSON{Message: err.Error()}
-	var e *rollcall.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*rollcall.Error](err); ok {
 		out.Code, out.Reason, out.Message, out.Details = e.Code.String(), e.Reason, e.Message, e.Details
 		out.Executed = e.Executed.String()
 	}

@@ -6,9 +6,9 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +22,7 @@ func children(t *testing.T, parent int) (pids []string) {
 		t.Fatal(err)
 	}
 	for _, stat := range stats {
-		if f := fields(stat); len(f) > 1 && f[1] == fmt.Sprint(parent) {
+		if f := fields(stat); len(f) > 1 && f[1] == strconv.Itoa(parent) {
 			pids = append(pids, filepath.Base(filepath.Dir(stat)))
 		}
 	}
@@ -69,8 +69,8 @@ func TestChaosKilled(t *testing.T) {
 			stopped = stopped || (len(f) > 0 && f[0] == "T")
 		}
 	}
-	cmd.Process.Kill()
-	cmd.Wait()
+	cmd.Process.Kill() //nolint:errcheck // it has ended then
+	cmd.Wait()         //nolint:errcheck // it was killed
 	for _, pid := range pids {
 		for f := fields("/proc/" + pid + "/stat"); len(f) > 0 && f[0] != "Z"; f = fields("/proc/" + pid + "/stat") {
 			select {

@@ -157,7 +157,7 @@ func TestChaosFindsDoubleCalls(t *testing.T) {
 		*argv = append([]string{"env", asCommand + "=1"}, *argv...)
 	}
 	var stdout, stderr bytes.Buffer
-	if err := c.run(t.Context(), cfg, &stdout, &stderr); err != errReported {
+	if err := c.run(t.Context(), cfg, &stdout, &stderr); !errors.Is(err, errReported) {
 		t.Errorf("got %v, want the failure that is reported", err)
 	}
 	got := result{statusFailure, stdout.String(), stderr.String()}
@@ -191,8 +191,8 @@ func TestChaosInterrupted(t *testing.T) {
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
-	io.Copy(io.Discard, lines)
-	cmd.Wait()
+	io.Copy(io.Discard, lines) //nolint:errcheck // it ends with the command
+	cmd.Wait()                 //nolint:errcheck // the exit status is looked at
 	got := result{cmd.ProcessState.ExitCode(), "", stderr.String()}
 	got.check(t, statusFailure, nil, []string{"rollcall: chaos: interrupted\n"})
 }
@@ -207,7 +207,7 @@ func TestChaosUnread(t *testing.T) {
 	stdout, stderr := startPiped(t, cmd)
 	line(t, bufio.NewReader(stdout)) // the heads
 	stdout.Close()
-	cmd.Wait()
+	cmd.Wait() //nolint:errcheck // the exit status is looked at
 	got := result{cmd.ProcessState.ExitCode(), "", stderr.String()}
 	got.check(t, statusFailure, nil, []string{"rollcall: chaos: write ", "broken pipe"})
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {

@@ -83,7 +83,7 @@ func complete(cmd *cobra.Command) {
 			return beginningWith(begun, choices(f.Value)), cobra.ShellCompDirectiveNoFileComp
 		})
 		if err != nil {
-			panic(fmt.Sprintf("rollcall: completion of %s --%s: %v", cmd.Name(), f.Name, err)) // it exists and has none
+			panic(fmt.Sprintf("rollcall: completion of %s --%s: %v", cmd.Name(), f.Name, err)) //nolint:forbidigo // it exists and has none
 		}
 	})
 	for _, sub := range cmd.Commands() {

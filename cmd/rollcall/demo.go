@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"strings"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/rollcall-rpc/rollcall"
 	"github.com/rollcall-rpc/rollcall/balancer"
+	"github.com/rollcall-rpc/rollcall/discovery/zookeeper"
 	"github.com/rollcall-rpc/rollcall/zk/zkserver"
 )
 
@@ -80,7 +82,7 @@ type demo struct {
 
 // run tells the story and sums it up; the summary is its last line.
 func (d *demo) run(ctx context.Context) error {
-	d.line.print(bold, fmt.Sprintf("A registry, three servers and a client that calls every %d ms. It takes about %.0f s.",
+	d.line.show(bold, fmt.Sprintf("A registry, three servers and a client that calls every %d ms. It takes about %.0f s.",
 		callEvery.Milliseconds(), (demoSteps*d.pace+demoSession+time.Second).Seconds()))
 	err := d.withRegistry(ctx, func() error {
 		return d.withClient(ctx, func() error {
@@ -89,7 +91,7 @@ func (d *demo) run(ctx context.Context) error {
 		})
 	})
 	err = d.verdict(ctx, err)
-	d.line.print(bold, d.summary(err))
+	d.line.show(bold, d.summary(err))
 	if err != nil {
 		return errReported // by the summary
 	}
@@ -122,17 +124,17 @@ func (d *demo) withRegistry(ctx context.Context, f func() error) error {
 	d.registry = "zk://" + listener.Addr().String() + demoPath
 	var serving sync.WaitGroup
 	defer serving.Wait()
-	defer server.Close() //nolint:errcheck // it returns nil
+	defer server.Close() // it returns nil
 	// An interrupt ends the servers and the client first, then the registry.
 	serving.Go(func() { server.Serve(context.WithoutCancel(ctx), listener) }) //nolint:errcheck // it ends with Close
 
-	d.line.event(plain, "registry", "ready on %v%s; it forgets a silent server after %v",
+	d.line.eventf(plain, "registry", "ready on %v%s; it forgets a silent server after %v",
 		listener.Addr(), insteadOf(listener.Addr().String(), wanted), demoSession)
 	hint := "rollcall ls --watch"
 	if d.registry != defaultTarget {
 		hint += " " + d.registry
 	}
-	d.line.more("see the list in another terminal: %s", hint)
+	d.line.moref("see the list in another terminal: %s", hint)
 	return f()
 }
 
@@ -147,14 +149,15 @@ func insteadOf(addr, wanted string) string {
 // withClient runs f while a client observes and, from the first call on, calls.
 func (d *demo) withClient(ctx context.Context, f func() error) error {
 	client, err := rollcall.NewClient(d.registry, rollcall.ClientOptions{
-		Balance: balancer.RoundRobin, SessionTimeout: demoSession,
+		Logger:    slog.New(slog.DiscardHandler), // the story tells
+		Balancing: balancer.Options{Policy: balancer.RoundRobin}, ZooKeeper: zookeeper.Options{SessionTimeout: demoSession},
 	})
 	if err != nil {
 		return err
 	}
 	d.client, d.observer = client, newObserver(client)
-	d.traffic = newTraffic(client, func(err error) { d.line.event(red, "FAILED", "%v", err) })
-	defer client.Close() //nolint:errcheck // nothing depends on it
+	d.traffic = newTraffic(client, func(err error) { d.line.eventf(red, "FAILED", "%v", err) })
+	defer client.Close() // nothing depends on it
 	observing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
 	defer running.Wait()

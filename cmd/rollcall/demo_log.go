@@ -46,17 +46,17 @@ func isTerminal(w io.Writer) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// event prints what has just happened: a word, then a sentence.
-func (l *storyline) event(colour, word, format string, args ...any) {
+// eventf prints what has just happened: a word, then a sentence.
+func (l *storyline) eventf(colour, word, format string, args ...any) {
 	at := time.Since(l.begin)
-	l.print(colour, fmt.Sprintf("%7.3f s  %-9s %s", at.Seconds(), word, fmt.Sprintf(format, args...)))
+	l.show(colour, fmt.Sprintf("%7.3f s  %-9s %s", at.Seconds(), word, fmt.Sprintf(format, args...)))
 }
 
-// more goes on with the event before.
-func (l *storyline) more(format string, args ...any) { l.event(plain, "", format, args...) }
+// moref goes on with the event before.
+func (l *storyline) moref(format string, args ...any) { l.eventf(plain, "", format, args...) }
 
-// print prints a line as it is.
-func (l *storyline) print(colour, line string) {
+// show prints a line as it is.
+func (l *storyline) show(colour, line string) {
 	if l.colour && colour != plain {
 		line = "\x1b[" + colour + "m" + line + "\x1b[0m"
 	}

@@ -33,7 +33,7 @@ type process struct {
 // the process that it returns, if any, is to be ended with end.
 func startProcess(ctx context.Context, executable, registry, port string, stderr io.Writer) (*process, error) {
 	p := &process{wanted: port, exited: make(chan struct{})}
-	p.cmd = exec.Command(executable, "demo-server", "--registry", registry, "--listen", net.JoinHostPort(loopback, port))
+	p.cmd = exec.Command(executable, "demo-server", "--registry", registry, "--listen", net.JoinHostPort(loopback, port)) //nolint:gosec,noctx // it is this program; end ends it
 	p.cmd.Stderr = stderr
 	dieWithUs(p.cmd)
 	stdin, err := p.cmd.StdinPipe()
@@ -55,7 +55,7 @@ func startProcess(ctx context.Context, executable, registry, port string, stderr
 		_, p.name, err = net.SplitHostPort(p.addr)
 		return p, err
 	case <-p.exited:
-		return p, fmt.Errorf("the server for port %s ended before it served: %v", port, p.exitErr)
+		return p, fmt.Errorf("the server for port %s ended before it served: %v", port, p.exitErr) //nolint:errorlint // nil where the status is 0
 	case <-ctx.Done():
 		return p, fmt.Errorf("the server for port %s does not serve yet: %w", port, context.Cause(ctx))
 	}
@@ -83,5 +83,5 @@ func (p *process) signal(s os.Signal) error { return p.cmd.Process.Signal(s) }
 func (p *process) end() {
 	p.cmd.Process.Kill() //nolint:errcheck // it has ended then
 	<-p.exited
-	p.stdin.Close() //nolint:errcheck // nobody reads it any more
+	p.stdin.Close() // nobody reads it any more
 }

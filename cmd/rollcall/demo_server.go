@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rollcall-rpc/rollcall"
+	"github.com/rollcall-rpc/rollcall/discovery/zookeeper"
 )
 
 // demoSession is the session timeout of the demonstration: how long the list
@@ -60,9 +61,9 @@ func newDemoServer() *cobra.Command {
 		Args:   argCount(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			server := rollcall.NewServer(rollcall.ServerOptions{
-				Registry:       registry,
-				SessionTimeout: demoSession,
-				Logger:         slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelError})),
+				Registry:  registry,
+				ZooKeeper: zookeeper.Options{SessionTimeout: demoSession},
+				Logger:    slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelError})),
 			})
 			rollcall.Handle(server, divideMethod, divide)
 			listener, err := listenOrFree(string(listen))
@@ -72,7 +73,7 @@ func newDemoServer() *cobra.Command {
 			fmt.Fprintf(cmd.OutOrStdout(), "serving %s\n", listener.Addr())
 			go func() { // it ends with stdin, or with the process
 				io.Copy(io.Discard, cmd.InOrStdin()) //nolint:errcheck // the end is all that matters
-				server.Close()                       //nolint:errcheck // Serve tells
+				server.Close()                       // Serve tells
 			}()
 			if err := server.Serve(cmd.Context(), listener); !errors.Is(err, rollcall.ErrServerClosed) {
 				return err

@@ -30,7 +30,7 @@ func (d *demo) story(ctx context.Context) error {
 	defer stop()
 	running.Go(func() { d.traffic.run(calling) })
 	running.Go(func() { d.reportTraffic(calling) })
-	d.line.event(plain, "call", "one client calls %s every %d ms, round robin", divideMethod.Name, callEvery.Milliseconds())
+	d.line.eventf(plain, "call", "one client calls %s every %d ms, round robin", divideMethod.Name, callEvery.Milliseconds())
 
 	for _, step := range []func(context.Context) error{d.join, d.kill, d.drain} {
 		if err := pause.For(ctx, d.pace); err != nil {
@@ -75,7 +75,7 @@ func (d *demo) start(ctx context.Context, port string) (*process, sighting, erro
 	if err != nil {
 		return nil, seen, err
 	}
-	d.line.event(green, "+ joined", "%s as %s, process %d%s", p.name, seen.entry, p.pid(), insteadOf(p.addr, port))
+	d.line.eventf(green, "+ joined", "%s as %s, process %d%s", p.name, seen.entry, p.pid(), insteadOf(p.addr, port))
 	return p, seen, nil
 }
 
@@ -94,7 +94,7 @@ func (d *demo) begin(ctx context.Context) error {
 
 // join lets a third server join.
 func (d *demo) join(ctx context.Context) error {
-	d.line.event(bold, "start", "a third server")
+	d.line.eventf(bold, "start", "a third server")
 	p, seen, err := d.start(ctx, "8003")
 	if err != nil {
 		return err
@@ -102,7 +102,7 @@ func (d *demo) join(ctx context.Context) error {
 	// The registry runs in this process, so its clock is ours; it notes whole
 	// milliseconds and rounds down, which makes this at most 1 ms too long.
 	inList := seen.at.Sub(seen.registered)
-	d.line.more("the client's list held it %s after its znode appeared", readable(inList))
+	d.line.moref("the client's list held it %s after its znode appeared", readable(inList))
 	d.facts = append(d.facts, "join seen in "+readable(inList))
 	first, err := within(ctx, p.name+" answers", func(ctx context.Context) (time.Time, error) {
 		return d.traffic.firstAnswer(ctx, p.addr)
@@ -110,14 +110,14 @@ func (d *demo) join(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.line.more("it gave its first answer %s later", readable(first.Sub(seen.at)))
+	d.line.moref("it gave its first answer %s later", readable(first.Sub(seen.at)))
 	return nil
 }
 
 // kill kills the first server.
 func (d *demo) kill(ctx context.Context) error {
 	p, before := d.processes[0], d.traffic.tally()
-	d.line.event(red, "SIGKILL", "to %s", p.name)
+	d.line.eventf(red, "SIGKILL", "to %s", p.name)
 	begun := time.Now()
 	if err := p.signal(os.Kill); err != nil {
 		return fmt.Errorf("kill %s: %w", p.name, err)
@@ -128,15 +128,15 @@ func (d *demo) kill(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.line.more("the client no longer picked it %s after the kill", readable(avoided.at.Sub(begun)))
+	d.line.moref("the client no longer picked it %s after the kill", readable(avoided.at.Sub(begun)))
 	d.facts = append(d.facts, "kill routed around in "+readable(avoided.at.Sub(begun)))
 	gone, err := d.unlisted(ctx, p, begun)
 	if err != nil {
 		return err
 	}
-	d.line.event(red, "- left", "%s: its znode vanished %s after the kill, with its session", p.name, readable(gone.at.Sub(begun)))
+	d.line.eventf(red, "- left", "%s: its znode vanished %s after the kill, with its session", p.name, readable(gone.at.Sub(begun)))
 	since := d.traffic.tally().minus(before)
-	d.line.more("%d calls since the kill, %d failed", since.calls, since.failed)
+	d.line.moref("%d calls since the kill, %d failed", since.calls, since.failed)
 	return nil
 }
 
@@ -150,7 +150,7 @@ func (d *demo) unlisted(ctx context.Context, p *process, after time.Time) (sight
 // drain drains the second server.
 func (d *demo) drain(ctx context.Context) error {
 	p, before := d.processes[1], d.traffic.tally()
-	d.line.event(yellow, "SIGTERM", "to %s, which leaves in order", p.name)
+	d.line.eventf(yellow, "SIGTERM", "to %s, which leaves in order", p.name)
 	begun := time.Now()
 	if err := p.signal(syscall.SIGTERM); err != nil {
 		return fmt.Errorf("drain %s: %w", p.name, err)
@@ -165,8 +165,8 @@ func (d *demo) drain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.line.more("the client no longer picked it %s after the signal", readable(avoided.at.Sub(begun)))
-	d.line.event(yellow, "- left", "%s: its znode was deleted %s after the signal", p.name, readable(gone.at.Sub(begun)))
+	d.line.moref("the client no longer picked it %s after the signal", readable(avoided.at.Sub(begun)))
+	d.line.eventf(yellow, "- left", "%s: its znode was deleted %s after the signal", p.name, readable(gone.at.Sub(begun)))
 	_, err = within(ctx, p.name+" ends", func(ctx context.Context) (struct{}, error) {
 		select {
 		case <-p.exited:
@@ -182,8 +182,8 @@ func (d *demo) drain(ctx context.Context) error {
 		return fmt.Errorf("%s was drained and should end with status 0: %w", p.name, p.exitErr)
 	}
 	since := d.traffic.tally().minus(before)
-	d.line.more("it served on for clients that did not know yet, and ended %s after the signal with status 0", readable(p.exitedAt.Sub(begun)))
-	d.line.more("%d calls since the signal, %d failed", since.calls, since.failed)
+	d.line.moref("it served on for clients that did not know yet, and ended %s after the signal with status 0", readable(p.exitedAt.Sub(begun)))
+	d.line.moref("%d calls since the signal, %d failed", since.calls, since.failed)
 	fact := "drain without a loss"
 	if since.failed > 0 {
 		fact = fmt.Sprintf("drain lost %d calls", since.failed)
@@ -201,7 +201,7 @@ func (d *demo) reportTraffic(ctx context.Context) {
 		select {
 		case <-ticker.C:
 			now := d.traffic.tally()
-			d.line.event(dim, "answered", "%s", now.minus(last).answers())
+			d.line.eventf(dim, "answered", "%s", now.minus(last).answers())
 			last = now
 		case <-ctx.Done():
 			return

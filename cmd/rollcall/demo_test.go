@@ -44,8 +44,8 @@ func startDemo(t *testing.T, args ...string) *demoRun {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
+		cmd.Process.Kill() //nolint:errcheck // it has ended then
+		cmd.Wait()         //nolint:errcheck // it was killed
 		read.Close()
 	})
 	return &demoRun{cmd, bufio.NewReader(stdout), read}
@@ -256,13 +256,13 @@ func TestReadable(t *testing.T) {
 func TestStorylineColours(t *testing.T) {
 	var out bytes.Buffer
 	l := newStoryline(&out)
-	l.event(red, "word", "%s", "sentence")
+	l.eventf(red, "word", "%s", "sentence")
 	if got := out.String(); strings.Contains(got, "\x1b") || !strings.HasSuffix(got, "word      sentence\n") {
 		t.Errorf("into a pipe: %q", got)
 	}
 	out.Reset()
 	l.colour = true
-	l.print(red, "text")
+	l.show(red, "text")
 	if got, want := out.String(), "\x1b[31mtext\x1b[0m\n"; got != want {
 		t.Errorf("on a terminal: %q, want %q", got, want)
 	}

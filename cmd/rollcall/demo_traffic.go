@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/rollcall-rpc/rollcall"
-	"github.com/rollcall-rpc/rollcall/discovery"
 )
 
 const (
@@ -74,14 +73,14 @@ func (t *traffic) run(ctx context.Context) {
 
 func (t *traffic) call(ctx context.Context) {
 	three := int32(3)
-	var answered discovery.Instance
+	var report rollcall.Report
 	q, err := divideMethod.CallWith(ctx, t.client, &fraction{Num1: 6, Num2: &three}, rollcall.CallOptions{
-		Timeout: callTimeout, Answered: &answered,
+		Timeout: callTimeout, Report: &report,
 	})
 	if err == nil && q.Value != 2 {
-		err = fmt.Errorf("%s answered that 6/3 is %v", answered.Addr(), q.Value)
+		err = fmt.Errorf("%s answered that 6/3 is %v", report.Answered.Addr(), q.Value)
 	}
-	t.count(answered.Addr(), err)
+	t.count(report.Answered.Addr(), err)
 	if err != nil {
 		t.failed(err)
 	}

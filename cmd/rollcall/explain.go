@@ -53,19 +53,19 @@ func awaitList(ctx context.Context, client *rollcall.Client) {
 }
 
 // explain tells what became of a call, given what was known before it.
-func explain(before rollcall.ClientState, report *rollcall.Report, answered *discovery.Instance, instance string) *explanationJSON {
+func explain(before rollcall.ClientState, report *rollcall.Report, instance string) *explanationJSON {
 	e := &explanationJSON{ClientState: before, Attempts: []attemptJSON{}, Stopped: report.Stopped}
 	for _, a := range report.Attempts {
 		e.Attempts = append(e.Attempts, attemptJSON{
-			Address: a.Addr, Entry: a.Instance, Phase: a.Phase, Hedge: a.Hedge,
+			Address: a.Addr, Entry: a.Instance, Phase: a.Phase.String(), Hedge: a.Hedge,
 			ElapsedUS: a.Elapsed.Microseconds(), Executed: a.Executed.String(), Error: a.Err.Error(),
 		})
 	}
-	if answered.Host == "" {
+	if report.Answered.Host == "" {
 		e.Why = "nobody answered"
 		return e
 	}
-	e.Picked = answered.Addr()
+	e.Picked = report.Answered.Addr()
 	e.Why = e.reason(instance)
 	return e
 }
@@ -131,7 +131,7 @@ func (e *explanationJSON) print(w io.Writer, now time.Time) {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%d\t%s\t%s\t%t\n", orDash(in.Entry), orDash(in.Address), orDash(state), in.Weight,
 			strconv.FormatFloat(in.EffectiveWeight, 'f', -1, 64), in.InFlight, micros(in.LatencyUS), micros(in.WaitUS), in.Connected)
 	}
-	t.Flush() //nolint:errcheck // w keeps its own errors
+	t.Flush() // w keeps its own errors
 	for _, a := range e.Attempts {
 		fmt.Fprintf(w, "tried %s: %s after %v, executed %s: %s\n", orDash(a.Address), a.Phase, time.Duration(a.ElapsedUS)*time.Microsecond, a.Executed, orDash(a.Error))
 	}

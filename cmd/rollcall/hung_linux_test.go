@@ -205,8 +205,8 @@ func TestLongStarvedMachine(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() {
-			burner.Process.Kill()
-			burner.Wait()
+			burner.Process.Kill() //nolint:errcheck // it has ended then
+			burner.Wait()         //nolint:errcheck // it was killed
 		})
 	}
 	var longest time.Duration // that a server was held for hung

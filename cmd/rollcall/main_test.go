@@ -96,8 +96,8 @@ func begin(t *testing.T, args ...string) *running {
 		errWrite.Close()
 	}()
 	status := sync.OnceValue(func() int {
-		go io.Copy(io.Discard, outRead) // they end with the command
-		go io.Copy(io.Discard, errRead)
+		go io.Copy(io.Discard, outRead) //nolint:errcheck // it ends with the command
+		go io.Copy(io.Discard, errRead) //nolint:errcheck // it ends with the command
 		return <-ended
 	})
 	t.Cleanup(func() {
@@ -152,7 +152,7 @@ func serve(t *testing.T, opts rollcall.ServerOptions) server {
 	go func() { served <- srv.Serve(context.Background(), listener) }()
 	stop := sync.OnceFunc(func() {
 		srv.Close()
-		<-served
+		<-served //nolint:errcheck // it was closed
 	})
 	t.Cleanup(stop)
 	s := server{addr: listener.Addr().String(), stop: stop}

@@ -125,7 +125,7 @@ func (c *overrideCommand) run(ctx context.Context) error {
 	if err != nil {
 		return &usageError{err} // of the target
 	}
-	defer session.Close() //nolint:errcheck // nothing depends on it
+	defer session.Close() // nothing depends on it
 	ls := listCommand{target: c.target, timeout: c.timeout}
 	list, err := ls.first(ctx, session.Resolver(c.target.Path))
 	if err != nil {

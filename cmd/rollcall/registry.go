@@ -89,7 +89,7 @@ stderr.`,
 	cmd.Flags().Var(&flags.maxSession, "max-session-timeout", "longest session a client may ask for (default 20 ticks)")
 	cmd.Flags().BoolVar(&flags.verbose, "verbose", false, "log details too")
 	if err := cmd.RegisterFlagCompletionFunc("data", completeDirs); err != nil {
-		panic(fmt.Sprintf("rollcall: completion of --data: %v", err)) // it exists and has none
+		panic(fmt.Sprintf("rollcall: completion of --data: %v", err)) //nolint:forbidigo // it exists and has none
 	}
 	// Unlike other commands that hold some it does something by itself.
 	cmd.SetUsageTemplate((&cobra.Command{}).UsageTemplate())

@@ -41,7 +41,7 @@ back to it.`,
 	}
 	cmd.Flags().Var(&data, "data", "data directory of the registry")
 	if err := cmd.RegisterFlagCompletionFunc("data", completeDirs); err != nil {
-		panic(fmt.Sprintf("rollcall: completion of --data: %v", err)) // it exists and has none
+		panic(fmt.Sprintf("rollcall: completion of --data: %v", err)) //nolint:forbidigo // it exists and has none
 	}
 	return cmd
 }

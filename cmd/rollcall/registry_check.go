@@ -36,11 +36,11 @@ end of a log that was being written when the power failed is no damage.`,
 			case err != nil:
 				return registryDataError("check", err)
 			}
-			print := printReport
+			write := printReport
 			if output == formatJSON {
-				print = func(w io.Writer, r *zkserver.DataReport) error { return encode(w, reportToJSON(r)) }
+				write = func(w io.Writer, r *zkserver.DataReport) error { return encode(w, reportToJSON(r)) }
 			}
-			if err := print(cmd.OutOrStdout(), report); err != nil {
+			if err := write(cmd.OutOrStdout(), report); err != nil {
 				return err
 			}
 			return reportDamage(cmd.ErrOrStderr(), report)
@@ -53,8 +53,7 @@ end of a log that was being written when the power failed is no damage.`,
 
 // registryDataError words what is wrong with a data directory.
 func registryDataError(command string, err error) error {
-	var data *zkserver.DataError
-	if errors.As(err, &data) {
+	if data, ok := errors.AsType[*zkserver.DataError](err); ok {
 		err = data.Err
 	}
 	return fmt.Errorf("registry %s: %w", command, err)

@@ -26,7 +26,7 @@ func (f *registryFlags) readConfig(given *pflag.FlagSet, logger *slog.Logger) er
 		return &usageError{fmt.Errorf("--config %s: %w", f.config, err)}
 	}
 	for _, w := range warnings {
-		logger.Warn("configuration: "+w.Why, slog.String("file", string(f.config)), slog.Int("line", w.Line),
+		logger.Warn("configuration", slog.String("why", w.Why), slog.String("file", string(f.config)), slog.Int("line", w.Line),
 			slog.String("key", w.Key), slog.String("value", w.Value))
 	}
 	f.base = cfg.Options

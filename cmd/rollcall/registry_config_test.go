@@ -51,7 +51,7 @@ func TestRegistryConfig(t *testing.T) {
 			t.Errorf("got warning %q, want %q in it", warning, want)
 		}
 	}
-	go registry.stderr.WriteTo(discard{}) // it ends with the command
+	go registry.stderr.WriteTo(discard{}) //nolint:errcheck // it ends with the command
 	ready := line(t, registry.stdout)
 	addr, ok := strings.CutPrefix(ready, "registry ready on 127.0.0.1:")
 	if !ok {

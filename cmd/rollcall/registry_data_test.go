@@ -33,7 +33,7 @@ func newZKClient(t *testing.T, addr string) *zk.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { client.Close() }) //nolint:errcheck // the registry may be gone
+	t.Cleanup(func() { client.Close() }) // the registry may be gone
 	return client
 }
 
@@ -91,7 +91,7 @@ func TestRegistryCheckAndBackup(t *testing.T) {
 	command(t, "registry", "backup", "--data", dir, out).check(t, statusFailure, nil, []string{"registry backup: ", "no data"})
 
 	registry := begin(t, "registry", "--data", dir, "--listen", "127.0.0.1:0")
-	go registry.stderr.WriteTo(discard{})
+	go registry.stderr.WriteTo(discard{}) //nolint:errcheck // it ends with the command
 	addr := strings.TrimPrefix(line(t, registry.stdout), "registry ready on ")
 	client := newZKClient(t, addr)
 	if err := client.EnsurePath(t.Context(), "/a/b"); err != nil {

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -116,7 +117,7 @@ func (w *writer) sequential(ctx context.Context, client *zk.Client) (gone bool, 
 	// Where it is lost, nobody knows the name: it is not looked for.
 	path, stat, err := client.Create2(ctx, "/s/n", []byte(w.name), zk.ModePersistentSequential, zk.WorldAnyone())
 	if err != nil {
-		return true, nil
+		return true, nil //nolint:nilerr // the registry is gone, as it is to be
 	}
 	w.pending = map[string]*zk.Stat{path: &stat}
 	return false, w.acknowledge(path, stat.Czxid)
@@ -128,7 +129,7 @@ func (w *writer) set(ctx context.Context, client *zk.Client) (gone bool, err err
 	next.Version++
 	stat, err := client.Set(ctx, w.counter(), make([]byte, next.Version%1000), next.Version-1)
 	if err != nil {
-		return true, nil
+		return true, nil //nolint:nilerr // the registry is gone, as it is to be
 	}
 	next = stat
 	return false, w.acknowledge("", stat.Mzxid)
@@ -147,7 +148,7 @@ func (w *writer) pair(ctx context.Context, client *zk.Client) (gone bool, err er
 		zk.SetOp(w.counter(), make([]byte, next.Version%1000), next.Version-1),
 		zk.CreateOp(y, nil, zk.ModePersistent, zk.WorldAnyone()))
 	if err != nil {
-		return true, nil
+		return true, nil //nolint:nilerr // the registry is gone, as it is to be
 	}
 	next = results[1].Stat
 	made = zk.Stat{Czxid: next.Mzxid, Mzxid: next.Mzxid, Pzxid: next.Mzxid, Ctime: next.Mtime, Mtime: next.Mtime}
@@ -160,7 +161,7 @@ func (w *writer) remove(ctx context.Context, client *zk.Client) (gone bool, err 
 		path := w.order[0]
 		w.pending = map[string]*zk.Stat{path: nil}
 		if err := client.Delete(ctx, path, w.nodes[path].Version); err != nil {
-			return true, nil
+			return true, nil //nolint:nilerr // the registry is gone, as it is to be
 		}
 		w.order = w.order[1:]
 		if err := w.acknowledge("", 0); err != nil {
@@ -203,7 +204,7 @@ func (w *writer) holds(ctx context.Context, client *zk.Client) error {
 	w.order = slices.DeleteFunc(w.order, func(path string) bool { _, there := w.nodes[path]; return !there })
 	for path, want := range w.nodes {
 		if got, there, err := client.Exists(ctx, path); err != nil || !there || got != want {
-			return fmt.Errorf("%s: got %v %+v, %v; want %+v, as was acknowledged", path, there, got, err, want)
+			return fmt.Errorf("%s: got %v %+v, %v; want %+v, as was acknowledged", path, there, got, err, want) //nolint:errorlint // it may be nil
 		}
 	}
 	return nil
@@ -230,7 +231,7 @@ func TestRegistryKilledUnderLoad(t *testing.T) {
 				t.Fatal(err)
 			}
 			clients.Go(func() {
-				defer c.Close() //nolint:errcheck // the registry is gone
+				defer c.Close() // the registry is gone
 				if err := w.load(ctx, c, round); err != nil {
 					t.Errorf("round %d: %v", round, err)
 				}
@@ -264,7 +265,7 @@ func newWriters(t *testing.T, a *acknowledged, addr string) (writers []*writer) 
 		}
 	}
 	for i := range killClients {
-		w := &writer{acknowledged: a, name: fmt.Sprint(i), nodes: map[string]zk.Stat{}}
+		w := &writer{acknowledged: a, name: strconv.Itoa(i), nodes: map[string]zk.Stat{}}
 		_, stat, err := client.Create2(t.Context(), w.counter(), nil, zk.ModePersistent, zk.WorldAnyone())
 		if err != nil {
 			t.Fatal(err)
@@ -279,7 +280,7 @@ func newWriters(t *testing.T, a *acknowledged, addr string) (writers []*writer) 
 func holdTogether(t *testing.T, a *acknowledged, writers []*writer, addr string) {
 	t.Helper()
 	client := newZKClient(t, addr)
-	defer client.Close() //nolint:errcheck // it was only asked
+	defer client.Close() // it was only asked
 	known := 0
 	for _, w := range writers {
 		if err := w.holds(t.Context(), client); err != nil {

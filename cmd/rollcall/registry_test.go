@@ -18,7 +18,7 @@ func TestRegistry(t *testing.T) {
 	if _, port, err := net.SplitHostPort(addr); !ok || err != nil || port == "0" {
 		t.Fatalf("got %q, want the address it is ready on", ready)
 	}
-	go registry.stderr.WriteTo(discard{}) // it ends with the command
+	go registry.stderr.WriteTo(discard{}) //nolint:errcheck // it ends with the command
 
 	target := "zk://" + addr + "/rpc"
 	one := serve(t, rollcall.ServerOptions{Registry: target})

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/rollcall-rpc/rollcall"
+	"github.com/rollcall-rpc/rollcall/discovery/zookeeper"
 	"github.com/rollcall-rpc/rollcall/internal/execlog"
 )
 
@@ -43,7 +44,7 @@ func rolloutServer(registry, listen, log string) error {
 	if err != nil {
 		return err
 	}
-	srv := rollcall.NewServer(rollcall.ServerOptions{Registry: registry, SessionTimeout: 10 * time.Second})
+	srv := rollcall.NewServer(rollcall.ServerOptions{Registry: registry, ZooKeeper: zookeeper.Options{SessionTimeout: 10 * time.Second}})
 	held, release := make(chan struct{}), make(chan struct{})
 	for _, method := range []rollcall.Method[noted, noted]{onceMethod, againMethod, holdMethod} {
 		rollcall.Handle(srv, method, func(_ context.Context, n *noted) (*noted, error) {

@@ -16,7 +16,6 @@ import (
 
 	"github.com/rollcall-rpc/rollcall"
 	"github.com/rollcall-rpc/rollcall/balancer"
-	"github.com/rollcall-rpc/rollcall/discovery"
 	"github.com/rollcall-rpc/rollcall/internal/execlog"
 	"github.com/rollcall-rpc/rollcall/internal/pause"
 	"github.com/rollcall-rpc/rollcall/internal/realtest"
@@ -104,11 +103,12 @@ func (r *rollout) load(callers int) {
 
 func (r *rollout) call(method rollcall.Method[noted, noted]) {
 	id := r.ids.Add(1)
-	var by discovery.Instance
-	got, err := method.CallWith(context.Background(), r.client, &noted{id}, rollcall.CallOptions{Timeout: patience, Answered: &by})
+	var report rollcall.Report
+	got, err := method.CallWith(context.Background(), r.client, &noted{id}, rollcall.CallOptions{Timeout: patience, Report: &report})
 	if err == nil && got.ID != id {
 		err = fmt.Errorf("call %d was answered as %d", id, got.ID)
 	}
+	by := &report.Answered
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err != nil {

@@ -45,5 +45,5 @@ func openResolver(target discovery.Target, auths []zk.Auth) (discovery.Resolver,
 	if err != nil {
 		return nil, nil, err
 	}
-	return session.Resolver(target.Path), func() { session.Close() }, nil //nolint:errcheck // nothing depends on it
+	return session.Resolver(target.Path), func() { session.Close() }, nil // nothing depends on it
 }

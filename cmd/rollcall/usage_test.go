@@ -119,6 +119,7 @@ func TestHelp(t *testing.T) {
 
 // checkHelp looks at the help of a command and of those below it.
 func checkHelp(t *testing.T, cmd *cobra.Command) {
+	t.Helper()
 	words := strings.Fields(cmd.CommandPath())[1:]
 	t.Run(strings.Join(words, " "), func(t *testing.T) {
 		byFlag := command(t, append(words, "--help")...)

@@ -82,11 +82,12 @@ func TestEveryCommandRefusesWrongUsage(t *testing.T) {
 
 // checkUsage tries the row of one command.
 func checkUsage(t *testing.T, cmd *cobra.Command, words []string) {
+	t.Helper()
 	row := usageRows[strings.Join(words, " ")]
 	refuses := func(want string, args ...string) {
 		t.Helper()
 		got := command(t, append(append([]string{}, words...), args...)...)
-		got.check(t, statusUsage, nil, []string{want, fmt.Sprintf(`see "%s`, cmd.CommandPath())})
+		got.check(t, statusUsage, nil, []string{want, "see \"" + cmd.CommandPath()})
 		if got.stdout != "" {
 			t.Errorf("stdout is not empty: %q", got.stdout)
 		}

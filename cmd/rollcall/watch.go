@@ -138,7 +138,7 @@ func (w *watcher) changes(u *discovery.Update) {
 func (w *watcher) change(sign, event string, in *discovery.Instance) {
 	now := time.Now()
 	if w.output == formatTable {
-		w.print("%s %s %s\n", clock(now), sign, oneLine(in))
+		w.printf("%s %s %s\n", clock(now), sign, oneLine(in))
 		return
 	}
 	w.line(struct {
@@ -151,7 +151,7 @@ func (w *watcher) change(sign, event string, in *discovery.Instance) {
 func (w *watcher) skipped(s discovery.Skipped) {
 	now := time.Now()
 	if w.output == formatTable {
-		w.print("%s ! %s skipped: %s\n", clock(now), orDash(s.Name), orDash(s.Err.Error()))
+		w.printf("%s ! %s skipped: %s\n", clock(now), orDash(s.Name), orDash(s.Err.Error()))
 		return
 	}
 	w.line(struct {
@@ -161,7 +161,7 @@ func (w *watcher) skipped(s discovery.Skipped) {
 	}{now.UTC(), "skipped", skippedToJSON([]discovery.Skipped{s})[0]})
 }
 
-func (w *watcher) print(format string, args ...any) {
+func (w *watcher) printf(format string, args ...any) {
 	if w.err == nil {
 		_, w.err = fmt.Fprintf(w.stdout, format, args...)
 	}

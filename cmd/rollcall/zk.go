@@ -114,7 +114,7 @@ func (z *znodeCommand) run(ctx context.Context, work func(context.Context) error
 	if err != nil {
 		return &usageError{err} // of the target
 	}
-	defer client.Close() //nolint:errcheck // nothing depends on it
+	defer client.Close() // nothing depends on it
 	z.client = client
 	if err := z.ask(ctx, client.Connected); err != nil {
 		return z.unconnected(ctx, err)

@@ -108,7 +108,7 @@ func (c *znodeCreate) hold(ctx context.Context, path string) error {
 		stat, there, changed, err := c.client.ExistsW(ctx, path)
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // the user ends it
 		case errors.Is(err, zk.ErrConnectionLoss):
 			continue // the next one waits for a connection
 		case err != nil:
@@ -117,7 +117,7 @@ func (c *znodeCreate) hold(ctx context.Context, path string) error {
 			return fmt.Errorf("%s: the node is gone: somebody has removed it, or the session has expired", orDash(path))
 		}
 		if link.until(ctx, changed); ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // the user ends it
 		}
 	}
 }

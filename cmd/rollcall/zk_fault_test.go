@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -55,7 +56,7 @@ func between(t *testing.T, server string, decide func(jute.OpCode) fate) (addr s
 				continue
 			}
 			links.Go(func() {
-				io.Copy(client, far)
+				io.Copy(client, far) //nolint:errcheck // one of them has enough
 				client.Close()
 			})
 			links.Go(func() {
@@ -85,12 +86,13 @@ func carry(far, client net.Conn, decide func(jute.OpCode) fate) {
 		}
 		switch what {
 		case forwarded:
-			far.Write(append(head, body...))
+			far.Write(slices.Concat(head, body)) //nolint:errcheck // the next read tells
 		case unknown: // the length, the xid, the zxid, the code
 			answer := append([]byte{0, 0, 0, 16}, body[:4]...)
 			answer = append(answer, make([]byte, 8)...)
 			code := jute.ErrUnimplemented
-			client.Write(binary.BigEndian.AppendUint32(answer, uint32(code)))
+			client.Write(binary.BigEndian.AppendUint32(answer, uint32(code))) //nolint:errcheck // the next read tells
+		case swallowed:
 		case cut:
 			return
 		}

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rollcall-rpc/rollcall/zk"
-	"github.com/rollcall-rpc/rollcall/zk/zkserver/tree"
 )
 
 const (
@@ -42,7 +41,7 @@ The root and ZooKeeper's own znodes are refused.`, removeAtOnce),
 			if err := z.parse(cmd, args[0]); err != nil {
 				return err
 			}
-			if slices.Contains([]string{"/", tree.RootSystem, tree.RootQuota, tree.RootConfig}, z.path) {
+			if slices.Contains([]string{"/", zk.SystemPath, zk.QuotaPath, zk.ConfigPath}, z.path) {
 				return usagef("ZNODE %q: ZooKeeper needs it, give another one", args[0])
 			}
 			if recursive && version != anyVersion {

@@ -95,7 +95,7 @@ func statToJSON(s *zk.Stat) *statJSON {
 }
 
 // hex writes a transaction or a session as ZooKeeper does.
-func hex(n int64) string { return fmt.Sprintf("0x%x", uint64(n)) }
+func hex(n int64) string { return fmt.Sprintf("0x%x", uint64(n)) } //nolint:gosec // the bits are shown
 
 // instant returns milliseconds since 1970 as a time, nil where JSON cannot hold
 // it: what a server sends may be anything.

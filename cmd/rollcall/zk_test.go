@@ -412,7 +412,7 @@ func TestZKExplain(t *testing.T) {
 		}
 	}
 	plain := errors.New("plain")
-	if got := z.explain(t.Context(), plain); got != plain {
+	if got := z.explain(t.Context(), plain); !errors.Is(got, plain) {
 		t.Errorf("got %v, want it unchanged", got)
 	}
 }

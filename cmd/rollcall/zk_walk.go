@@ -74,7 +74,7 @@ func below(nodes []znode) []znode {
 	var children []znode
 	for i := range nodes {
 		for _, name := range nodes[i].children {
-			children = append(children, znode{path: childOf(nodes[i].path, name)})
+			children = append(children, znode{path: childOf(nodes[i].path, name)}) //nolint:gosec // i ranges over nodes
 		}
 	}
 	return children

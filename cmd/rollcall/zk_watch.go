@@ -50,7 +50,7 @@ func (z *znodeCommand) watch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer watch.Close() //nolint:errcheck // nothing depends on it
+	defer watch.Close() // nothing depends on it
 	note := ""
 	if _, err := z.stat(ctx, z.path); err != nil {
 		if !errors.Is(err, zk.ErrNoNode) {
@@ -103,6 +103,7 @@ func (z *znodeCommand) printEvent(e zk.Event) error {
 		line.Event, why = "missed", "the connection was lost"
 	case zk.Lost:
 		line.Event, why = "missed", "stdout was read too slowly"
+	default: // a persistent recursive watch tells no other
 	}
 	if why != "" {
 		fmt.Fprintf(z.stderr, "%s %s: changes below %s may have been missed, read it again\n", clock(now), why, orDash(e.Path))

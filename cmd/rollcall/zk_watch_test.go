@@ -71,7 +71,7 @@ func TestZKWatchMissed(t *testing.T) {
 	if got := event(t, watch); got.Event != "missed" || got.Path != "/x" {
 		t.Errorf("got %+v", got)
 	}
-	go io.Copy(io.Discard, watch.stderr) // it ends with the command
+	go io.Copy(io.Discard, watch.stderr) //nolint:errcheck // it ends with the command
 	create(t, dial(t, registry.Addr()), "/x", nil, nil)
 	if got := event(t, watch); got.Event != "created" || got.Path != "/x" {
 		t.Errorf("got %+v", got)

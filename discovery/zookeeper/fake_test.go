@@ -35,6 +35,7 @@ type fake struct {
 	lateNode bool          // the answer to the next create is lost, and the node is there after a sync
 	late     func()        // makes it
 	holdList chan struct{} // likewise for lists
+	holdEnds chan struct{} // likewise for the ends of watches
 	orders   fakeOrders
 	life     int64 // the transaction that created the directory
 }
@@ -56,10 +57,22 @@ type fakeOrders struct {
 	lose    bool          // the answer to the next write is lost
 }
 
-type fakeWatch struct{ events chan zk.Event }
+type fakeWatch struct {
+	fake   *fake
+	events chan zk.Event
+}
 
 func (w *fakeWatch) Events() <-chan zk.Event { return w.events }
-func (w *fakeWatch) Close() error            { return nil }
+
+func (w *fakeWatch) Close() error {
+	w.fake.mu.Lock()
+	hold := w.fake.holdEnds
+	w.fake.mu.Unlock()
+	if hold != nil {
+		<-hold
+	}
+	return nil
+}
 
 func newFake() *fake {
 	return &fake{
@@ -72,18 +85,24 @@ func newFake() *fake {
 func (f *fake) set(change func(*zk.Session)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.setLocked(change)
+}
+
+func (f *fake) setLocked(change func(*zk.Session)) {
 	change(&f.session)
 	f.session.Since = time.Now()
 	close(f.changed)
 	f.changed = make(chan struct{})
 }
 
+// connect is one step: nobody sees a connection whose watches are not armed, or
+// arms one that is armed again on top.
 func (f *fake) connect() {
-	f.set(func(s *zk.Session) {
-		*s = zk.Session{State: zk.StateConnected, ID: 1, Timeout: 10 * time.Second, Generation: 1}
-	})
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.setLocked(func(s *zk.Session) {
+		*s = zk.Session{State: zk.StateConnected, ID: 1, Timeout: 10 * time.Second, Generation: 1}
+	})
 	if f.watch != nil {
 		f.watch.events <- zk.Event{Type: zk.Rearmed, Path: "/rpc"}
 	}
@@ -118,8 +137,20 @@ func (f *fake) quietly(name, data string, owner int64) {
 func (f *fake) remove(name string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.removeLocked(name)
+}
+
+func (f *fake) removeLocked(name string) {
 	delete(f.nodes, name)
 	f.tell(zk.NodeDeleted, name)
+}
+
+// addAndRemove creates a node and deletes it before anybody can read it.
+func (f *fake) addAndRemove(name, data string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.addLocked(name, []byte(data), 0)
+	f.removeLocked(name)
 }
 
 // tell sends an event. f.mu is held.
@@ -295,10 +326,10 @@ func (f *fake) AddWatch(ctx context.Context, path string, _ zk.WatchMode) (watch
 		if f.orders.noWatch != nil {
 			return nil, &zk.Error{Op: "addWatch", Path: path, Sent: true, Err: f.orders.noWatch}
 		}
-		f.orders.watch = &fakeWatch{events: make(chan zk.Event, 1<<10)}
+		f.orders.watch = &fakeWatch{f, make(chan zk.Event, 1<<10)}
 		return f.orders.watch, nil
 	}
-	f.watch = &fakeWatch{events: make(chan zk.Event, 1<<16)}
+	f.watch = &fakeWatch{f, make(chan zk.Event, 1<<16)}
 	return f.watch, nil
 }
 

@@ -117,7 +117,7 @@ func (s *shared) subscribeLocked(what watchKey, l listener) {
 		s.work.Go(func() { s.runWatcher(w) })
 	}
 	w.users++
-	w.add(l)
+	w.add(l, w.cancel != nil)
 }
 
 // unsubscribe ends the watch when nobody listens any more.
@@ -129,6 +129,7 @@ func (s *shared) unsubscribe(what watchKey, l listener) {
 	w.users--
 	if w.users == 0 && w.cancel != nil {
 		w.cancel()
+		w.cancel = nil
 	}
 }
 

@@ -156,13 +156,21 @@ func TestUpdatesAreCoalesced(t *testing.T) {
 	})
 }
 
+// TestCameAndWentIsSilent: what is gone before it could be told is not told, whether
+// it was read or not.
 func TestCameAndWentIsSilent(t *testing.T) {
 	inBubble(t, func(b *bubble) {
 		b.fake.connect()
 		b.addMany(0, 2)
 		b.watch()
 		b.want(b.after(time.Second), "live 2 false")
-		b.fake.add("server0000000009", data(9))
+		b.fake.addAndRemove("server0000000009", data(9))
+		b.want(b.after(time.Second), "")
+
+		b.addMany(2, 1)
+		b.want(b.after(0), "live 3 false")
+		b.addMany(9, 1) // is read at once, and told 50 ms after the last update
+		b.want(b.after(time.Millisecond), "")
 		b.fake.remove("server0000000009")
 		b.want(b.after(time.Second), "")
 	})
@@ -240,7 +248,7 @@ func TestOneShotReconnection(t *testing.T) {
 		f.connect()
 		w := &watcher{registry: f, listeners: map[listener]struct{}{}}
 		l := &lister{inbox: inbox{kick: make(chan struct{}, 1)}}
-		w.add(l)
+		w.add(l, true)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- w.awaitEvent(ctx, nil, f.Session()) }()

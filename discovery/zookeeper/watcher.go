@@ -56,7 +56,7 @@ type watcher struct {
 
 	done   chan struct{}      // closed when run has returned
 	users  int                // guarded by shared.mu
-	cancel context.CancelFunc // guarded by shared.mu; ends the present watch
+	cancel context.CancelFunc // guarded by shared.mu; ends the present watch; nil: it ends, or has not begun
 
 	mu        sync.Mutex // guards what follows
 	listeners map[listener]struct{}
@@ -67,13 +67,15 @@ type watcher struct {
 	armed bool
 }
 
-// add makes l a listener. When the watch is armed already l is told at once: under
-// the lock, so that no later notice comes before.
-func (w *watcher) add(l listener) {
+// add makes l a listener. When the watch is armed already, and stays, l is told at
+// once: under the lock, so that no later notice comes before. Of one that ends
+// nothing is told: it may be off the server already, and a list made now would have
+// no watch behind it.
+func (w *watcher) add(l listener, stays bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.listeners[l] = struct{}{}
-	if w.armed {
+	if w.armed && stays {
 		l.notify(notice{kind: armed})
 	}
 }

@@ -334,11 +334,11 @@ func TestChurn(t *testing.T) {
 				if watchers != 2 || listers != 1 {
 					t.Fatalf("got %d watchers and %d listers, want those of the anchor", watchers, listers)
 				}
-			}
-		}
-		if z, ok := n.(apache); ok {
-			if got := z.Command("wchs"); !strings.Contains(got, "Total watches:2\n") {
-				t.Errorf("got %q, want the anchor's watches alone", got)
+				if z, ok := n.(apache); ok {
+					if got := z.Command("wchs"); !strings.Contains(got, "Total watches:2\n") {
+						t.Errorf("round %d: got %q, want the anchor's watches alone", i, got)
+					}
+				}
 			}
 		}
 		anchor.stop()

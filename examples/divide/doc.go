@@ -8,7 +8,7 @@
 //
 //	srv := rollcall.NewServer(rollcall.ServerOptions{
 //		Registry:  "zk://127.0.0.1:2181/rpc",
-//		Protocols: []rollcall.Protocol{divide.Protocol(divide.Handler, logger)},
+//		Protocols: []rollcall.Protocol{divide.Protocol()},
 //	})
 //	rollcall.Handle(srv, divide.Divide, divide.Handler)
 //	err := srv.ListenAndServe(ctx, "127.0.0.1:8001")

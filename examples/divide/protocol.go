@@ -7,9 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -20,19 +18,16 @@ import (
 const ProtocolName = "divide"
 
 // Protocol returns the format for the server's side, to be mounted beside
-// Rollcall's protocol. Requests of a connection are handled one after the other;
-// an idle connection stays. What is no request closes the connection, and so
-// does an error of the handler that the format cannot tell: Serve returns why,
-// and the server writes that to its log. A panic of the handler also closes the
-// connection and goes to logger, with its stack; nil: nowhere.
+// Rollcall's protocol. Its requests are calls of Divide, which the server must
+// handle. Those of a connection are handled one after the other; an idle
+// connection stays. What is no request closes the connection, and so does an
+// error that the format cannot tell: Serve returns why, and the server writes
+// that to its log. So does a panic of the handler, of which the server's log
+// knows.
 //
 // The handler's context ends when the connection does.
-func Protocol(handler func(context.Context, *Fraction) (*Quotient, error), logger *slog.Logger) rollcall.Protocol {
-	if logger == nil {
-		logger = slog.New(slog.DiscardHandler)
-	}
-	s := &service{handler: handler, logger: logger}
-	return rollcall.Protocol{Name: ProtocolName, Match: match, Serve: s.serve}
+func Protocol() rollcall.Protocol {
+	return rollcall.Protocol{Name: ProtocolName, Match: match, Serve: serve}
 }
 
 // match looks for the length of a name: 00 00 00, then 1 to 255.
@@ -48,17 +43,9 @@ func match(first []byte) rollcall.Verdict {
 	return rollcall.MatchMaybe
 }
 
-type service struct {
-	handler func(context.Context, *Fraction) (*Quotient, error)
-	logger  *slog.Logger
-}
-
-// errPanicked ends a connection whose handler panicked; the log knows already.
-var errPanicked = errors.New("divide: the handler panicked")
-
 // serve serves one connection. A goroutine of its own reads, at most one request
 // ahead, so that the end of the connection reaches a handler that works.
-func (s *service) serve(ctx context.Context, conn net.Conn) error {
+func serve(ctx context.Context, conn net.Conn, srv *rollcall.Server) error {
 	// The end of ctx is no reason to break off the request in hand.
 	handling, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -71,12 +58,12 @@ func (s *service) serve(ctx context.Context, conn net.Conn) error {
 		defer cancel()
 		readErr = readRequests(conn, requests, stopped)
 	})
-	err := s.answerAll(ctx, handling, conn, requests)
+	err := answerAll(ctx, handling, conn, srv, requests)
 	close(stopped)
 	conn.SetReadDeadline(time.Unix(1, 0)) //nolint:errcheck // a dead connection wakes the reader as well
 	reader.Wait()
 	switch {
-	case errors.Is(err, errPanicked), ctx.Err() != nil:
+	case hasReason(err, rollcall.ReasonPanic), ctx.Err() != nil:
 		return nil
 	case err != nil:
 		return err
@@ -105,7 +92,8 @@ func readRequests(conn net.Conn, requests chan<- Fraction, stopped <-chan struct
 }
 
 // answerAll answers requests until there are no more or ctx ends.
-func (s *service) answerAll(ctx, handling context.Context, conn net.Conn, requests <-chan Fraction) error {
+func answerAll(ctx, handling context.Context, conn net.Conn, srv *rollcall.Server, requests <-chan Fraction) error {
+	peer := rollcall.PeerOf(conn)
 	// A server that stops begins nothing, also where a request is there already.
 	for ctx.Err() == nil {
 		select {
@@ -113,8 +101,16 @@ func (s *service) answerAll(ctx, handling context.Context, conn net.Conn, reques
 			if !ok {
 				return nil
 			}
-			if err := s.answer(handling, conn, &f); err != nil {
+			reply, err := invoke(handling, srv, peer, &f)
+			if err != nil {
 				return err
+			}
+			b, err := AppendReply(nil, reply)
+			if err != nil {
+				return fmt.Errorf("divide: the handler's answer has no form: %w", err)
+			}
+			if _, err := conn.Write(b); err != nil {
+				return fmt.Errorf("divide: write the reply: %w", err)
 			}
 		case <-ctx.Done():
 		}
@@ -122,40 +118,29 @@ func (s *service) answerAll(ctx, handling context.Context, conn net.Conn, reques
 	return nil
 }
 
-func (s *service) answer(ctx context.Context, conn net.Conn, f *Fraction) error {
-	reply, err := s.run(ctx, f)
+// invoke makes a call of a request, and a reply of what it returns.
+func invoke(ctx context.Context, srv *rollcall.Server, peer rollcall.Peer, f *Fraction) (Reply, error) {
+	body, err := rollcall.JSON.Append(nil, f)
 	if err != nil {
-		return err
+		return Reply{}, fmt.Errorf("divide: encode the request: %w", err)
 	}
-	b, err := AppendReply(nil, reply)
-	if err != nil {
-		return fmt.Errorf("divide: the handler's answer has no form: %w", err)
-	}
-	if _, err := conn.Write(b); err != nil {
-		return fmt.Errorf("divide: write the reply: %w", err)
-	}
-	return nil
-}
-
-// run calls the handler and makes a reply of what it returns.
-func (s *service) run(ctx context.Context, f *Fraction) (r Reply, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			s.logger.Error("handler panicked", "protocol", ProtocolName, "panic", p, "stack", string(debug.Stack()))
-			err = errPanicked
-		}
-	}()
-	q, err := s.handler(ctx, f)
+	answer, err := srv.Invoke(ctx, rollcall.Request{Method: Divide.Name, Codec: rollcall.JSON.ID(), Body: body}, peer)
 	switch {
 	case IsInvalidOperation(err):
-		r = Reply{Kind: KindInvalidOperation, Message: messageOf(err)}
-		return r, nil
+		return Reply{Kind: KindInvalidOperation, Message: messageOf(err)}, nil
 	case err != nil:
-		return r, fmt.Errorf("divide: the format cannot tell the handler's error: %w", err)
-	case q == nil:
-		q = new(Quotient)
+		return Reply{}, fmt.Errorf("divide: the format cannot tell the handler's error: %w", err)
+	}
+	var q Quotient
+	if err := rollcall.JSON.Decode(answer.Body, &q); err != nil {
+		return Reply{}, fmt.Errorf("divide: decode the answer: %w", err)
 	}
 	return Reply{Kind: KindResult, Value: q.Value}, nil
+}
+
+func hasReason(err error, reason string) bool {
+	var e *rollcall.Error
+	return errors.As(err, &e) && e.Reason == reason
 }
 
 func messageOf(err error) string {

@@ -42,7 +42,7 @@ func AppendReply(b []byte, r Reply) ([]byte, error) {
 	if r.Kind == KindResult {
 		return binary.BigEndian.AppendUint32(b, math.Float32bits(r.Value)), nil
 	}
-	b = binary.BigEndian.AppendUint32(b, uint32(len(r.Message)))
+	b = binary.BigEndian.AppendUint32(b, uint32(len(r.Message))) //nolint:gosec // short
 	return append(b, r.Message...), nil
 }
 

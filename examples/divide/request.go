@@ -34,7 +34,7 @@ func AppendRequest(b []byte, f Fraction) []byte {
 }
 
 func appendArg(b []byte, seq byte, value int32) []byte {
-	return binary.BigEndian.AppendUint32(append(b, seq), uint32(value))
+	return binary.BigEndian.AppendUint32(append(b, seq), uint32(value)) //nolint:gosec // two's complement is the encoding
 }
 
 // ParseRequest reads the request that b begins with; n is its length. Where b
@@ -88,7 +88,7 @@ func parseName(b []byte) (name string, n int, err error) {
 func parseArgs(b []byte) (f Fraction, err error) {
 	var seen [seqNum2 + 1]bool
 	for ; len(b) > 0; b = b[argBytes:] {
-		seq, value := b[0], int32(binary.BigEndian.Uint32(b[1:]))
+		seq, value := b[0], int32(binary.BigEndian.Uint32(b[1:])) //nolint:gosec // two's complement is the encoding
 		switch {
 		case seq != seqNum1 && seq != seqNum2:
 			return f, formatError("sequence number", seq, "it is 1 (num1) or 2 (num2)")

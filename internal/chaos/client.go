@@ -9,11 +9,13 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/rollcall-rpc/rollcall"
 	"github.com/rollcall-rpc/rollcall/balancer"
 	"github.com/rollcall-rpc/rollcall/discovery"
+	"github.com/rollcall-rpc/rollcall/discovery/zookeeper"
 )
 
 // A Client calls the servers under test. Its methods may be called from any
@@ -51,7 +53,7 @@ type rollcallClient struct{ *rollcall.Client }
 
 // NewRollcall returns a client of Rollcall at a target.
 func NewRollcall(target string) (Client, error) {
-	c, err := rollcall.NewClient(target, rollcall.ClientOptions{SessionTimeout: Session})
+	c, err := rollcall.NewClient(target, rollcall.ClientOptions{Logger: slog.New(slog.DiscardHandler), ZooKeeper: zookeeper.Options{SessionTimeout: Session}})
 	return rollcallClient{c}, err
 }
 

@@ -68,7 +68,7 @@ func (g *Gate) Admit() error {
 // mu.
 func (g *Gate) change(listener net.Listener) {
 	if g.listener != nil {
-		g.listener.Close() //nolint:errcheck // it is not wanted
+		g.listener.Close() // it is not wanted
 	}
 	g.listener = listener
 	close(g.changed)
@@ -138,5 +138,5 @@ func reset(conn net.Conn) {
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		tcp.SetLinger(0) //nolint:errcheck // it is closed all the same
 	}
-	conn.Close() //nolint:errcheck // it is not wanted
+	conn.Close() // it is not wanted
 }

@@ -92,7 +92,7 @@ func (ns *namespace) close() { execute("ip link del " + ns.device) } //nolint:er
 func execute(lines ...string) error {
 	for _, line := range lines {
 		argv := strings.Fields(line)
-		if out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput(); err != nil {
+		if out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput(); err != nil { //nolint:gosec,noctx // the lines are ours, and short
 			return fmt.Errorf("%s: %w: %s", line, err, strings.TrimSpace(string(out)))
 		}
 	}

@@ -22,7 +22,7 @@ const (
 // as nobody asks for that very port.
 func keptAddr(host string) (string, error) {
 	for range portTries {
-		addr := net.JoinHostPort(host, strconv.Itoa(lowestPort+rand.IntN(highestPort-lowestPort)))
+		addr := net.JoinHostPort(host, strconv.Itoa(lowestPort+rand.IntN(highestPort-lowestPort))) //nolint:gosec // no secret
 		if listener, err := net.Listen("tcp", addr); err == nil {
 			return addr, listener.Close()
 		}

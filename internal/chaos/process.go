@@ -31,7 +31,7 @@ const keptLines = 64
 // start starts a command. Whoever gets the process ends it with kill.
 func start(argv []string, stderr io.Writer, attrs ...func(*exec.Cmd)) (*process, error) {
 	p := &process{lines: make(chan string, keptLines), exited: make(chan struct{})}
-	p.cmd = exec.Command(argv[0], argv[1:]...)
+	p.cmd = exec.Command(argv[0], argv[1:]...) //nolint:gosec,noctx // that is what it is for; kill ends it
 	p.cmd.Stderr = stderr
 	ownProcess(p.cmd)
 	for _, attr := range attrs {
@@ -107,7 +107,7 @@ func (p *process) signal(s os.Signal) error { return p.cmd.Process.Signal(s) }
 func (p *process) kill() {
 	killGroup(p.cmd)
 	<-p.exited
-	p.stdin.Close() //nolint:errcheck // nobody reads it any more
+	p.stdin.Close() // nobody reads it any more
 }
 
 func (p *process) name() string {

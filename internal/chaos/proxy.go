@@ -82,7 +82,7 @@ func (p *proxy) setServer(addr string) {
 // close ends the proxy and its connections.
 func (p *proxy) close() {
 	close(p.closing)
-	p.listener.Close() //nolint:errcheck // it is not wanted
+	p.listener.Close() // it is not wanted
 	p.reset()
 	p.wg.Wait()
 }
@@ -106,7 +106,7 @@ func (p *proxy) link(client net.Conn) {
 	p.mu.Lock()
 	to := p.server
 	p.mu.Unlock()
-	server, err := net.DialTimeout("tcp", to, proxyDialTimeout)
+	server, err := net.DialTimeout("tcp", to, proxyDialTimeout) //nolint:noctx // it is short
 	if err != nil {
 		reset(client)
 		return

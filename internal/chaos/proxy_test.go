@@ -4,6 +4,7 @@
 package chaos
 
 import (
+	"errors"
 	"io"
 	"net"
 	"testing"
@@ -74,15 +75,19 @@ func hear(t *testing.T, conn net.Conn, b byte) {
 // silent expects that nothing comes for a while.
 func silent(t *testing.T, conn net.Conn) {
 	t.Helper()
-	conn.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+	if err := conn.SetReadDeadline(time.Now().Add(50 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
 	if n, err := conn.Read(make([]byte, 1)); n > 0 || !isTimeout(err) {
 		t.Fatalf("got %d bytes, %v; want nothing", n, err)
 	}
-	conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	if err := conn.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func isTimeout(err error) bool {
-	timeout, ok := err.(net.Error)
+	timeout, ok := errors.AsType[net.Error](err)
 	return ok && timeout.Timeout()
 }
 
@@ -125,7 +130,7 @@ func TestProxyResets(t *testing.T) {
 	say(t, conn, 'a')
 	hear(t, conn, 'a')
 	p.reset()
-	if _, err := conn.Read(make([]byte, 1)); err == nil || isTimeout(err) || err == io.EOF {
+	if _, err := conn.Read(make([]byte, 1)); err == nil || isTimeout(err) || errors.Is(err, io.EOF) {
 		t.Errorf("got %v, want a reset", err)
 	}
 	conn = dial(t, p.addr())
@@ -143,7 +148,9 @@ func TestProxyEnds(t *testing.T) {
 	listener.Close()
 	if conn, err := net.Dial("tcp", p.addr()); err == nil { // else it was reset already
 		defer conn.Close()
-		conn.SetDeadline(time.Now().Add(20 * time.Second))
+		if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
 		if _, err := conn.Read(make([]byte, 1)); err == nil || isTimeout(err) {
 			t.Errorf("without a server: got %v, want a reset", err)
 		}

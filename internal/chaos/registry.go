@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -190,7 +191,7 @@ func (r *registry) leader(ctx context.Context) (*member, error) {
 func (m *member) start() (err error) {
 	argv := m.argv
 	if m.data != "" {
-		argv = append(argv[:len(argv):len(argv)], m.addr)
+		argv = append(slices.Clip(argv), m.addr)
 	}
 	m.proc, err = start(argv, m.stderr)
 	return err

@@ -69,7 +69,7 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 	if err != nil {
 		return report, err
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // it is a temporary directory
+	defer os.RemoveAll(dir) // it is a temporary directory
 	reg, err := openRegistry(ctx, &cfg, dir)
 	if err == nil {
 		err = playAll(ctx, &cfg, reg, dir, &report)
@@ -88,8 +88,8 @@ func playAll(ctx context.Context, cfg *Config, reg *registry, dir string, report
 		if row.Skipped == "" {
 			err = play(ctx, cfg, sc, reg, dir, &row)
 		}
-		var refused *notPermittedError
-		if errors.As(err, &refused) {
+		// Only the attempt shows what this machine permits.
+		if refused, ok := errors.AsType[*notPermittedError](err); ok {
 			row.Skipped, err = refused.Error(), nil
 		}
 		if err != nil {
@@ -105,6 +105,7 @@ func playAll(ctx context.Context, cfg *Config, reg *registry, dir string, report
 
 // play plays one scenario and fills its row.
 func play(ctx context.Context, cfg *Config, sc *Scenario, reg *registry, dir string, row *Row) error {
+	// Closed whatever became of it: what was started before it failed is there.
 	s, err := openStage(ctx, cfg, sc, reg, dir)
 	defer s.close()
 	if err != nil {
@@ -145,9 +146,9 @@ func (s *stage) perform(ctx context.Context, l *ledger) error {
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case err != nil:
+	case err != nil: // the scenario was played, and this is what it found
 		entries, listErr := s.registry.list(ctx, s.scenario.Name)
-		s.wrong = fmt.Errorf("%w; the registry holds %q, %v", err, entries, listErr)
+		s.wrong = fmt.Errorf("%w; the registry holds %q, %v", err, entries, listErr) //nolint:errorlint // it may be nil
 	default:
 		right := max(at.Sub(s.healed), 0)
 		s.right = &right

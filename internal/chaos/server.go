@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/rollcall-rpc/rollcall"
+	"github.com/rollcall-rpc/rollcall/discovery/zookeeper"
 	"github.com/rollcall-rpc/rollcall/internal/execlog"
 )
 
@@ -48,7 +49,7 @@ func Serve(ctx context.Context, opts ServerOptions, stdin io.Reader, stdout, std
 	}
 	service := NewService(log, gate)
 	server := rollcall.NewServer(rollcall.ServerOptions{
-		Registry: opts.Registry, Advertise: opts.Advertise, SessionTimeout: opts.Session,
+		Registry: opts.Registry, Advertise: opts.Advertise, ZooKeeper: zookeeper.Options{SessionTimeout: opts.Session},
 		Logger: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelError})),
 	})
 	for _, method := range []rollcall.Method[[]byte, []byte]{get, put} {
@@ -59,7 +60,7 @@ func Serve(ctx context.Context, opts ServerOptions, stdin io.Reader, stdout, std
 		if err := service.Obey(stdin, stdout); err != nil {
 			fmt.Fprintln(stderr, err)
 		}
-		server.Close() //nolint:errcheck // Serve tells
+		server.Close() // Serve tells
 	}()
 	if err := server.Serve(ctx, gate); !errors.Is(err, rollcall.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 		return err

@@ -83,7 +83,9 @@ func TestServiceRefuses(t *testing.T) {
 	lines := bufio.NewReader(answers)
 	tell := func(line string) {
 		t.Helper()
-		io.WriteString(order, line+"\n")
+		if _, err := io.WriteString(order, line+"\n"); err != nil {
+			t.Fatal(err)
+		}
 		if got, err := lines.ReadString('\n'); got != acknowledged+"\n" {
 			t.Fatalf("%s: %q, %v", line, got, err)
 		}
@@ -103,7 +105,9 @@ func TestServiceRefuses(t *testing.T) {
 	conn = dial(t, gate.Addr().String())
 	say(t, conn, 'b')
 	hear(t, conn, 'b')
-	io.WriteString(order, "dance\n")
+	if _, err := io.WriteString(order, "dance\n"); err != nil {
+		t.Fatal(err)
+	}
 	if err := <-obeyed; err == nil {
 		t.Error("an order that is not known is obeyed")
 	}

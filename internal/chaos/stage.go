@@ -175,7 +175,7 @@ func (s *stage) close() {
 	s.stopWatch()
 	s.watch.Wait()
 	for _, c := range s.clients {
-		c.Close() //nolint:errcheck // no call is under way
+		c.Close() // no call is under way
 	}
 	for _, sv := range s.servers {
 		if sv.proc != nil {

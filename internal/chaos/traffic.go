@@ -96,7 +96,7 @@ func (t *traffic) run(ctx context.Context) {
 	}
 	if t.rate > 0 {
 		shed := load.Open(ctx, load.OpenOptions{Rate: t.rate, Seed: t.seed}, func(intended time.Time) {
-			t.call(ctx, t.open, rand.IntN(2) == 0, intended, true)
+			t.call(ctx, t.open, rand.IntN(2) == 0, intended, true) //nolint:gosec // a choice of methods
 		})
 		t.ledger.mu.Lock()
 		t.ledger.shed = shed

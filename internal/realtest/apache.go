@@ -139,7 +139,7 @@ func (z *ZooKeeper) start() error {
 	// The test's context ends before its cleanup, which is to end the server.
 	args := append([]string{"-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"}, z.java...)
 	args = append(args, "-cp", serverJar+":"+loggerJar, mainClass, config)
-	cmd := exec.CommandContext(context.WithoutCancel(z.t.Context()), "java", args...)
+	cmd := exec.CommandContext(context.WithoutCancel(z.t.Context()), "java", args...) //nolint:gosec // the arguments are ours
 	cmd.Stdout, cmd.Stderr = &z.out, &z.out
 	dieWithUs(cmd)
 	if err := cmd.Start(); err != nil {
@@ -148,7 +148,7 @@ func (z *ZooKeeper) start() error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = cmd.Wait()
+		cmd.Wait() //nolint:errcheck // how it ended is nobody's question
 	}()
 	z.cmd, z.done = cmd, done
 	return z.await()
@@ -178,7 +178,7 @@ func (z *ZooKeeper) await() error {
 }
 
 func (z *ZooKeeper) command(word string) (string, error) {
-	conn, err := net.DialTimeout("tcp", z.Addr(), time.Second)
+	conn, err := net.DialTimeout("tcp", z.Addr(), time.Second) //nolint:noctx // asked in cleanups too
 	if err != nil {
 		return "", err
 	}
@@ -197,13 +197,13 @@ func (z *ZooKeeper) end(how syscall.Signal) {
 	if z.cmd == nil {
 		return
 	}
-	_ = z.cmd.Process.Signal(how) // it may have ended already
+	z.cmd.Process.Signal(how) //nolint:errcheck // it may have ended already
 	limit := time.NewTimer(stopTimeout)
 	defer limit.Stop()
 	select {
 	case <-z.done:
 	case <-limit.C:
-		_ = z.cmd.Process.Kill()
+		z.cmd.Process.Kill() //nolint:errcheck // it has ended then
 		<-z.done
 	}
 	z.cmd = nil

@@ -22,7 +22,7 @@ const (
 func Command(t testing.TB, name string, args ...string) *exec.Cmd {
 	t.Helper()
 	// The test's context ends before its cleanup, which is to end the command.
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), name, args...)
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), name, args...) //nolint:gosec // a test names the command
 	dieWithUs(cmd)
 	return cmd
 }

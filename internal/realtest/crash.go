@@ -29,7 +29,7 @@ func CrashRounds(t testing.TB) int {
 // unless the environment says which.
 func CrashSeed(t testing.TB) uint64 {
 	t.Helper()
-	seed := fromEnvironment(t, CrashSeedVariable, rand.Uint64())
+	seed := fromEnvironment(t, CrashSeedVariable, rand.Uint64()) //nolint:gosec // no secret
 	t.Logf("%s=%d", CrashSeedVariable, seed)
 	return seed
 }

@@ -53,7 +53,7 @@ type simulation struct {
 // Run runs a scenario.
 func Run(scenario Scenario, contender Contender, seed uint64) *Result {
 	s := &simulation{
-		rnd:    rand.New(rand.NewPCG(seed, 0)),
+		rnd:    rand.New(rand.NewPCG(seed, 0)), //nolint:gosec // the same seed, the same run
 		ids:    make(map[string]*server),
 		result: &Result{from: scenario.from},
 	}
@@ -82,8 +82,7 @@ func Run(scenario Scenario, contender Contender, seed uint64) *Result {
 func (s *simulation) newRoster(contender Contender) *balancer.Roster {
 	opts := contender.Options
 	opts.Policy, opts.Rand = contender.Policy, s.rnd.Float64
-	opts.Attach = func(e *balancer.Endpoint) any { return s.ids[e.Instance.ID] }
-	return balancer.NewRoster(opts)
+	return balancer.NewRoster(opts, balancer.Hooks{Attach: func(e *balancer.Endpoint) any { return s.ids[e.Instance.ID] }})
 }
 
 // time returns the clients' clock.

@@ -40,7 +40,7 @@ func (r *Result) Percentile(p float64) time.Duration {
 func (r *Result) Series(p float64, interval time.Duration) []Point {
 	buckets := make(map[time.Duration][]time.Duration)
 	for _, point := range r.points {
-		at := point.Begun / interval * interval
+		at := point.Begun / interval * interval //nolint:durationcheck // the quotient is a number
 		buckets[at] = append(buckets[at], point.Latency)
 	}
 	series := make([]Point, 0, len(buckets))

@@ -146,13 +146,17 @@ func TestBlockedHandlersHoldUpNobody(t *testing.T) {
 func TestErrorsOfHandlers(t *testing.T) {
 	var panicked atomic.Value
 	r := tcpRig(t, ClientOptions{}, ServerOptions{
-		OnPanic: func(v any, stack []byte) { panicked.Store(fmt.Sprint(v, len(stack) > 0)) },
+		OnPanic: func(req *ServerRequest, v any, stack []byte) {
+			panicked.Store(fmt.Sprint(string(req.Method), ": ", v, ", ", len(stack) > 0))
+		},
 		Handler: func(_ context.Context, req *ServerRequest) (Reply, error) {
 			switch string(req.Method) {
 			case "typed":
 				return Reply{}, fmt.Errorf("wrapped: %w", &RemoteError{Code: frame.CodeNotFound, Reason: "GONE", Message: "no", Details: frame.Metadata{"a": "b"}})
 			case "no":
 				return Reply{}, &RemoteError{Code: frame.CodeUnimplemented, Executed: frame.ExecutedNo}
+			case "passed on":
+				return Reply{}, &RemoteError{Code: frame.CodeUnavailable, Reason: "BELOW", PassedOn: true}
 			case "plain":
 				return Reply{}, errors.New("plain")
 			case "canceled":
@@ -175,6 +179,7 @@ func TestErrorsOfHandlers(t *testing.T) {
 	}{
 		{"typed", frame.CodeNotFound, "GONE", frame.ExecutedYes},
 		{"no", frame.CodeUnimplemented, "", frame.ExecutedNo},
+		{"passed on", frame.CodeUnavailable, "BELOW", frame.ExecutedYes},
 		{"plain", frame.CodeUnknown, "", frame.ExecutedYes},
 		{"canceled", frame.CodeCanceled, "", frame.ExecutedYes},
 		{"deadline", frame.CodeDeadlineExceeded, "", frame.ExecutedYes},
@@ -187,8 +192,11 @@ func TestErrorsOfHandlers(t *testing.T) {
 		if c.method == "typed" && errors.As(err, &e) && (e.Message != "no" || e.Details["a"] != "b") {
 			t.Errorf("typed: %+v", e)
 		}
+		if errors.As(err, &e) && e.PassedOn != (c.method == "passed on") {
+			t.Errorf("%s: passed on is %t", c.method, e.PassedOn)
+		}
 	}
-	if got, _ := panicked.Load().(string); !strings.HasSuffix(got, "true") {
+	if got, _ := panicked.Load().(string); !strings.HasPrefix(got, "index: runtime error") || !strings.HasSuffix(got, ", true") {
 		t.Errorf("OnPanic saw %q", got)
 	}
 	if reply, err := r.client.Call(t.Context(), &Request{Method: "M"}); err != nil || string(reply.Body) != "fine" {
@@ -233,7 +241,7 @@ func TestPing(t *testing.T) {
 		if _, err := r.client.Ping(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Ping = %v, want DeadlineExceeded", err)
 		}
-		_ = r.client.Close()
+		r.client.Close() //nolint:errcheck // its end is what is wanted
 		if _, err := r.client.Ping(t.Context()); !errors.Is(err, ErrClosed) {
 			t.Errorf("Ping = %v, want ErrClosed", err)
 		}

@@ -30,6 +30,9 @@ type ClientConn struct {
 	done   chan struct{}  // closed when the connection is dead
 	dead   chan struct{}  // closed after OnClose as well
 	kick   chan struct{}  // capacity 1: wakes the monitor
+	probe  *probe         // the monitor's; so is what follows
+	unsent func() (n uint64, known bool)
+	link   link
 
 	spare    callPool
 	partials map[uint64]*partial // the reader's: replies with pieces to come
@@ -48,6 +51,7 @@ type ClientConn struct {
 	sleeping  bool              // the monitor waits for a kick
 	pings     map[uint64]func() // what to do with a PONG
 	pingID    uint64
+	confirmed uint64 // the outbox's position up to which the server's answers show that all has come
 }
 
 // NewClientConn takes over conn, sends the preface, together with a request
@@ -64,6 +68,8 @@ func NewClientConn(conn net.Conn, opts ClientOptions) *ClientConn {
 		pings:     make(map[uint64]func()),
 	}
 	c.maxCalls = min(c.opts.MaxStreams, int(c.peer.MaxStreams))
+	c.probe = newProbe(conn)
+	c.unsent = c.probe.unsent
 	c.in = inbox{conn: conn, maxFrame: c.opts.MaxFrameBytes}
 	c.out.init(conn, c.opts.QueueBytes, c.writeFailed, nil)
 	c.out.commit(frame.AppendPreface(c.out.reserve(frame.MaxPrefaceBytes),
@@ -178,7 +184,7 @@ func (c *ClientConn) CloseIdle() {
 		return
 	}
 	c.dieLocked(ErrClosed)
-	_ = c.Close()
+	c.Close() //nolint:errcheck // it returns nil
 }
 
 // die ends the connection with its cause; the first wins.
@@ -195,7 +201,7 @@ func (c *ClientConn) dieLocked(cause error) {
 	}
 	c.out.kill(cause)
 	c.out.mu.Unlock()
-	_ = c.conn.Close()
+	c.conn.Close()      //nolint:errcheck // its end is what is wanted
 	c.out.waitStopped() // Close ends the write, which then knows how far it came
 
 	c.out.mu.Lock()
@@ -221,7 +227,7 @@ func (c *ClientConn) writeFailed(err error) {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
 	c.writeErr = ioError("write", err)
-	_ = c.conn.SetReadDeadline(time.Now().Add(lastReadTime))
+	c.conn.SetReadDeadline(time.Now().Add(lastReadTime)) //nolint:errcheck // a dead connection fails the read
 }
 
 // limitRead sets the reader's deadline, unless a failed write has set the last one.
@@ -229,7 +235,7 @@ func (c *ClientConn) limitRead(t time.Time) {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
 	if c.writeErr == nil {
-		_ = c.conn.SetReadDeadline(t)
+		c.conn.SetReadDeadline(t) //nolint:errcheck // a dead connection fails the read
 	}
 }
 

@@ -105,6 +105,9 @@ func (c *ClientConn) handle(h frame.Header, payload []byte) error {
 	case frame.TypePong:
 		c.out.mu.Lock()
 		id := binary.BigEndian.Uint64(payload)
+		if id&keepalivePing != 0 {
+			c.confirmed = max(c.confirmed, min(id&^keepalivePing, c.out.queued))
+		}
 		answered := c.pings[id]
 		delete(c.pings, id)
 		c.out.mu.Unlock()
@@ -120,14 +123,23 @@ func (c *ClientConn) handle(h frame.Header, payload []byte) error {
 	return nil
 }
 
-// take removes the call that an answer is for. It is nil if it was given up.
-func (c *ClientConn) take(id uint64) (*call, error) {
+// take removes the call that an answer is for. It is nil if it was given up. whole
+// says that the answer shows that all of the request has come, not only its head.
+func (c *ClientConn) take(id uint64, whole bool) (*call, error) {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
 	if id > c.calls.last {
 		return nil, protocolError("answer to stream %d, which was never opened", id)
 	}
-	return c.calls.take(id), nil
+	cl := c.calls.take(id)
+	switch {
+	case cl == nil:
+	case whole:
+		c.confirmed = max(c.confirmed, cl.end)
+	default:
+		c.confirmed = max(c.confirmed, cl.start)
+	}
+	return cl, nil
 }
 
 func (c *ClientConn) waiting(id uint64) (bool, error) {
@@ -150,7 +162,7 @@ func (c *ClientConn) onReply(h frame.Header, payload []byte) error {
 	case err != nil:
 		return err
 	case len(r.Body) > c.opts.MaxMessageBytes:
-		return c.tooLarge(h.StreamID, &frame.LimitError{Field: "reply", Value: len(r.Body), Limit: c.opts.MaxMessageBytes})
+		return c.tooLarge(h.StreamID, &frame.LimitError{Kind: frame.LimitMessage, Field: "reply", Value: len(r.Body), Limit: c.opts.MaxMessageBytes})
 	}
 	reply := Reply{Codec: r.Codec, Metadata: r.Metadata}
 	if h.Flags&frame.FlagMore != 0 {
@@ -163,7 +175,7 @@ func (c *ClientConn) onReply(h frame.Header, payload []byte) error {
 		}
 		return err
 	}
-	cl, err := c.take(h.StreamID)
+	cl, err := c.take(h.StreamID, true)
 	if cl != nil {
 		if len(r.Body) > 0 {
 			reply.buf = getBuffer(len(r.Body))
@@ -199,7 +211,7 @@ func (c *ClientConn) onData(h frame.Header, payload []byte) error {
 		delete(c.partials, h.StreamID)
 		putBuffer(p.body)
 		if wanted {
-			return c.tooLarge(h.StreamID, &frame.LimitError{Field: "reply", Value: size, Limit: c.opts.MaxMessageBytes})
+			return c.tooLarge(h.StreamID, &frame.LimitError{Kind: frame.LimitMessage, Field: "reply", Value: size, Limit: c.opts.MaxMessageBytes})
 		}
 		return nil
 	}
@@ -208,7 +220,7 @@ func (c *ClientConn) onData(h frame.Header, payload []byte) error {
 		return nil
 	}
 	delete(c.partials, h.StreamID)
-	cl, err := c.take(h.StreamID)
+	cl, err := c.take(h.StreamID, true)
 	if cl != nil {
 		p.reply.buf, p.reply.Body = p.body, p.body
 		cl.finish(p.reply, nil)
@@ -225,7 +237,7 @@ func (c *ClientConn) onError(h frame.Header, payload []byte) error {
 		delete(c.partials, h.StreamID)
 		putBuffer(p.body)
 	}
-	cl, err := c.take(h.StreamID)
+	cl, err := c.take(h.StreamID, e.Executed == frame.ExecutedYes)
 	if cl != nil {
 		cl.finish(Reply{}, (*RemoteError)(&e))
 	}
@@ -234,7 +246,7 @@ func (c *ClientConn) onError(h frame.Header, payload []byte) error {
 
 // tooLarge fails the call whose reply exceeds our limit: it was executed.
 func (c *ClientConn) tooLarge(id uint64, limit *frame.LimitError) error {
-	cl, err := c.take(id)
+	cl, err := c.take(id, true)
 	if cl != nil {
 		cl.finish(Reply{}, &CallError{Executed: frame.ExecutedYes, Phase: PhaseWait, Err: limit})
 	}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/rollcall-rpc/rollcall/frame"
 )
@@ -114,4 +115,42 @@ func (e *goAwayError) Unwrap() error { return ErrGoAway }
 
 func protocolError(format string, args ...any) error {
 	return fmt.Errorf("%w: %w", ErrProtocol, fmt.Errorf(format, args...))
+}
+
+// limitOf returns the LimitError that err is, or nil.
+func limitOf(err error) *frame.LimitError {
+	if err == nil {
+		return nil // without a variable on the heap
+	}
+	var limit *frame.LimitError
+	errors.As(err, &limit)
+	return limit
+}
+
+// contextError is why ctx ended: its error and, if it says more, its cause.
+func contextError(ctx context.Context) error {
+	err := ctx.Err()
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, err) {
+		return fmt.Errorf("%w: %w", err, cause)
+	}
+	return err
+}
+
+func ioError(op string, err error) error { return fmt.Errorf("transport: %s: %w", op, err) }
+
+// readCause turns what ended a reader into what the connection died of.
+func readCause(err error) error {
+	var format *frame.FormatError
+	switch {
+	case errors.Is(err, ErrProtocol), errors.Is(err, ErrHandshakeTimeout),
+		errors.Is(err, ErrWrongInstance), errors.Is(err, ErrUnsupportedVersion):
+		return err
+	case errors.As(err, &format):
+		return fmt.Errorf("%w: %w", ErrProtocol, err)
+	case errors.Is(err, io.EOF):
+		return ErrPeerClosed
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("%w within a frame", ErrPeerClosed)
+	}
+	return ioError("read", err)
 }

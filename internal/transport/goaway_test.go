@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -55,8 +56,8 @@ func TestDrain(t *testing.T) {
 		}
 		close(release)
 		<-r.server.Drained()
-		wg.Wait() // the reply was written before Drained
-		_ = r.server.Close()
+		wg.Wait()        // the reply was written before Drained
+		r.server.Close() //nolint:errcheck // its end is what is wanted
 		<-r.served
 		if !errors.Is(r.serveErr, ErrClosed) {
 			t.Errorf("Serve returned %v, want ErrClosed", r.serveErr)
@@ -118,7 +119,7 @@ func TestGoAwayDecidesWhatWasExecuted(t *testing.T) {
 		_, err := c.Call(t.Context(), &Request{Method: "M"})
 		wantCallError(t, err, frame.ExecutedNo, PhaseQueue, ErrGoAway)
 		p.sendFrame(frame.TypeReply, 0, ids[0], frame.AppendReply(nil, &frame.Reply{}))
-		_ = p.conn.Close()
+		p.conn.Close() //nolint:errcheck // its end is what is wanted
 		wg.Wait()
 		if errs[0] != nil {
 			t.Errorf("answered behind the GOAWAY: %v", errs[0])
@@ -164,7 +165,7 @@ func TestCloseRacesWithCalls(t *testing.T) {
 			})
 		}
 		<-enough
-		_ = r.server.Close()
+		r.server.Close() //nolint:errcheck // its end is what is wanted
 		wg.Wait()
 		<-r.served
 		close(outcomes)
@@ -221,8 +222,8 @@ func TestCloseBeforeServe(t *testing.T) {
 	a, b := memnet.Pipe()
 	defer a.Close()
 	s := NewServerConn(b, ServerOptions{})
-	_ = s.Close()
-	_ = s.Close()
+	s.Close() //nolint:errcheck // its end is what is wanted
+	s.Close() //nolint:errcheck // its end is what is wanted
 	if err := s.Serve(t.Context()); !errors.Is(err, ErrClosed) {
 		t.Errorf("Serve returned %v, want ErrClosed", err)
 	}
@@ -238,10 +239,10 @@ func TestCloseOfAJammedConnection(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.Block()
-		go func() { _, _ = r.client.Call(t.Context(), &Request{Method: "M", Body: make([]byte, 1000)}) }()
+		go func() { r.client.Call(t.Context(), &Request{Method: "M", Body: make([]byte, 1000)}) }() //nolint:errcheck // it is the server that is watched
 		synctest.Wait()
 		start := time.Now()
-		_ = r.server.Close()
+		r.server.Close() //nolint:errcheck // its end is what is wanted
 		<-r.served
 		if d := time.Since(start); d > partingTime {
 			t.Errorf("took %v", d)
@@ -250,6 +251,43 @@ func TestCloseOfAJammedConnection(t *testing.T) {
 			t.Errorf("Serve returned %v, want ErrClosed", r.serveErr)
 		}
 	})
+}
+
+// A halting is a connection on which all that is under way comes to an end before
+// our direction does.
+type halting struct{ net.Conn }
+
+func (h halting) CloseWrite() error {
+	synctest.Wait()
+	return h.Conn.(*memnet.Conn).CloseWrite()
+}
+
+// A handler that ends because the server closes answers nobody: its caller would
+// take "cancelled" for the outcome, where another server can be asked.
+func TestCloseIsNotAnAnswer(t *testing.T) {
+	for name, wrap := range map[string]func(net.Conn) net.Conn{
+		"ends its direction alone": func(c net.Conn) net.Conn { return halting{c} },
+		"ends both together":       func(c net.Conn) net.Conn { return struct{ net.Conn }{c} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a, b := memnet.Pipe()
+				begun := make(chan struct{})
+				r := newRig(t, a, wrap(b), ClientOptions{}, ServerOptions{Handler: func(ctx context.Context, _ *ServerRequest) (Reply, error) {
+					close(begun)
+					<-ctx.Done()
+					return Reply{}, ctx.Err()
+				}})
+				go func() {
+					<-begun
+					_ = r.server.Close()
+				}()
+				_, err := r.client.Call(t.Context(), &Request{Method: "M"})
+				wantCallError(t, err, frame.ExecutedMaybe, PhaseWait, ErrGoAway)
+				<-r.served // the rig's cleanup closes too
+			})
+		})
+	}
 }
 
 // Handlers that end with the connection answer when nothing can be written any more.
@@ -266,9 +304,9 @@ func TestCloseReadsOnBehindItsLastWord(t *testing.T) {
 		start := time.Now()
 		time.AfterFunc(partingTime/2, func() {
 			p.request(2, 0, "late")
-			_ = p.conn.Close()
+			p.conn.Close() //nolint:errcheck // its end is what is wanted
 		})
-		_ = s.Close()
+		s.Close() //nolint:errcheck // its end is what is wanted
 		if d := time.Since(start); d != partingTime/2 {
 			t.Errorf("closed after %v, want %v: when the client has", d, partingTime/2)
 		}

@@ -16,10 +16,10 @@ import (
 	"github.com/rollcall-rpc/rollcall/frame"
 )
 
-func wantLimit(t *testing.T, err error, field string, value, limit int) {
+func wantLimit(t *testing.T, err error, kind frame.LimitKind, field string, value, limit int) {
 	t.Helper()
 	var e *frame.LimitError
-	if !errors.As(err, &e) || e.Field != field || e.Value != value || e.Limit != limit {
+	if !errors.As(err, &e) || e.Kind != kind || e.Field != field || e.Value != value || e.Limit != limit {
 		t.Errorf("got %v, want a LimitError of %s: %d over %d", err, field, value, limit)
 	}
 }
@@ -32,12 +32,12 @@ func TestClientRefusesWhatTheServerWould(t *testing.T) {
 	}
 	_, err := r.client.Call(t.Context(), &Request{Method: "M", Body: make([]byte, 1001)})
 	wantCallError(t, err, frame.ExecutedNo, PhaseQueue, err)
-	wantLimit(t, err, "message", 1001, 1000)
+	wantLimit(t, err, frame.LimitMessage, "message", 1001, 1000)
 	_, err = r.client.Call(t.Context(), &Request{Method: "M", Metadata: frame.Metadata{"key": strings.Repeat("x", 50)}})
 	wantCallError(t, err, frame.ExecutedNo, PhaseQueue, err)
-	wantLimit(t, err, "metadata", 56, 50)
+	wantLimit(t, err, frame.LimitMetadata, "metadata", 56, 50)
 	_, err = r.client.Call(t.Context(), &Request{Method: strings.Repeat("m", 256)})
-	wantLimit(t, err, "method", 256, 255)
+	wantLimit(t, err, frame.LimitMethod, "method", 256, 255)
 	if _, err = r.client.Call(t.Context(), &Request{Method: strings.Repeat("m", 255), Body: make([]byte, 1000)}); err != nil {
 		t.Error(err)
 	}
@@ -148,7 +148,7 @@ func TestRepliesOverTheClientsLimits(t *testing.T) {
 		wg.Go(func() {
 			_, err := c.Call(t.Context(), &Request{Method: "M"})
 			wantCallError(t, err, frame.ExecutedYes, PhaseWait, err)
-			wantLimit(t, err, "reply", 101, 100)
+			wantLimit(t, err, frame.LimitMessage, "reply", 101, 100)
 		})
 		h, _ := p.next()
 		typ, prefix := frame.TypeReply, "\x00\x00\x00\x00"
@@ -210,7 +210,7 @@ func TestAwaitStream(t *testing.T) {
 			go func() { got <- fmt.Sprintf("%s: %v", name, r.client.AwaitStream(ctx)) }()
 			synctest.Wait()
 		}
-		go r.client.Call(t.Context(), &Request{Method: "M"})
+		go r.client.Call(t.Context(), &Request{Method: "M"}) //nolint:errcheck // what comes of it is looked at elsewhere
 		synctest.Wait()
 		wait(ctx, "first")
 		wait(t.Context(), "second")
@@ -222,11 +222,11 @@ func TestAwaitStream(t *testing.T) {
 		if s := <-got; s != "second: <nil>" {
 			t.Error(s)
 		}
-		go r.client.Call(t.Context(), &Request{Method: "M"})
+		go r.client.Call(t.Context(), &Request{Method: "M"}) //nolint:errcheck // what comes of it is looked at elsewhere
 		synctest.Wait()
 		wait(t.Context(), "third")
 		close(release)
-		_ = r.client.Close()
+		r.client.Close() //nolint:errcheck // its end is what is wanted
 		if s := <-got; s != "third: <nil>" && s != "third: transport: connection closed" {
 			t.Error(s)
 		}
@@ -266,7 +266,7 @@ func TestAwaitStreamPassesPlacesOn(t *testing.T) {
 		},
 		"too large": func(t *testing.T, c *ClientConn) {
 			_, err := c.Call(t.Context(), &Request{Method: "M", Body: make([]byte, 11)})
-			wantLimit(t, err, "message", 11, 10)
+			wantLimit(t, err, frame.LimitMessage, "message", 11, 10)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -281,7 +281,7 @@ func TestAwaitStreamPassesPlacesOn(t *testing.T) {
 					t.Fatal(err)
 				}
 				for range 2 {
-					go r.client.Call(t.Context(), &Request{Method: "M"})
+					go r.client.Call(t.Context(), &Request{Method: "M"}) //nolint:errcheck // what comes of it is looked at elsewhere
 				}
 				synctest.Wait()
 				go func() {

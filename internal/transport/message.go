@@ -56,6 +56,15 @@ type ServerRequest struct {
 	StreamID uint64
 }
 
+// A Refusal is a request that the server's connection answers itself, with an
+// error that says not executed: no handler sees it.
+type Refusal struct {
+	Method    []byte         // valid until OnRefused returns
+	Metadata  frame.Metadata // nil where they are over the limit
+	BodyBytes int            // how much of the body had come
+	Err       *RemoteError   // the answer; it must not be changed
+}
+
 // A Handler answers one request. It may block, and it runs on a goroutine that
 // no other handler uses meanwhile.
 //

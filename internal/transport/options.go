@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/frame"
+	"github.com/rollcall-rpc/rollcall/internal/loglimit"
 )
 
 // The defaults of the options.
@@ -27,7 +28,12 @@ type ClientOptions struct {
 	KeepaliveInterval time.Duration
 	// KeepaliveMisses is the number of intervals without a byte, while calls
 	// are outstanding, that end the connection. 0: 3; 1 counts as 2, for the
-	// first one's silence is what the PING asks about.
+	// first one's silence is what the PING asks about. While the PING waits
+	// behind bytes that still go out, no time passes: the socket is asked, through
+	// wrappers that have NetConn() net.Conn, as tls.Conn has it. Where none can
+	// tell (other wrappers, systems other than Linux), what was handed over and
+	// not answered is taken to go out at 256 KiB per second, 4 MiB at most: so a
+	// server that hangs behind a large request is found up to 16 s later.
 	KeepaliveMisses int
 	// HandshakeTimeout limits the wait for the server's preface. 0: 10 s;
 	// negative: no limit.
@@ -70,7 +76,9 @@ func (o ClientOptions) withDefaults() ClientOptions {
 	o.MaxFrameBytes = clamp(o.MaxFrameBytes, frame.DefaultMaxFrame, frame.MinMaxFrame, frame.MaxMaxFrame)
 	o.MaxStreams = clamp(o.MaxStreams, frame.DefaultMaxStreams, 1, frame.MaxMaxStreams)
 	o.QueueBytes = defaulted(max(o.QueueBytes, 0), DefaultQueueBytes)
-	o.Logger = loggerOrDiscard(o.Logger)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
 	return o
 }
 
@@ -105,12 +113,22 @@ type ServerOptions struct {
 	// QueueBytes bounds what waits to be written; handlers' replies wait beyond
 	// it. 0: 1 MiB.
 	QueueBytes int
-	// OnPanic is called with what a handler panicked with, on the handler's
-	// goroutine, after it was logged. nil: nothing more happens.
-	OnPanic func(value any, stack []byte)
-	// Logger receives panics. A client that broke the protocol is Serve's error.
-	// nil: discarded.
-	Logger *slog.Logger
+	// OnRefused is called for each request that the connection answers itself,
+	// with an error, and no handler sees: over a limit, one too many, draining,
+	// its deadline passed. The client may have the answer by then, or have given
+	// up. It is called from the reader's goroutine or, where the deadline passed,
+	// from the one that the handler would have had, so from several at once; it
+	// must not block and must not close the connection. What a CANCEL or the end
+	// of the connection takes back is not refused.
+	OnRefused func(Refusal)
+	// OnPanic is called with what a handler panicked with (nil: it called
+	// runtime.Goexit), on the handler's goroutine, after it was logged. It must
+	// not block and must not close the connection; req is valid until it returns.
+	OnPanic func(req *ServerRequest, value any, stack []byte)
+	// Log receives panics, which clients can cause; the connections of a server
+	// share one. A client that broke the protocol is Serve's error. nil:
+	// discarded.
+	Log *loglimit.Limiter
 }
 
 func (o ServerOptions) withDefaults() ServerOptions {
@@ -120,7 +138,6 @@ func (o ServerOptions) withDefaults() ServerOptions {
 	o.MaxFrameBytes = clamp(o.MaxFrameBytes, frame.DefaultMaxFrame, frame.MinMaxFrame, frame.MaxMaxFrame)
 	o.MaxStreams = clamp(o.MaxStreams, frame.DefaultMaxStreams, 1, frame.MaxMaxStreams)
 	o.QueueBytes = defaulted(max(o.QueueBytes, 0), DefaultQueueBytes)
-	o.Logger = loggerOrDiscard(o.Logger)
 	return o
 }
 
@@ -158,11 +175,4 @@ func clamp(v, def, low, high int) int {
 		v = def
 	}
 	return min(max(v, low), high)
-}
-
-func loggerOrDiscard(l *slog.Logger) *slog.Logger {
-	if l == nil {
-		return slog.New(slog.DiscardHandler)
-	}
-	return l
 }

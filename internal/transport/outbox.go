@@ -19,9 +19,11 @@ const (
 	// maxFlushRounds is how often an impatient flusher writes for the others
 	// before it hands the duty to a goroutine: it has a call of its own.
 	maxFlushRounds = 8
-	// maxWrite is how much a patient flusher gives to the connection at a time,
-	// so that its progress is seen: as much as a kernel sends in one segment.
+	// maxWrite is how much a patient flusher gives to a socket at a time, so that
+	// its progress is seen: as much as a kernel sends in one segment.
 	maxWrite = 64 << 10
+	// maxWrappedWrite is the same for what wraps one: a record of TLS.
+	maxWrappedWrite = 16 << 10
 )
 
 // An outbox is what waits to be written on a connection. It has no goroutine of
@@ -37,8 +39,7 @@ type outbox struct {
 	broke func(error)    // called once, without mu, when a write fails
 	idle  func()         // called with mu when all is written; may be nil
 
-	taken  atomic.Uint64 // position of the end of what the connection has taken
-	unsent func() uint64 // how many of these bytes have not arrived, where that can be told
+	taken atomic.Uint64 // position of the end of what the connection has taken
 
 	mu       sync.Mutex    // guards what follows and the tables of the owner
 	buf      []byte        // waits; a pooled buffer or nil
@@ -54,7 +55,6 @@ type outbox struct {
 
 func (o *outbox) init(conn net.Conn, limit int, broke func(error), idle func()) {
 	o.conn, o.raw, o.limit, o.broke, o.idle = conn, newRawWriter(conn), limit, broke, idle
-	o.unsent = o.raw.unsent
 }
 
 // reserve makes room for n bytes behind buf. mu is held, also for what follows.
@@ -78,6 +78,17 @@ func (o *outbox) appendFrame(t frame.Type, stream uint64, payload []byte) {
 	b := o.reserve(frame.HeaderBytes + len(payload))
 	b = frame.AppendHeader(b, frame.Header{Length: uint32(len(payload)), Type: t, StreamID: stream}) //nolint:gosec // small
 	o.commit(append(b, payload...))
+}
+
+// appendData appends one piece of a message. out.mu is held.
+func appendData(o *outbox, id uint64, piece []byte, more bool) {
+	var flags frame.Flags
+	if more {
+		flags = frame.FlagMore
+	}
+	b := o.reserve(frame.HeaderBytes + len(piece))
+	b = frame.AppendHeader(b, frame.Header{Length: uint32(len(piece)), Type: frame.TypeData, Flags: flags, StreamID: id}) //nolint:gosec // at most MaxFrame
+	o.commit(append(b, piece...))
 }
 
 // alive reports that what is appended may yet be written.
@@ -135,7 +146,7 @@ func (o *outbox) begin() bool {
 // peer for as long as it takes. An impatient one hands over to a goroutine
 // before that happens. yield lets the neighbours append first.
 func (o *outbox) flush(yield, patient bool) {
-	if !patient && o.raw == nil {
+	if !patient && o.raw == nil { // a wrapped connection may block in any write
 		o.handOver(nil, yield)
 		return
 	}
@@ -143,7 +154,7 @@ func (o *outbox) flush(yield, patient bool) {
 		runtime.Gosched()
 	}
 	for rounds := 1; ; rounds++ {
-		buf := o.take()
+		buf := o.take() // all that was appended during the last write: one write for many
 		if buf == nil {
 			return
 		}
@@ -152,12 +163,15 @@ func (o *outbox) flush(yield, patient bool) {
 		if patient {
 			n, err = o.write(buf)
 		} else if n, err = o.try(buf); err == nil && n < len(buf) {
+			// The socket is full. What it has not taken goes along: another flusher
+			// must not write before it.
 			o.handOver(buf[n:], false)
 			return
 		}
 		if !o.wrote(buf, n, err) {
 			return
 		}
+		// Others append as fast as we write: the caller would serve them for ever.
 		if !patient && rounds == maxFlushRounds {
 			o.handOver(nil, true)
 			return
@@ -167,20 +181,17 @@ func (o *outbox) flush(yield, patient bool) {
 
 // write writes all of buf, for as long as it takes.
 func (o *outbox) write(buf []byte) (n int, err error) {
+	most := maxWrite
+	if o.raw == nil {
+		most = maxWrappedWrite
+	}
 	for n < len(buf) && err == nil {
 		var m int
-		m, err = o.conn.Write(buf[n:min(n+maxWrite, len(buf))])
+		m, err = o.conn.Write(buf[n:min(n+most, len(buf))])
 		n += m
 		o.taken.Add(uint64(m)) //nolint:gosec // not negative
 	}
 	return n, err
-}
-
-// arrived returns the position of the end of what has reached the peer's kernel, or
-// a lower one; where that cannot be told, of what the connection has taken.
-func (o *outbox) arrived() uint64 {
-	taken := o.taken.Load() // before what is taken meanwhile is counted among the unsent
-	return taken - min(taken, o.unsent())
 }
 
 // try writes what the socket takes at once.
@@ -231,6 +242,8 @@ func (o *outbox) handOver(rest []byte, yield bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.err != nil { // also keeps wg from growing while its owner waits
+		// As a failed write: bytes that were never given to the socket are not sent,
+		// and whose call they are may hear that it was not executed.
 		o.sent -= uint64(len(rest))
 		o.failed = o.failed || len(rest) > 0
 		o.stop()

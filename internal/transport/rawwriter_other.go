@@ -14,7 +14,3 @@ type rawWriter struct{}
 func newRawWriter(net.Conn) *rawWriter { return nil }
 
 func (*rawWriter) try([]byte) (int, error) { return 0, nil }
-
-func (*rawWriter) unread() bool { return false }
-
-func (*rawWriter) unsent() uint64 { return 0 }

@@ -22,16 +22,11 @@ type rawWriter struct {
 	err  error
 }
 
-// newRawWriter returns nil unless conn is a bare socket. Wrappers that embed
-// one are left alone: they may count or change what is written.
+// newRawWriter returns nil unless conn is a bare socket. Wrappers around one, also
+// those that tell which, are left alone: they may count or change what is written.
 func newRawWriter(conn net.Conn) *rawWriter {
-	var source syscall.Conn
-	switch c := conn.(type) {
-	case *net.TCPConn:
-		source = c
-	case *net.UnixConn:
-		source = c
-	default:
+	source := socketOf(conn)
+	if source == nil {
 		return nil
 	}
 	raw, err := source.SyscallConn()
@@ -41,6 +36,17 @@ func newRawWriter(conn net.Conn) *rawWriter {
 	w := &rawWriter{conn: raw}
 	w.step = w.write
 	return w
+}
+
+// socketOf returns conn if it is a bare socket, else nil.
+func socketOf(conn net.Conn) syscall.Conn {
+	switch c := conn.(type) {
+	case *net.TCPConn:
+		return c
+	case *net.UnixConn:
+		return c
+	}
+	return nil
 }
 
 // try writes the first n bytes of b; fewer than all without an error if the
@@ -55,33 +61,9 @@ func (w *rawWriter) try(b []byte) (n int, err error) {
 	return n, err
 }
 
-// unread reports whether the socket holds bytes that were not read yet, or its
-// end. Any goroutine may ask; a nil rawWriter cannot tell.
-func (w *rawWriter) unread() (found bool) {
-	if w == nil {
-		return false
-	}
-	err := w.conn.Control(func(fd uintptr) {
-		var b [1]byte
-		_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK) //nolint:gosec // a descriptor, which does not block
-		found = err == nil
-	})
-	return found && err == nil
-}
-
-// unsent returns how many bytes the socket has taken that the peer's kernel has not,
-// 0 where that cannot be told. Any goroutine may ask; a nil rawWriter cannot tell.
-func (w *rawWriter) unsent() (n uint64) {
-	if w == nil {
-		return 0
-	}
-	_ = w.conn.Control(func(fd uintptr) { n = outQueue(fd) }) // closed: nothing waits
-	return n
-}
-
 func (w *rawWriter) write(fd uintptr) bool {
 	for w.n < len(w.buf) {
-		n, err := syscall.Write(int(fd), w.buf[w.n:]) //nolint:gosec // a descriptor
+		n, err := syscall.Write(int(fd), w.buf[w.n:])
 		switch {
 		case err == nil && n > 0:
 			w.n += n

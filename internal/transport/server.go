@@ -32,7 +32,7 @@ type ServerConn struct {
 	ready   batch // the reader's: requests to submit
 	out     outbox
 
-	ctx     context.Context // the parent of the handlers'; set by Serve
+	ctx     context.Context //nolint:containedctx // the parent of the handlers'; set by Serve
 	cancel  context.CancelCauseFunc
 	running sync.WaitGroup // requests submitted to the workers
 	drained chan struct{}
@@ -160,24 +160,28 @@ func (s *ServerConn) Close() error {
 
 // shut ends the connection from our side.
 func (s *ServerConn) shut(cause error) {
-	said := s.lastWord(frame.GoAwayShutdown, cause)
-	s.cancel(cause)
-	if said {
+	// The handlers' contexts end after our direction: an answer that a handler gives
+	// because we end must not reach the client, who may ask another server.
+	if s.lastWord(frame.GoAwayShutdown, cause) && s.endWriting() {
+		s.cancel(cause)
 		s.awaitReader()
 	}
 	s.die(cause)
 }
 
-// awaitReader ends our direction of the connection and lets the reader, which
-// throws away what still comes, find the end of the other: closing a socket with
-// unread bytes resets it and may destroy our last word on its way.
-func (s *ServerConn) awaitReader() {
+// endWriting ends our direction of the connection, and returns false if it cannot
+// be ended alone.
+func (s *ServerConn) endWriting() bool {
 	half, ok := s.conn.(interface{ CloseWrite() error })
-	if !ok || half.CloseWrite() != nil {
-		return
-	}
-	_ = s.conn.SetReadDeadline(time.Now().Add(partingTime))
-	timer := time.NewTimer(partingTime) // Serve may not have been called
+	return ok && half.CloseWrite() == nil
+}
+
+// awaitReader lets the reader, which throws away what still comes behind the end
+// of our direction, find the end of the other: closing a socket with unread bytes
+// resets it and may destroy our last word on its way.
+func (s *ServerConn) awaitReader() {
+	s.conn.SetReadDeadline(time.Now().Add(partingTime)) //nolint:errcheck // a dead connection fails the read
+	timer := time.NewTimer(partingTime)                 // Serve may not have been called
 	defer timer.Stop()
 	select {
 	case <-s.unread:
@@ -199,7 +203,7 @@ func (s *ServerConn) lastWord(reason frame.GoAwayReason, cause error) (said bool
 		s.appendGoAway(frame.GoAway{LastStreamID: s.lastHanded, Reason: reason, Text: cause.Error()})
 	}
 	s.out.mu.Unlock()
-	_ = s.conn.SetWriteDeadline(time.Now().Add(partingTime))
+	s.conn.SetWriteDeadline(time.Now().Add(partingTime)) //nolint:errcheck // a dead connection fails the write
 	s.out.drain()
 	s.out.mu.Lock()
 	defer s.out.mu.Unlock()
@@ -230,11 +234,10 @@ func (s *ServerConn) part(err error) {
 // linger lets the client read our last word: closing a socket with unread bytes
 // resets it and may destroy what is on its way.
 func (s *ServerConn) linger() {
-	half, ok := s.conn.(interface{ CloseWrite() error })
-	if !ok || half.CloseWrite() != nil {
+	if !s.endWriting() {
 		return
 	}
-	_ = s.conn.SetReadDeadline(time.Now().Add(partingTime))
+	s.conn.SetReadDeadline(time.Now().Add(partingTime)) //nolint:errcheck // a dead connection fails the read
 	var waste [4 << 10]byte
 	for n := 0; n < partingBytes; {
 		m, err := s.conn.Read(waste[:])
@@ -262,7 +265,7 @@ func (s *ServerConn) die(cause error) {
 		close(s.drained)
 	}
 	s.out.mu.Unlock()
-	_ = s.conn.Close()
+	s.conn.Close() //nolint:errcheck // its end is what is wanted
 	s.cancel(cause)
 	close(s.dead)
 }

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/frame"
@@ -16,7 +15,7 @@ import (
 // greet exchanges prefaces.
 func (s *ServerConn) greet() error {
 	if s.opts.HandshakeTimeout > 0 {
-		_ = s.conn.SetReadDeadline(time.Now().Add(s.opts.HandshakeTimeout))
+		s.conn.SetReadDeadline(time.Now().Add(s.opts.HandshakeTimeout)) //nolint:errcheck // a dead connection fails the read
 	}
 	b, err := s.in.preface()
 	if err != nil {
@@ -27,7 +26,7 @@ func (s *ServerConn) greet() error {
 		return err
 	}
 	if s.opts.HandshakeTimeout > 0 {
-		_ = s.conn.SetReadDeadline(time.Time{})
+		s.conn.SetReadDeadline(time.Time{}) //nolint:errcheck // a dead connection fails the read
 	}
 	p, err := frame.ParsePreface(b)
 	answer := frame.ServerPreface{Status: frame.StatusOK, InstanceID: s.opts.InstanceID, Settings: s.opts.settings()}
@@ -63,7 +62,7 @@ func (s *ServerConn) refuse(answer frame.ServerPreface, cause error) error {
 	s.closing = true
 	s.out.commit(frame.AppendServerPreface(s.out.reserve(frame.MaxPrefaceBytes), answer))
 	s.out.mu.Unlock()
-	_ = s.conn.SetWriteDeadline(time.Now().Add(partingTime))
+	s.conn.SetWriteDeadline(time.Now().Add(partingTime)) //nolint:errcheck // a dead connection fails the write
 	s.out.drain()
 	s.linger()
 	return cause
@@ -86,7 +85,7 @@ func (s *ServerConn) read(base context.Context) error {
 			err = s.onCancel(h.StreamID)
 		case frame.TypePing:
 			s.out.mu.Lock()
-			if !s.out.full() {
+			if !s.out.full() { // a reader must not wait for a writer: the PONG may be dropped
 				s.out.appendFrame(frame.TypePong, 0, payload)
 			}
 			s.out.mu.Unlock()
@@ -99,7 +98,9 @@ func (s *ServerConn) read(base context.Context) error {
 		if err != nil {
 			return err
 		}
-		if !s.in.buffered() { // the reader may have to wait
+		// The reader may have to wait now. Until then what it has read goes to the
+		// workers, and what it has appended to the socket, in one go each.
+		if !s.in.buffered() {
 			s.workers.submit(&s.ready)
 			s.out.mu.Lock()
 			s.unlockAndFlush(false)
@@ -137,7 +138,7 @@ func (s *ServerConn) onRequest(base context.Context, h frame.Header, payload []b
 	}
 	s.lastSeen = h.StreamID
 	switch {
-	case s.closing:
+	case s.closing: // our last GOAWAY has said so: it is not executed, and not answered
 		s.out.mu.Unlock()
 		return nil
 	case refusal != nil:
@@ -149,10 +150,16 @@ func (s *ServerConn) onRequest(base context.Context, h frame.Header, payload []b
 	if refusal != nil {
 		err := s.reject(h.StreamID, refusal)
 		s.out.mu.Unlock()
+		if err == nil {
+			s.tellRefused(q.Method, q.Metadata, len(q.Body), refusal)
+		}
+		if r != nil {
+			r.free()
+		}
 		return err
 	}
 	s.requests.add(r)
-	if more {
+	if more { // it holds its place among the streams, but no handler
 		s.out.mu.Unlock()
 		return nil
 	}
@@ -187,13 +194,16 @@ func (s *ServerConn) onData(base context.Context, h frame.Header, payload []byte
 		return protocolError("DATA on stream %d, whose request is complete", h.StreamID)
 	case len(r.buf)-r.nameLen+len(payload) > s.opts.MaxMessageBytes:
 		refusal = s.messageTooLarge(len(r.buf) - r.nameLen + len(payload))
-	case s.refusing:
+	case s.refusing: // begun before the drain, not complete: no handler has it
 		refusal = draining()
 	}
 	if refusal != nil {
 		s.requests.remove(r)
 		err := s.reject(h.StreamID, refusal)
 		s.out.mu.Unlock()
+		if err == nil {
+			s.tellRefused(r.buf[:r.nameLen], r.Metadata, len(r.buf)-r.nameLen+len(payload), refusal)
+		}
 		r.free()
 		return err
 	}
@@ -225,7 +235,7 @@ func (s *ServerConn) onCancel(id uint64) error {
 		return nil
 	}
 	r.canceled = true
-	ctx := r.ctx
+	ctx := r.ctx // r is reused once its handler has answered
 	s.out.mu.Unlock()
 	ctx.end(errCanceledByPeer)
 	return nil
@@ -256,8 +266,15 @@ func (s *ServerConn) reject(id uint64, e *RemoteError) error {
 	return nil
 }
 
+// tellRefused tells the owner of a request that was refused. out.mu is not held.
+func (s *ServerConn) tellRefused(method []byte, metadata frame.Metadata, bodyBytes int, e *RemoteError) {
+	if s.opts.OnRefused != nil {
+		s.opts.OnRefused(Refusal{Method: method, Metadata: metadata, BodyBytes: bodyBytes, Err: e})
+	}
+}
+
 func (s *ServerConn) messageTooLarge(size int) *RemoteError {
-	return tooLarge(ReasonMessageTooLarge, frame.ExecutedNo, &frame.LimitError{Field: "message", Value: size, Limit: s.opts.MaxMessageBytes})
+	return tooLarge(ReasonMessageTooLarge, frame.ExecutedNo, &frame.LimitError{Kind: frame.LimitMessage, Field: "message", Value: size, Limit: s.opts.MaxMessageBytes})
 }
 
 func tooLarge(reason string, executed frame.Executed, limit *frame.LimitError) *RemoteError {
@@ -270,33 +287,4 @@ func draining() *RemoteError {
 
 func notExecuted(code frame.Code, reason, message string) *RemoteError {
 	return &RemoteError{Code: code, Executed: frame.ExecutedNo, Reason: reason, Message: message}
-}
-
-// limitOf returns the LimitError that err is, or nil.
-func limitOf(err error) *frame.LimitError {
-	if err == nil {
-		return nil // without a variable on the heap
-	}
-	var limit *frame.LimitError
-	errors.As(err, &limit)
-	return limit
-}
-
-func ioError(op string, err error) error { return fmt.Errorf("transport: %s: %w", op, err) }
-
-// readCause turns what ended a reader into what the connection died of.
-func readCause(err error) error {
-	var format *frame.FormatError
-	switch {
-	case errors.Is(err, ErrProtocol), errors.Is(err, ErrHandshakeTimeout),
-		errors.Is(err, ErrWrongInstance), errors.Is(err, ErrUnsupportedVersion):
-		return err
-	case errors.As(err, &format):
-		return fmt.Errorf("%w: %w", ErrProtocol, err)
-	case errors.Is(err, io.EOF):
-		return ErrPeerClosed
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return fmt.Errorf("%w within a frame", ErrPeerClosed)
-	}
-	return ioError("read", err)
 }

@@ -3,7 +3,7 @@
 
 package zkserver
 
-import "github.com/rollcall-rpc/rollcall/zk/zkserver/tree"
+import "github.com/rollcall-rpc/rollcall/zk/zkserver/internal/tree"
 
 // skipACL is an identity of every connection where [Options.SkipACL] is set. It
 // may do everything, and is not told by whoAmI.

@@ -16,7 +16,7 @@ import (
 // do not keeps nobody out.
 func (s *Server) admit(sv *serve, nc net.Conn) {
 	c := &conn{
-		srv: s, nc: nc, host: hostOf(nc.RemoteAddr()), since: s.opts.Clock.Now().UnixMilli(),
+		srv: s, nc: nc, hooks: sv.hooks, host: hostOf(nc.RemoteAddr()), since: s.opts.Clock.Now().UnixMilli(),
 		data: map[string]*watch{}, child: map[string]*watch{}, drained: make(chan struct{}),
 	}
 	c.out.init(nc, s.opts.MaxUnreadBytes, &s.held)

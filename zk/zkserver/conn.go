@@ -13,8 +13,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rollcall-rpc/rollcall/zk/internal/hook"
 	"github.com/rollcall-rpc/rollcall/zk/jute"
-	"github.com/rollcall-rpc/rollcall/zk/zkserver/tree"
+	"github.com/rollcall-rpc/rollcall/zk/zkserver/internal/tree"
 )
 
 // maxReadsBehind is how many reads of one connection may travel behind its
@@ -36,6 +37,7 @@ type conn struct {
 	silent  *list.Element // in Server.silent, guarded by Server.mu
 	in      frameReader
 	out     outbox
+	hooks   *hook.Slot // of tests; nil: none
 	session *session
 	who     atomic.Pointer[[]tree.Identity] // replaced by the reader
 	before  *conn                           // that had the session and may not be drained; nil: none
@@ -194,8 +196,8 @@ func (c *conn) request(payload []byte) bool {
 	rh.Decode(&c.rd.d)
 	h := handlerOf(rh.Op)
 	c.last.handler = h
-	if hook := c.srv.hook.Load(); hook != nil {
-		return c.ask(*hook, h, rh, payload)
+	if f := c.hooks.Get(); f != nil {
+		return c.ask(f, h, rh, payload)
 	}
 	return c.dispatch(h, rh, len(payload))
 }

@@ -11,8 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rollcall-rpc/rollcall/zk/zkserver/internal/tree"
 	"github.com/rollcall-rpc/rollcall/zk/zkserver/store"
-	"github.com/rollcall-rpc/rollcall/zk/zkserver/tree"
 )
 
 // A disk makes batches durable, and writes snapshots beside that.
@@ -21,6 +21,7 @@ type disk struct {
 	store *store.Store
 	log   store.Batch // the owner's, at work
 
+	last      atomic.Pointer[SnapshotState] // that was written; nil: none yet
 	snapshots sync.WaitGroup
 	stopping  atomic.Bool // a snapshot is to be given up
 }
@@ -115,6 +116,9 @@ func (d *disk) writeSnapshot(w *store.SnapshotWriter, t *tree.Tree) error {
 	}
 	took := time.Since(begin)
 	d.s.stats.snapshotted(took)
+	d.last.Store(&SnapshotState{
+		At: d.s.opts.Clock.Now(), TookMS: took.Milliseconds(), Zxid: Hex(t.Zxid()), Znodes: t.Len(), Bytes: w.Size(),
+	})
 	d.s.opts.Logger.Info("snapshot written", slog.Int("znodes", t.Len()), slog.Duration("took", took))
 	return nil
 }

@@ -20,8 +20,8 @@ import (
 	"github.com/rollcall-rpc/rollcall/zk/jute"
 	"github.com/rollcall-rpc/rollcall/zk/zkserver"
 	"github.com/rollcall-rpc/rollcall/zk/zkserver/internal/crashfs"
+	"github.com/rollcall-rpc/rollcall/zk/zkserver/internal/tree"
 	"github.com/rollcall-rpc/rollcall/zk/zkserver/store"
-	"github.com/rollcall-rpc/rollcall/zk/zkserver/tree"
 )
 
 // A chronicle is what a directory went through in the lives of several servers.

@@ -14,7 +14,7 @@ func HasHandler(op jute.OpCode) bool { return handlerOf(op) != nil }
 
 // Watches returns how many watches there are on nodes and lists of children.
 func (s *Server) Watches() int {
-	return s.watchCount()
+	return int(s.watches.count.Load())
 }
 
 // ServeConn serves one connection and returns when it has ended. Serve must be
@@ -33,9 +33,7 @@ func (s *Server) Stall() (resume func()) {
 
 // Queued returns how many requests wait for the owner.
 func (s *Server) Queued() int {
-	s.queue.mu.Lock()
-	defer s.queue.mu.Unlock()
-	return len(s.queue.items)
+	return s.queue.len()
 }
 
 // Held returns how many bytes of replies and requests connections hold, as far as

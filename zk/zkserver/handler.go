@@ -7,7 +7,7 @@ import (
 	"encoding/binary"
 
 	"github.com/rollcall-rpc/rollcall/zk/jute"
-	"github.com/rollcall-rpc/rollcall/zk/zkserver/tree"
+	"github.com/rollcall-rpc/rollcall/zk/zkserver/internal/tree"
 )
 
 // A handler carries out one operation: a write, a read, or what concerns the

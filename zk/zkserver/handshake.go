@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/zk/jute"
-	"github.com/rollcall-rpc/rollcall/zk/zkserver/tree"
+	"github.com/rollcall-rpc/rollcall/zk/zkserver/internal/tree"
 )
 
 // maxHandshake bounds the first frame, which holds 45 bytes and a password.

@@ -4,25 +4,34 @@
 package zkserver_test
 
 import (
+	"context"
 	"reflect"
 	"testing"
 	"time"
 
+	"github.com/rollcall-rpc/rollcall/zk/internal/hook"
 	"github.com/rollcall-rpc/rollcall/zk/jute"
 	"github.com/rollcall-rpc/rollcall/zk/zkserver"
 )
 
+// startHooked starts a server that asks f about every request.
+func startHooked(t *testing.T, f hook.Func) (s *zkserver.Server, addr string) {
+	t.Helper()
+	var slot hook.Slot
+	slot.Set(f)
+	return startServerIn(hook.NewContext(context.Background(), &slot), t, zkserver.Options{})
+}
+
 // hooked starts a server that does v to the create of /fault.
-func hooked(t *testing.T, v zkserver.Verdict) (s *zkserver.Server, c, other *rawConn, done chan struct{}) {
+func hooked(t *testing.T, v hook.Verdict) (s *zkserver.Server, c, other *rawConn, done chan struct{}) {
 	t.Helper()
 	done = make(chan struct{}, 10)
 	v.Done = func() { done <- struct{}{} }
-	s, addr := startServer(t, zkserver.Options{})
-	s.SetHook(func(r *zkserver.Request) zkserver.Verdict {
+	s, addr := startHooked(t, func(r *hook.Request) hook.Verdict {
 		if r.Op == jute.OpCreate && r.Paths[0] == "/fault" {
 			return v
 		}
-		return zkserver.Verdict{}
+		return hook.Verdict{}
 	})
 	return s, open(t, addr, 10*time.Second), open(t, addr, 10*time.Second), done
 }
@@ -32,15 +41,15 @@ func hooked(t *testing.T, v zkserver.Verdict) (s *zkserver.Server, c, other *raw
 func TestFaults(t *testing.T) {
 	for _, tt := range []struct {
 		name           string
-		verdict        zkserver.Verdict
+		verdict        hook.Verdict
 		answer         jute.ErrCode // of the request, with which the connection goes on
 		applied, alive bool         // the request, the session
 	}{
-		{"fail", zkserver.Verdict{Fault: zkserver.FaultFail, Err: jute.ErrNoAuth}, jute.ErrNoAuth, false, true},
-		{"drop", zkserver.Verdict{Fault: zkserver.FaultDrop}, 0, false, true},
-		{"cut", zkserver.Verdict{Fault: zkserver.FaultCut}, 0, false, true},
-		{"cut after", zkserver.Verdict{Fault: zkserver.FaultCutAfter}, 0, true, true},
-		{"expire", zkserver.Verdict{Fault: zkserver.FaultExpire}, 0, false, false},
+		{"fail", hook.Verdict{Fault: hook.Fail, Err: jute.ErrNoAuth}, jute.ErrNoAuth, false, true},
+		{"drop", hook.Verdict{Fault: hook.Drop}, 0, false, true},
+		{"cut", hook.Verdict{Fault: hook.Cut}, 0, false, true},
+		{"cut after", hook.Verdict{Fault: hook.CutAfter}, 0, true, true},
+		{"expire", hook.Verdict{Fault: hook.Expire}, 0, false, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s, c, other, done := hooked(t, tt.verdict)
@@ -77,7 +86,7 @@ func TestFaults(t *testing.T) {
 					t.Errorf("got %d pings, want 1 and /behind there", pings)
 				}
 				return
-			case tt.verdict.Fault == zkserver.FaultDrop:
+			case tt.verdict.Fault == hook.Drop:
 				if _, err := c.nextWithin(50 * time.Millisecond); !isTimeout(err) {
 					t.Errorf("got %v, want silence", err)
 				}
@@ -94,9 +103,8 @@ func TestFaults(t *testing.T) {
 // A request that a hook holds back holds back those behind it, in their order,
 // and nobody else; the end of its connection ends the wait.
 func TestHookHoldsBack(t *testing.T) {
-	held, release := make(chan *zkserver.Request, 10), make(chan struct{})
-	s, addr := startServer(t, zkserver.Options{})
-	s.SetHook(func(r *zkserver.Request) zkserver.Verdict {
+	held, release := make(chan *hook.Request, 10), make(chan struct{})
+	s, addr := startHooked(t, func(r *hook.Request) hook.Verdict {
 		if r.Op == jute.OpCreate && r.Paths[0] == "/held" {
 			held <- r
 			select {
@@ -104,7 +112,7 @@ func TestHookHoldsBack(t *testing.T) {
 			case <-r.Ended:
 			}
 		}
-		return zkserver.Verdict{}
+		return hook.Verdict{}
 	})
 	c, lost, other := open(t, addr, 10*time.Second), open(t, addr, 10*time.Second), open(t, addr, 10*time.Second)
 	lost.send(jute.OpCreate, newNode("/held", 0))
@@ -129,11 +137,10 @@ func TestHookHoldsBack(t *testing.T) {
 
 // A hook sees every operation, and the nodes that it names.
 func TestHookSees(t *testing.T) {
-	seen := map[jute.OpCode]*zkserver.Request{}
-	s, addr := startServer(t, zkserver.Options{})
-	s.SetHook(func(r *zkserver.Request) zkserver.Verdict {
+	seen := map[jute.OpCode]*hook.Request{}
+	_, addr := startHooked(t, func(r *hook.Request) hook.Verdict {
 		seen[r.Op] = r
-		return zkserver.Verdict{Fault: zkserver.FaultFail, Err: jute.ErrNoAuth}
+		return hook.Verdict{Fault: hook.Fail, Err: jute.ErrNoAuth}
 	})
 	c := open(t, addr, 10*time.Second)
 	for _, op := range jute.Ops() {

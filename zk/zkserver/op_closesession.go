@@ -5,7 +5,7 @@ package zkserver
 
 import (
 	"github.com/rollcall-rpc/rollcall/zk/jute"
-	"github.com/rollcall-rpc/rollcall/zk/zkserver/tree"
+	"github.com/rollcall-rpc/rollcall/zk/zkserver/internal/tree"
 )
 
 // closeSessionHandler ends the session and removes its ephemeral nodes in one

@@ -7,7 +7,7 @@ import (
 	"bytes"
 
 	"github.com/rollcall-rpc/rollcall/zk/jute"
-	"github.com/rollcall-rpc/rollcall/zk/zkserver/tree"
+	"github.com/rollcall-rpc/rollcall/zk/zkserver/internal/tree"
 )
 
 var createHandler = handler{

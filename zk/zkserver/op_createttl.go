@@ -5,7 +5,7 @@ package zkserver
 
 import (
 	"github.com/rollcall-rpc/rollcall/zk/jute"
-	"github.com/rollcall-rpc/rollcall/zk/zkserver/tree"
+	"github.com/rollcall-rpc/rollcall/zk/zkserver/internal/tree"
 )
 
 // createTTLHandler creates a node with a time to live, see reaper and

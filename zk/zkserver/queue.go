@@ -7,7 +7,7 @@ import (
 	"sync"
 
 	"github.com/rollcall-rpc/rollcall/zk/jute"
-	"github.com/rollcall-rpc/rollcall/zk/zkserver/tree"
+	"github.com/rollcall-rpc/rollcall/zk/zkserver/internal/tree"
 )
 
 const (
@@ -114,6 +114,13 @@ func (q *queue) take(spare []item) []item {
 	q.room.Broadcast()
 	q.mu.Unlock()
 	return items
+}
+
+// len returns how many requests wait for the owner.
+func (q *queue) len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.items)
 }
 
 func (q *queue) start() {

@@ -7,7 +7,7 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/rollcall-rpc/rollcall/zk/zkserver/tree"
+	"github.com/rollcall-rpc/rollcall/zk/zkserver/internal/tree"
 )
 
 const (

@@ -244,17 +244,23 @@ func newNode(path string, flags int32) *jute.CreateRequest {
 // startServer serves on a free port until the test ends.
 func startServer(t testing.TB, opts zkserver.Options) (s *zkserver.Server, addr string) {
 	t.Helper()
+	return startServerIn(context.Background(), t, opts)
+}
+
+// startServerIn is startServer with what the context of Serve holds.
+func startServerIn(ctx context.Context, t testing.TB, opts zkserver.Options) (s *zkserver.Server, addr string) {
+	t.Helper()
 	s, err := zkserver.New(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var lc net.ListenConfig
-	l, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
+	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	done := make(chan error, 1)
-	go func() { done <- s.Serve(context.Background(), l) }()
+	go func() { done <- s.Serve(ctx, l) }()
 	t.Cleanup(func() {
 		_ = s.Close()
 		if err := <-done; !errors.Is(err, zkserver.ErrServerClosed) {

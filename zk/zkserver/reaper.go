@@ -6,7 +6,7 @@ package zkserver
 import (
 	"time"
 
-	"github.com/rollcall-rpc/rollcall/zk/zkserver/tree"
+	"github.com/rollcall-rpc/rollcall/zk/zkserver/internal/tree"
 )
 
 // reapChunk is how many nodes the owner is asked to remove at a time, so that

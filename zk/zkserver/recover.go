@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/zk/jute"
+	"github.com/rollcall-rpc/rollcall/zk/zkserver/internal/tree"
 	"github.com/rollcall-rpc/rollcall/zk/zkserver/store"
-	"github.com/rollcall-rpc/rollcall/zk/zkserver/tree"
 )
 
 // A DataError says that what a server keeps on the disk cannot be used: it is in

@@ -15,7 +15,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/rollcall-rpc/rollcall/zk/zkserver/tree"
+	"github.com/rollcall-rpc/rollcall/zk/internal/hook"
+	"github.com/rollcall-rpc/rollcall/zk/zkserver/internal/tree"
 )
 
 // ErrServerClosed is what Serve returns on a Server that was closed.
@@ -31,9 +32,8 @@ type Server struct {
 	stalled atomic.Int64 // ns for which the sessions' time stood still
 
 	traceMask atomic.Int64
-	hook      atomic.Pointer[Hook] // nil: none
-	held      budget               // what connections hold of the memory that they share
-	warned    atomic.Int64         // when a limit was warned of, ns since held.begin; 0: never
+	held      budget       // what connections hold of the memory that they share
+	warned    atomic.Int64 // when a limit was warned of, ns since held.begin; 0: never
 
 	// pub is held in full while a version is published and its events and
 	// replies are queued, and shared by readers on connections that may have
@@ -100,6 +100,7 @@ func New(opts Options) (*Server, error) {
 type serve struct {
 	listener net.Listener
 	cancel   context.CancelFunc
+	hooks    *hook.Slot // of tests; nil: none
 	done     chan struct{}
 	stopping bool           // guarded by Server.mu: no connection may be added
 	conns    sync.WaitGroup // the goroutines of its connections
@@ -128,7 +129,7 @@ func (s *Server) ListenAndServe(ctx context.Context, address string) error {
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	sv := &serve{listener: l, cancel: cancel, done: make(chan struct{})}
+	sv := &serve{listener: l, cancel: cancel, hooks: hook.FromContext(ctx), done: make(chan struct{})}
 	if err := s.begin(sv); err != nil {
 		_ = l.Close()
 		return err

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/zk/jute"
-	"github.com/rollcall-rpc/rollcall/zk/zkserver/tree"
+	"github.com/rollcall-rpc/rollcall/zk/zkserver/internal/tree"
 )
 
 // A session is what a live session has besides its entry in the tree.

@@ -24,6 +24,14 @@ type stats struct {
 	disk  diskTally
 }
 
+// counts returns what happened since the server was made.
+func (s *stats) counts() CountState {
+	return CountState{
+		Handshakes: s.connected.Load(), Refused: s.rejected.Load(), Ahead: s.ahead.Load(), Silent: s.silent.Load(),
+		SessionsExpired: s.expired.Load(), RequestsTooLarge: s.tooLarge.Load(), AuthFailures: s.unproven.Load(),
+	}
+}
+
 // A diskTally is how long the disk took, in ns.
 type diskTally struct{ syncs, snapshots spread }
 
@@ -87,6 +95,17 @@ func (t *tally) merge(o *tally) {
 	t.writes.merge(&o.writes)
 }
 
+// state returns what there is to tell of the packets.
+func (t *tally) state() TrafficState {
+	all := t.latency()
+	return TrafficState{
+		Received: t.received, Sent: t.sent, ReceivedBytes: t.bytesReceived, NotificationBytes: t.watchBytes,
+		Replies: t.sizes.count, ReplyBytes: t.sizes.sum,
+		MinReplyBytes: t.sizes.least, MaxReplyBytes: t.sizes.most, LastReplyBytes: t.sizes.last,
+		Latency: all.state(), Reads: t.reads.state(), Writes: t.writes.state(),
+	}
+}
+
 // latency returns the latencies of reads and writes together.
 func (t *tally) latency() spread {
 	all := t.reads
@@ -119,11 +138,15 @@ func (s *spread) merge(o *spread) {
 	s.least, s.most, s.last = min(s.least, o.least), max(s.most, o.most), o.last
 }
 
-// millis returns the spread of durations in ns as ZooKeeper tells it: whole ms,
-// and the average with a fraction.
-func (s *spread) millis() (least int64, avg float64, most int64) {
-	if s.count > 0 {
-		avg = float64(s.sum) / float64(s.count) / float64(time.Millisecond)
+// state returns the spread of durations in ns.
+func (s *spread) state() MeasureState {
+	const ms = float64(time.Millisecond)
+	st := MeasureState{
+		Count: s.count, MinMS: float64(s.least) / ms, MaxMS: float64(s.most) / ms,
+		LastMS: float64(s.last) / ms, SumMS: float64(s.sum) / ms,
 	}
-	return s.least / int64(time.Millisecond), avg, s.most / int64(time.Millisecond)
+	if s.count > 0 {
+		st.AvgMS = float64(s.sum) / float64(s.count) / ms
+	}
+	return st
 }

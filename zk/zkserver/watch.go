@@ -6,9 +6,10 @@ package zkserver
 import (
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/rollcall-rpc/rollcall/zk/jute"
-	"github.com/rollcall-rpc/rollcall/zk/zkserver/tree"
+	"github.com/rollcall-rpc/rollcall/zk/zkserver/internal/tree"
 )
 
 // A watchMode says how a watch fires. One path can have several modes for one
@@ -43,9 +44,10 @@ type watchTable struct {
 	mu         sync.Mutex // guards what follows among holders of pub shared
 	data       watchIndex
 	child      watchIndex
-	recursives int   // watches with the recursive mode
-	max, bytes int64 // that watches may take, and take
-	holders    int   // connections that have watches
+	recursives int          // watches with the recursive mode
+	max, bytes int64        // that watches may take, and take
+	holders    int          // connections that have watches
+	count      atomic.Int64 // watches; read by anybody
 	round      uint64
 	frame      []byte
 }
@@ -86,6 +88,7 @@ func (t *watchTable) set(index watchIndex, own map[string]*watch, c *conn, path 
 		w = &watch{conn: c, path: path, index: len(list)}
 		index[path] = append(list, w)
 		own[path] = w
+		t.count.Add(1)
 		if !t.add(c, w.cost()) {
 			c.greedy = true
 			c.out.die()
@@ -111,6 +114,7 @@ func (t *watchTable) unset(index watchIndex, own map[string]*watch, w *watch, mo
 		return true
 	}
 	delete(own, w.path)
+	t.count.Add(-1)
 	t.add(w.conn, -w.cost())
 	list := index[w.path]
 	last := len(list) - 1
@@ -137,18 +141,6 @@ func (t *watchTable) forget(c *conn) {
 	for _, w := range c.child {
 		t.unset(t.child, c.child, w, everyMode)
 	}
-}
-
-// count returns the number of watches. Called with pub shared.
-func (t *watchTable) count() (watches int) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, index := range []watchIndex{t.data, t.child} {
-		for _, list := range index {
-			watches += len(list)
-		}
-	}
-	return watches
 }
 
 // fire tells every connection that watches for the event, once each. Called by

@@ -24,37 +24,25 @@ type ending struct {
 // connections by when their sessions end.
 func writeDump(c *conn, b *bytes.Buffer) {
 	s := c.srv
-	views := s.connViews()
-	at := map[int64]time.Time{}
+	views := s.connectionStates()
+	at := map[Hex]time.Time{}
 	var sessions, conns []ending
-	s.mu.Lock()
-	for id, sess := range s.sessions {
-		at[id] = s.endOf(sess)
-		sessions = append(sessions, ending{at[id], fmt.Sprintf("\t0x%x", id)})
+	for _, st := range s.sessionStates() {
+		at[st.ID] = st.ExpiresAt
+		sessions = append(sessions, ending{st.ExpiresAt, fmt.Sprintf("\t%s", st.ID)})
 	}
-	s.mu.Unlock()
 	for _, v := range views {
-		var id int64
 		end := s.opts.Clock.Now().Add(s.opts.HandshakeTimeout)
-		if v.session != nil {
-			id = v.session.id
-			if known, ok := at[id]; ok {
-				end = known
-			}
+		if known, ok := at[v.SessionID]; ok {
+			end = known
 		}
-		conns = append(conns, ending{end, fmt.Sprintf("\tip: /%s sessionId: 0x%x", v.remote(), id)})
+		conns = append(conns, ending{end, fmt.Sprintf("\tip: /%s sessionId: %s", v.Peer, v.SessionID)})
 	}
 	b.WriteString("SessionTracker dump:\nSession ")
 	s.writeEndings(b, sessions)
 	s.writeEphemerals(b)
 	b.WriteString("Connections dump:\nConnections ")
 	s.writeEndings(b, conns)
-}
-
-// endOf returns when a session ends if nothing is heard of it.
-func (s *Server) endOf(sess *session) time.Time {
-	left := sess.timeout.Load() - (s.sessionNow() - sess.touched.Load())
-	return s.opts.Clock.Now().Add(time.Duration(left))
 }
 
 // writeEndings writes what ends, gathered by the tick in which it does.

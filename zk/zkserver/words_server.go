@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"fmt"
 	"math"
-	"net"
 	"os"
 	"os/user"
 	"runtime"
@@ -16,34 +15,20 @@ import (
 )
 
 // nodeCount counts as ZooKeeper does, which has the root twice.
-func (s *Server) nodeCount() int { return s.version.Load().Len() + 1 }
-
-func (s *Server) connCount() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.conns)
-}
-
-// outstanding is how many requests wait for the owner.
-func (s *Server) outstanding() int {
-	s.queue.mu.Lock()
-	defer s.queue.mu.Unlock()
-	return len(s.queue.items)
-}
+func (st *State) nodeCount() int { return st.Znodes + 1 }
 
 func writeSrvr(c *conn, b *bytes.Buffer) {
-	fmt.Fprintf(b, "Zookeeper version: %s\n", version)
-	writeServer(c.srv, b)
+	st := c.srv.summary()
+	fmt.Fprintf(b, "Zookeeper version: %s\n", st.Version)
+	st.writeServer(b)
 }
 
-func writeServer(s *Server, b *bytes.Buffer) {
-	t := s.stats.get()
-	all := t.latency()
-	least, avg, most := all.millis()
-	fmt.Fprintf(b, "Latency min/avg/max: %d/%s/%d\n", least, decimal(avg), most)
-	fmt.Fprintf(b, "Received: %d\nSent: %d\n", t.received, t.sent)
-	fmt.Fprintf(b, "Connections: %d\nOutstanding: %d\n", s.connCount(), s.outstanding())
-	fmt.Fprintf(b, "Zxid: 0x%x\nMode: standalone\nNode count: %d\n", s.version.Load().Zxid(), s.nodeCount())
+func (st *State) writeServer(b *bytes.Buffer) {
+	l := &st.Traffic.Latency
+	fmt.Fprintf(b, "Latency min/avg/max: %d/%s/%d\n", int64(l.MinMS), decimal(l.AvgMS), int64(l.MaxMS))
+	fmt.Fprintf(b, "Received: %d\nSent: %d\n", st.Traffic.Received, st.Traffic.Sent)
+	fmt.Fprintf(b, "Connections: %d\nOutstanding: %d\n", st.ConnectionCount, st.Outstanding)
+	fmt.Fprintf(b, "Zxid: %s\nMode: %s\nNode count: %d\n", st.Zxid, st.Mode, st.nodeCount())
 }
 
 // decimal writes a number with one to four decimals.
@@ -55,56 +40,27 @@ func decimal(f float64) string {
 	return s
 }
 
-// clientPort returns the TCP port of a listener, or -1 if there is none.
-func (s *Server) clientPort() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	port := -1
-	for sv := range s.serves {
-		if addr, ok := sv.listener.Addr().(*net.TCPAddr); ok {
-			port = max(port, addr.Port)
-		}
-	}
-	return port
-}
-
 func writeConf(c *conn, b *bytes.Buffer) {
-	o := &c.srv.opts
-	perHost := o.MaxConnectionsPerHost
-	if perHost == math.MaxInt {
-		perHost = 0 // ZooKeeper's word for unlimited
-	}
-	fmt.Fprintf(b, "clientPort=%d\nsecureClientPort=-1\n", c.srv.clientPort())
-	dir, size := c.srv.dataDir()
-	fmt.Fprintf(b, "dataDir=%s\ndataDirSize=%d\ndataLogDir=%s\ndataLogSize=%d\n", dir, size, dir, size)
+	st, disk := c.srv.summary(), c.srv.wordDisk()
+	l := &st.Limits
+	fmt.Fprintf(b, "clientPort=%d\nsecureClientPort=-1\n", st.ClientPort)
+	fmt.Fprintf(b, "dataDir=%s\ndataDirSize=%d\ndataLogDir=%s\ndataLogSize=%d\n", disk.Dir, disk.Bytes, disk.Dir, disk.Bytes)
 	fmt.Fprintf(b, "tickTime=%d\nmaxClientCnxns=%d\nminSessionTimeout=%d\nmaxSessionTimeout=%d\n",
-		o.TickTime.Milliseconds(), perHost, o.MinSessionTimeout.Milliseconds(), o.MaxSessionTimeout.Milliseconds())
+		l.TickMS, max(l.MaxConnectionsPerHost, 0), l.MinSessionTimeoutMS, l.MaxSessionTimeoutMS) // 0 is ZooKeeper's word for unlimited
 	b.WriteString("clientPortListenBacklog=-1\nserverId=0\n")
 }
 
 func writeDirs(c *conn, b *bytes.Buffer) {
-	_, size := c.srv.dataDir()
-	fmt.Fprintf(b, "datadir_size: %d\nlogdir_size: %d\n", size, size)
+	disk := c.srv.wordDisk()
+	fmt.Fprintf(b, "datadir_size: %d\nlogdir_size: %d\n", disk.Bytes, disk.Bytes)
 }
 
-// dataDir returns where data is kept and how many bytes it takes: nothing and 0
-// in memory.
-func (s *Server) dataDir() (dir string, size int64) {
-	dir = s.opts.DataDir
-	if dir == "" {
-		return "", 0
+// wordDisk returns what is kept on the disk; where nothing is, all is 0.
+func (s *Server) wordDisk() DiskState {
+	if st := s.diskState(); st != nil {
+		return *st
 	}
-	list, err := os.ReadDir(dir)
-	if err != nil {
-		return dir, 0
-	}
-	for _, file := range list {
-		// A file may be gone by now: then it takes nothing.
-		if info, err := file.Info(); err == nil && info.Mode().IsRegular() {
-			size += info.Size()
-		}
-	}
-	return dir, size
+	return DiskState{}
 }
 
 func writeEnvi(_ *conn, b *bytes.Buffer) {

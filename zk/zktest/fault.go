@@ -6,17 +6,30 @@ package zktest
 import (
 	"time"
 
+	"github.com/rollcall-rpc/rollcall/zk/internal/hook"
 	"github.com/rollcall-rpc/rollcall/zk/jute"
-	"github.com/rollcall-rpc/rollcall/zk/zkserver"
 )
 
 // A Request is a client's request as a [Hook] sees it.
-type Request = zkserver.Request
+type Request struct {
+	Session int64
+	Xid     int32
+	Op      jute.OpCode
+	// Paths are the nodes that the request names: one for most operations, none
+	// for a ping and its like, one for each operation of a multi.
+	Paths []string
+	// Body is the request as [jute.Lookup] knows it, nil if it cannot be decoded.
+	// Its buffers are valid until the hook returns.
+	Body jute.Record
+	// Ended is closed when the server has closed the connection: its session
+	// has expired or has come on another one, or the server stops.
+	Ended <-chan struct{}
+}
 
 // A Fault is what becomes of a request. The requests before it on its connection
 // are answered first; those of other connections go on whatever it is.
 type Fault struct {
-	kind  zkserver.Fault
+	kind  hook.Fault
 	err   jute.ErrCode
 	delay time.Duration
 	until <-chan struct{} // nil: not held
@@ -29,20 +42,20 @@ var (
 	// Drop never answers. The request is not carried out, and what comes behind it
 	// on its connection is lost too, pings included, until the client gives the
 	// connection up: a network that swallows.
-	Drop = Fault{kind: zkserver.FaultDrop}
+	Drop = Fault{kind: hook.Drop}
 	// CutBefore closes the connection; the request is not carried out.
-	CutBefore = Fault{kind: zkserver.FaultCut}
+	CutBefore = Fault{kind: hook.Cut}
 	// CutAfter carries the request out and closes the connection: its answer is
 	// lost.
-	CutAfter = Fault{kind: zkserver.FaultCutAfter}
+	CutAfter = Fault{kind: hook.CutAfter}
 	// Expire ends the session, ephemeral nodes included; the request is not carried
 	// out.
-	Expire = Fault{kind: zkserver.FaultExpire}
+	Expire = Fault{kind: hook.Expire}
 )
 
 // Fail answers with an error of ZooKeeper, which must not be [jute.ErrOk]; the
 // request is not carried out.
-func Fail(err jute.ErrCode) Fault { return Fault{kind: zkserver.FaultFail, err: err} }
+func Fail(err jute.ErrCode) Fault { return Fault{kind: hook.Fail, err: err} }
 
 // Delay holds the request back for d of the server's clock and then serves it.
 // What comes behind it on its connection waits too, pings included: a client that

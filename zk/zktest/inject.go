@@ -7,7 +7,7 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/rollcall-rpc/rollcall/zk/zkserver"
+	"github.com/rollcall-rpc/rollcall/zk/internal/hook"
 )
 
 // An Injection is a hook at work, see [Server.Inject].
@@ -94,27 +94,27 @@ func (s *Server) changeHooks(f func([]*Injection) []*Injection) {
 func (s *Server) setHook() {
 	all := s.injections
 	if len(all) == 0 {
-		s.server.SetHook(nil)
+		s.hooks.Set(nil)
 		return
 	}
-	s.server.SetHook(func(r *Request) zkserver.Verdict { return s.ask(all, r) })
+	s.hooks.Set(func(r *hook.Request) hook.Verdict { return s.ask(all, (*Request)(r)) })
 }
 
 // ask asks hooks about a request, until one has a fault for it.
-func (s *Server) ask(all []*Injection, r *Request) zkserver.Verdict {
+func (s *Server) ask(all []*Injection, r *Request) hook.Verdict {
 	for _, in := range all {
 		in.asking.Lock()
 		f := in.hook(r)
 		in.asking.Unlock()
 		switch {
 		case f == Pass:
-		case f.kind == zkserver.FaultNone:
+		case f.kind == hook.None:
 			in.happened()
 			f.hold(r, s.after)
-			return zkserver.Verdict{}
+			return hook.Verdict{}
 		default:
-			return zkserver.Verdict{Fault: f.kind, Err: f.err, Done: in.happened}
+			return hook.Verdict{Fault: f.kind, Err: f.err, Done: in.happened}
 		}
 	}
-	return zkserver.Verdict{}
+	return hook.Verdict{}
 }

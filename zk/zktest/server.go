@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rollcall-rpc/rollcall/zk/internal/hook"
 	"github.com/rollcall-rpc/rollcall/zk/zkserver"
 )
 
@@ -47,6 +48,7 @@ type Server struct {
 	addr  string
 	gate  gate
 	clock *serverClock // nil: the system's
+	hooks hook.Slot
 
 	mu         sync.Mutex // guards what follows, held while stopping and starting
 	server     *zkserver.Server
@@ -183,7 +185,6 @@ func (s *Server) renew() error {
 		return err
 	}
 	s.server, s.epoch = server, epoch
-	s.setHook()
 	return nil
 }
 
@@ -199,7 +200,7 @@ func (s *Server) listen() error {
 	if !s.bound { // once: Addr may be called meanwhile
 		s.addr, s.bound = l.Addr().String(), true
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(hook.NewContext(context.Background(), &s.hooks))
 	done := make(chan error, 1)
 	server := s.server
 	if s.clock != nil {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -114,7 +115,7 @@ func (c *coalescedConn) Caller(sizeBytes int) load.Echo {
 	c.mu.Lock()
 	old := *c.slots.Load()
 	id := uint64(len(old))
-	slots := append(old[:len(old):len(old)], s)
+	slots := append(slices.Clip(old), s)
 	c.slots.Store(&slots)
 	if c.closed {
 		close(s.done)

@@ -15,7 +15,7 @@ import (
 func serveConns(ctx context.Context, l net.Listener, serve func(net.Conn)) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	stop := context.AfterFunc(ctx, func() { l.Close() }) //nolint:errcheck // it ends Accept
+	stop := context.AfterFunc(ctx, func() { l.Close() }) // it ends Accept
 	defer stop()
 	for {
 		conn, err := l.Accept()
@@ -26,9 +26,9 @@ func serveConns(ctx context.Context, l net.Listener, serve func(net.Conn)) error
 			return err
 		}
 		wg.Go(func() {
-			stop := context.AfterFunc(ctx, func() { conn.Close() }) //nolint:errcheck // it ends serve
+			stop := context.AfterFunc(ctx, func() { conn.Close() }) // it ends serve
 			defer stop()
-			defer conn.Close() //nolint:errcheck // it is over
+			defer conn.Close() // it is over
 			serve(conn)
 		})
 	}

@@ -79,7 +79,7 @@ func serveDRPC(ctx context.Context, l net.Listener) error {
 	}
 	err := drpcserver.New(mux).Serve(ctx, l)
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // it was told to end
 	}
 	return err
 }

@@ -78,7 +78,7 @@ func dialGRPC(ctx context.Context, addr string) (Conn, error) {
 	cc.Connect()
 	for state := cc.GetState(); state != connectivity.Ready; state = cc.GetState() {
 		if !cc.WaitForStateChange(ctx, state) {
-			cc.Close() //nolint:errcheck // it is of no use
+			cc.Close() // it is of no use
 			return nil, ctx.Err()
 		}
 	}

@@ -5,6 +5,7 @@ package echo
 
 import (
 	"context"
+	"log/slog"
 	"net"
 
 	"github.com/rollcall-rpc/rollcall"
@@ -22,7 +23,7 @@ func rollcallSystem() System {
 var rollcallEcho = rollcall.Method[[]byte, []byte]{Name: "Bench/Echo", Idempotent: true}
 
 func serveRollcall(ctx context.Context, l net.Listener) error {
-	srv := rollcall.NewServer(rollcall.ServerOptions{DrainDelay: -1, DrainTimeout: -1})
+	srv := rollcall.NewServer(rollcall.ServerOptions{Logger: slog.New(slog.DiscardHandler), DrainDelay: -1, DrainTimeout: -1})
 	rollcall.Handle(srv, rollcallEcho, func(_ context.Context, in *[]byte) (*[]byte, error) { return in, nil })
 	return srv.Serve(ctx, l)
 }
@@ -32,12 +33,12 @@ func serveRollcall(ctx context.Context, l net.Listener) error {
 type rollcallConn struct{ client *rollcall.Client }
 
 func dialRollcall(ctx context.Context, addr string) (Conn, error) {
-	client, err := rollcall.NewClient("static://"+addr, rollcall.ClientOptions{})
+	client, err := rollcall.NewClient("static://"+addr, rollcall.ClientOptions{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return nil, err
 	}
 	if err := client.Ready(ctx); err != nil {
-		client.Close() //nolint:errcheck // it is of no use
+		client.Close() // it is of no use
 		return nil, err
 	}
 	return rollcallConn{client}, nil

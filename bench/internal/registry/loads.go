@@ -33,7 +33,7 @@ func loadProbes() []Probe {
 		rateBar [2]float64 // reads, writes
 		cpu     bool       // has bars
 	}{{goDriver{}, [2]float64{goRateBar, goRateBar}, true}, {rawDriver{}, [2]float64{rawRateBar, 0}, false}} {
-		add := func(name string, bar float64, rateBar float64, run func(context.Context, *Bench) ([]float64, error), ops ...string) {
+		add := func(name string, bar, rateBar float64, run func(context.Context, *Bench) ([]float64, error), ops ...string) {
 			p := Probe{Name: d.by.name() + "-" + name, run: run, Sockets: d.cpu && bar == readCPUBar}
 			for _, op := range ops {
 				cpu := Figure{Name: fmt.Sprintf("%s, %v, server CPU per request", op, d.by), Unit: "µs"}

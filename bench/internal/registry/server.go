@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -106,7 +107,7 @@ func (s *System) Start(ctx context.Context, dir string) (*Server, error) {
 		return nil, err
 	}
 	v := &Server{Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), dir: dir, done: make(chan struct{})}
-	words := append(s.command[:len(s.command):len(s.command)], config)
+	words := append(slices.Clip(s.command), config)
 	v.cmd = exec.CommandContext(ctx, words[0], words[1:]...) //nolint:gosec // that is what it is for
 	v.cmd.Stderr = logTo(dir)
 	dieWithUs(v.cmd)
@@ -116,7 +117,7 @@ func (s *System) Start(ctx context.Context, dir string) (*Server, error) {
 	}
 	go func() {
 		defer close(v.done)
-		_ = v.cmd.Wait()
+		v.cmd.Wait() //nolint:errcheck // how it ended is nobody's question
 	}()
 	if err := v.await(ctx, begun); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w, see %s", s.Name, err, filepath.Join(dir, logName)), v.end(false))
@@ -129,7 +130,7 @@ const logName = "stderr.log"
 
 // logTo keeps what a server says; where that is not possible it is lost.
 func logTo(dir string) *os.File {
-	f, err := os.Create(filepath.Join(dir, logName))
+	f, err := os.Create(filepath.Join(dir, logName)) //nolint:gosec // the directory is ours
 	if err != nil {
 		return nil
 	}
@@ -183,15 +184,15 @@ func (v *Server) await(ctx context.Context, begun time.Time) error {
 func (v *Server) Stop() error { return v.end(true) }
 
 func (v *Server) end(remove bool) error {
-	_ = v.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+	v.cmd.Process.Signal(syscall.SIGTERM) //nolint:errcheck // it may have ended
 	select {
 	case <-v.done:
 	case <-time.After(startTimeout):
-		_ = v.cmd.Process.Kill()
+		v.cmd.Process.Kill() //nolint:errcheck // it has ended then
 		<-v.done
 	}
 	if f, ok := v.cmd.Stderr.(*os.File); ok && f != nil {
-		_ = f.Close()
+		f.Close()
 	}
 	if !remove {
 		return nil

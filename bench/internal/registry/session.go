@@ -61,7 +61,7 @@ func connect(ctx context.Context, addr string, size int) (*session, error) {
 }
 
 func (s *session) handshake() error {
-	r := jute.ConnectRequest{TimeoutMillis: int32(sessionTimeout.Milliseconds()), Password: make([]byte, jute.PasswordSize), HasReadOnly: true}
+	r := jute.ConnectRequest{TimeoutMillis: int32(sessionTimeout.Milliseconds()), Password: make([]byte, jute.PasswordSize), HasReadOnly: true} //nolint:gosec // short
 	s.out = jute.AppendFrame(s.out, r.Append)
 	if err := s.flush(); err != nil {
 		return err
@@ -80,7 +80,7 @@ func (s *session) handshake() error {
 }
 
 // drop closes the connection; the session expires.
-func (s *session) drop() { _ = s.nc.Close() }
+func (s *session) drop() { s.nc.Close() }
 
 // close ends the session.
 func (s *session) close() error {

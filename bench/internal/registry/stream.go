@@ -107,7 +107,7 @@ func (t *sets) check(h jute.ReplyHeader, body []byte) error {
 	stat.Decode(&d)
 	t.version++
 	if d.Err() != nil || stat.Version != t.version || stat.Mzxid != h.Zxid || int(stat.DataLength) != len(t.request.Data) {
-		return fmt.Errorf("got %+v with zxid %d, %v; want version %d", stat, h.Zxid, d.Err(), t.version)
+		return fmt.Errorf("got %+v with zxid %d, %v; want version %d", stat, h.Zxid, d.Err(), t.version) //nolint:errorlint // it may be nil
 	}
 	return nil
 }

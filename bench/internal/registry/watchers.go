@@ -120,7 +120,7 @@ func (s *session) told() error {
 	var e jute.WatcherEvent
 	e.Decode(&d)
 	if d.Err() != nil || e.Type != jute.EventNodeChildrenChanged || e.Path != watchPath {
-		return fmt.Errorf("got %+v, %v; want that the children of %s changed", e, d.Err(), watchPath)
+		return fmt.Errorf("got %+v, %v; want that the children of %s changed", e, d.Err(), watchPath) //nolint:errorlint // it may be nil
 	}
 	return nil
 }

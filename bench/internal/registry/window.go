@@ -63,7 +63,7 @@ func window(ctx context.Context, v *Server, warmup, duration time.Duration, work
 	to, toErr := read(v, laps)
 	stopped.Store(true)
 	all.Wait()
-	err := errors.Join(append(errs, fromErr, toErr, context.Cause(ctx))...)
+	err := errors.Join(errors.Join(errs...), fromErr, toErr, context.Cause(ctx))
 	n := float64(to.done - from.done)
 	if err == nil && n == 0 {
 		err = fmt.Errorf("%w within %v: give a longer -duration", errNoAnswer, duration)

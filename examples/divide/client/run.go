@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/rollcall-rpc/rollcall"
-	"github.com/rollcall-rpc/rollcall/discovery"
+	"github.com/rollcall-rpc/rollcall/balancer"
 	"github.com/rollcall-rpc/rollcall/examples/divide"
 	"github.com/rollcall-rpc/rollcall/examples/divide/internal/cli"
 )
@@ -25,7 +25,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return status
 	}
 	client, err := rollcall.NewClient(o.registry, rollcall.ClientOptions{
-		Balance:         o.balance,
+		Balancing:       balancer.Options{Policy: o.balance},
 		Dialects:        []rollcall.Dialect{divide.Dialect()},
 		DefaultProtocol: divide.ProtocolName, // of servers that list no protocols
 		Logger:          slog.New(slog.NewTextHandler(stderr, nil)),
@@ -68,13 +68,13 @@ func callAll(ctx context.Context, client *rollcall.Client, o *options, stdout io
 
 // call makes one call and returns the line to print.
 func call(ctx context.Context, client *rollcall.Client, f *divide.Fraction, timeout time.Duration) (line string, answered bool) {
-	var who discovery.Instance
+	var report rollcall.Report
 	q, err := divide.Divide.CallWith(ctx, client, f, rollcall.CallOptions{
-		Timeout: timeout, WaitForReady: true, Answered: &who,
+		Timeout: timeout, WaitForReady: true, Report: &report,
 	})
 	addr := "-" // nobody
-	if who.Host != "" {
-		addr = who.Addr()
+	if report.Answered.Host != "" {
+		addr = report.Answered.Addr()
 	}
 	if err == nil {
 		return addr + " " + strconv.FormatFloat(float64(q.Value), 'f', -1, 32), true

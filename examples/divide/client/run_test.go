@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"strings"
 	"testing"
@@ -50,7 +51,8 @@ func TestUsage(t *testing.T) {
 // startServer serves h in the divide format until the test ends.
 func startServer(t *testing.T, h func(context.Context, *divide.Fraction) (*divide.Quotient, error)) (addr string) {
 	t.Helper()
-	srv := rollcall.NewServer(rollcall.ServerOptions{Protocols: []rollcall.Protocol{divide.Protocol(h, nil)}})
+	srv := rollcall.NewServer(rollcall.ServerOptions{Protocols: []rollcall.Protocol{divide.Protocol()}, Logger: slog.New(slog.DiscardHandler)})
+	rollcall.Handle(srv, divide.Divide, h)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

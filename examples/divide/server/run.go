@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"github.com/rollcall-rpc/rollcall"
+	"github.com/rollcall-rpc/rollcall/discovery/zookeeper"
 	"github.com/rollcall-rpc/rollcall/examples/divide"
 	"github.com/rollcall-rpc/rollcall/examples/divide/internal/cli"
 )
@@ -38,11 +39,11 @@ func serve(ctx context.Context, o *options, stdout io.Writer, logger *slog.Logge
 	fmt.Fprintf(stdout, "serving on %v\n", l.Addr())
 
 	srv := rollcall.NewServer(rollcall.ServerOptions{
-		Registry:       o.registry.String(),
-		Protocols:      []rollcall.Protocol{divide.Protocol(divide.Handler, logger)},
-		DrainDelay:     o.drainDelay,
-		SessionTimeout: o.sessionTimeout,
-		Logger:         logger,
+		Registry:   o.registry.String(),
+		Protocols:  []rollcall.Protocol{divide.Protocol()},
+		DrainDelay: o.drainDelay,
+		ZooKeeper:  zookeeper.Options{SessionTimeout: o.sessionTimeout},
+		Logger:     logger,
 	})
 	rollcall.Handle(srv, divide.Divide, divide.Handler)
 

@@ -1,0 +1,88 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package rollcall
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/rollcall-rpc/rollcall/balancer"
+	"github.com/rollcall-rpc/rollcall/internal/transport"
+)
+
+// An attempt is one try of a call on one instance, and what became of it.
+type attempt struct {
+	endpoint *balancer.Endpoint
+	hedge    bool
+	reply    transport.Reply
+	phase    Phase // where it failed
+	elapsed  time.Duration
+	err      error
+}
+
+// attempt makes one attempt and tells the balancer how it ended. Where e has no
+// connection that can take the call now, elsewhere says whether another instance
+// has one.
+func (s *service) attempt(ctx context.Context, call *CallInfo, e *balancer.Endpoint, begun time.Time, req *transport.Request, timeout time.Duration, hedge bool, elsewhere func() bool) (a attempt) {
+	a.endpoint, a.hedge = e, hedge
+	if call != nil && s.events.AttemptBegin != nil {
+		if inner := s.events.AttemptBegin(ctx, a.info(call)); inner != nil {
+			ctx = inner
+		}
+	}
+	if timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, timeout, errAttemptTimeout)
+		defer cancel()
+	}
+	e.Start(begun)
+	a.reply, a.phase, a.err = peerOf(e).call(ctx, e, req, elsewhere)
+	ended := time.Now()
+	a.elapsed = ended.Sub(begun)
+	if e.Finish(ended, a.elapsed, outcome(ctx, a.err)) {
+		s.members.Review()
+	}
+	if call != nil && s.events.AttemptEnd != nil {
+		info := a.info(call)
+		info.Phase, info.Elapsed, info.Executed = a.phase, a.elapsed, ExecutedYes
+		if a.err != nil {
+			info.Executed, info.Err = attemptError(ctx, a.err).Executed, a.cause()
+		}
+		s.events.AttemptEnd(ctx, info)
+	}
+	return a
+}
+
+// info returns what others see of the attempt when it begins.
+func (a *attempt) info(call *CallInfo) AttemptInfo {
+	in := &a.endpoint.Instance
+	return AttemptInfo{Call: call, Instance: in, Attempt: Attempt{Addr: in.Addr(), Instance: in.Name, Hedge: a.hedge}}
+}
+
+// unsent reports whether the attempt was given up before anything was sent, for
+// its connection was slow to come or full, and another instance has a better one.
+func (a *attempt) unsent() bool {
+	return errors.Is(a.err, errSlowDial) || errors.Is(a.err, transport.ErrTooManyStreams)
+}
+
+// mayBeBack reports whether the server of an attempt that failed may answer
+// another one at once: an established connection died, but not of silence.
+func (a *attempt) mayBeBack() bool {
+	switch a.phase {
+	case PhaseDial, PhaseHandshake, PhaseReply:
+		return false
+	}
+	return !errors.Is(a.err, transport.ErrKeepalive) && !errors.Is(a.err, errAttemptTimeout)
+}
+
+// cause returns what the attempt met, without the phase and what is known of the
+// execution, which the call's report has apart.
+func (a *attempt) cause() error {
+	var bare *transport.CallError
+	if errors.As(a.err, &bare) {
+		return bare.Err
+	}
+	return a.err
+}

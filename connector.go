@@ -1,0 +1,145 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package rollcall
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/rollcall-rpc/rollcall/discovery"
+	"github.com/rollcall-rpc/rollcall/frame"
+	"github.com/rollcall-rpc/rollcall/internal/transport"
+)
+
+// A connector knows what a client speaks, and opens its connections.
+type connector struct {
+	tls             *tls.Config // nil: clear text
+	allowPlaintext  bool        // where the entry does not say TLS
+	dial            func(ctx context.Context, network, address string) (net.Conn, error)
+	timeout         time.Duration // of a dial, and of the handshake after it
+	dialects        []Dialect
+	defaultProtocol string // of instances that list none; empty: they are not called
+	transport       transport.ClientOptions
+	logger          *slog.Logger
+}
+
+func newConnector(o *ClientOptions) *connector {
+	return &connector{
+		tls: newClientTLS(o.TLS), allowPlaintext: o.AllowPlaintext, dial: o.Dial, timeout: o.ConnectTimeout, logger: o.Logger,
+		dialects: o.Dialects, defaultProtocol: o.DefaultProtocol,
+		transport: transport.ClientOptions{
+			KeepaliveInterval: o.KeepaliveInterval,
+			KeepaliveMisses:   o.KeepaliveMisses,
+			HandshakeTimeout:  o.ConnectTimeout,
+			MaxMessageBytes:   o.MaxMessageBytes,
+			MaxMetadataBytes:  o.MaxMetadataBytes,
+			Logger:            o.Logger,
+		},
+	}
+}
+
+// protocol returns what to speak to an instance: Rollcall's own where it can,
+// else the first dialect that it lists; "" where there is none.
+func (c *connector) protocol(in *discovery.Instance) string {
+	if len(in.Protocols) == 0 {
+		return c.defaultProtocol
+	}
+	if in.Speaks(ProtocolName) {
+		return ProtocolName
+	}
+	for _, d := range c.dialects {
+		if in.Speaks(d.Protocol) {
+			return d.Protocol
+		}
+	}
+	return ""
+}
+
+// dialect returns the foreign format to speak to an instance; nil: Rollcall's
+// own protocol.
+func (c *connector) dialect(in *discovery.Instance) *Dialect {
+	if len(c.dialects) == 0 {
+		return nil
+	}
+	name := c.protocol(in)
+	for i := range c.dialects {
+		if c.dialects[i].Protocol == name {
+			return &c.dialects[i]
+		}
+	}
+	return nil
+}
+
+// open dials an instance, and makes TLS of the connection where that is spoken.
+func (c *connector) open(ctx context.Context, in *discovery.Instance) (net.Conn, Phase, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	conn, err := c.dial(ctx, "tcp", in.Addr())
+	if err != nil || !c.secures(in) {
+		return conn, PhaseDial, err
+	}
+	secured := tls.Client(conn, configFor(c.tls, in.Host))
+	if err := secured.HandshakeContext(ctx); err != nil {
+		conn.Close() //nolint:errcheck // it is not wanted
+		return nil, PhaseHandshake, fmt.Errorf("TLS: %w", err)
+	}
+	return secured, 0, nil
+}
+
+// secures reports whether TLS is spoken to an instance.
+func (c *connector) secures(in *discovery.Instance) bool {
+	return c.tls != nil && (in.TLS || !c.allowPlaintext)
+}
+
+// connect dials and waits for the instance's preface, each within the client's
+// ConnectTimeout: the kernel of a hung server accepts connections as well. No
+// request is sent before the preface has come, so all that fails until then
+// surely executes nothing.
+func (c *connector) connect(ctx context.Context, in *discovery.Instance, onSilent func(bool), onGoAway func(frame.GoAway)) (*transport.ClientConn, Phase, error) {
+	nc, phase, err := c.open(ctx, in)
+	if err != nil {
+		return nil, phase, err
+	}
+	opts := c.transport
+	opts.InstanceID, opts.OnSilent, opts.OnGoAway = in.ID, onSilent, onGoAway
+	conn := transport.NewClientConn(nc, opts)
+	if err := conn.Handshake(ctx); err != nil {
+		conn.Close() //nolint:errcheck // it is not wanted
+		if errors.Is(err, transport.ErrWrongInstance) {
+			c.logger.Warn("another server answers at the instance's address", "address", in.Addr(), "instance_id", in.ID)
+		}
+		if in.TLS && c.tls == nil {
+			err = fmt.Errorf("%w (the entry says that the instance serves TLS, and ClientOptions.TLS is not set)", err)
+		}
+		return nil, PhaseHandshake, err
+	}
+	return conn, 0, nil
+}
+
+// caller dials and lets a dialect speak on the connection, each within the
+// client's ConnectTimeout.
+func (c *connector) caller(ctx context.Context, in *discovery.Instance, d *Dialect) (Caller, error) {
+	conn, _, err := c.open(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { conn.Close() }) //nolint:errcheck // it ends Dial
+	caller, err := d.Dial(ctx, *in, conn)
+	if !stop() && err == nil {
+		caller.Close() //nolint:errcheck // it came too late
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		conn.Close() //nolint:errcheck // it is not wanted
+		return nil, err
+	}
+	return caller, nil
+}

@@ -1,9 +1,0 @@
-// Copyright The Rollcall Authors
-// SPDX-License-Identifier: Apache-2.0
-
-//go:build unix && !linux
-
-package transport
-
-// outQueue cannot tell.
-func outQueue(uintptr) uint64 { return 0 }

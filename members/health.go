@@ -1,0 +1,45 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package members
+
+import (
+	"time"
+
+	"github.com/rollcall-rpc/rollcall/balancer"
+)
+
+// Failed tells that an instance refused a connection (dialed), or that one which
+// stood has died: it is set aside and probed after a pause.
+func (s *Set) Failed(e *balancer.Endpoint, dialed bool) {
+	s.tell(func(now time.Time) { s.roster.Failed(now, e, dialed) })
+}
+
+// Recovered tells that an instance has answered: whatever set it aside is over.
+func (s *Set) Recovered(e *balancer.Endpoint) {
+	s.tell(func(now time.Time) { s.roster.Recovered(now, e) })
+}
+
+// Silent tells that the connection to an instance shows no life, or (false) shows
+// it again. A silent instance is set aside and not probed: its connection stands.
+func (s *Set) Silent(e *balancer.Endpoint, silent bool) {
+	s.tell(func(now time.Time) { s.roster.Silent(now, e, silent) })
+}
+
+// Draining tells that an instance announced that it leaves.
+func (s *Set) Draining(e *balancer.Endpoint) {
+	s.tell(func(now time.Time) { s.roster.Draining(now, e.Instance.ID, e) })
+}
+
+// Left tells that an instance, which drains, takes no more calls.
+func (s *Set) Left(e *balancer.Endpoint) {
+	s.tell(func(now time.Time) { s.roster.Left(now, e) })
+}
+
+// Review has the clock look at the instances soon: Endpoint.Finish asks for it.
+func (s *Set) Review() {
+	select {
+	case s.kick <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,184 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package members
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rollcall-rpc/rollcall/balancer"
+	"github.com/rollcall-rpc/rollcall/discovery"
+)
+
+// Options say what a [Set] stands on.
+type Options struct {
+	// Resolver knows the instances. It is needed.
+	Resolver discovery.Resolver
+
+	// Balancing are the settings of the Roster: policy, slow start, ejection.
+	Balancing balancer.Options
+
+	// Supported tells whether the program can call an instance. Nil: all.
+	Supported func(*discovery.Instance) bool
+
+	// Attach makes the Peer of an instance that becomes known. It is called with
+	// the Set's lock held and must not call the Set. Nil: Endpoints have no
+	// Peer, nobody is probed, and whoever is set aside stays so until
+	// [Set.Recovered].
+	Attach func(*balancer.Endpoint) Peer
+
+	// OnUpdate is told of each list before it counts, on the goroutine that
+	// watches the Resolver. Nil: nobody is told.
+	OnUpdate func(*discovery.Update)
+
+	// OnChange is told that the snapshot changed from one to another, serially
+	// and in order, on the goroutine of [Set.Run]. Changes in quick succession
+	// are told as one. It must not block: pauses do not end and nobody is probed
+	// meanwhile. Nil: nobody is told.
+	OnChange func(from, to *balancer.Snapshot)
+}
+
+// A Set is the instances of one service as this program knows them.
+type Set struct {
+	opts     Options
+	snapshot atomic.Pointer[balancer.Snapshot] // what calls pick from: no lock on their way
+	kick     chan struct{}                     // capacity 1: the clock should look at the roster
+	probes   sync.WaitGroup                    // a goroutine for each probe
+
+	mu      sync.Mutex // guards what follows; nothing that blocks is called under it
+	roster  *balancer.Roster
+	changed chan struct{} // closed when snapshot changes
+	retired []Peer        // dropped by the roster, to be told outside the lock
+}
+
+// New returns a Set that knows nobody yet and does nothing: see [Set.Run].
+func New(opts Options) *Set {
+	s := &Set{opts: opts, kick: make(chan struct{}, 1), changed: make(chan struct{})}
+	hooks := balancer.Hooks{Supported: opts.Supported}
+	if opts.Attach != nil {
+		hooks.Attach = func(e *balancer.Endpoint) any { return opts.Attach(e) }
+		hooks.Detach = func(e *balancer.Endpoint) { s.retired = append(s.retired, peerOf(e)) }
+	}
+	s.roster = balancer.NewRoster(opts.Balancing, hooks)
+	s.snapshot.Store(s.roster.Snapshot())
+	return s
+}
+
+func peerOf(e *balancer.Endpoint) Peer { return e.Owner.(Peer) }
+
+// Run watches the list, lets pauses end and probes who was set aside, until ctx
+// ends. It then retires every Peer and returns when no goroutine of the Set is
+// left. It can be called once.
+func (s *Set) Run(ctx context.Context) {
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		s.opts.Resolver.Watch(ctx, func(u discovery.Update) { //nolint:errcheck // it ends with ctx
+			if s.opts.OnUpdate != nil {
+				s.opts.OnUpdate(&u)
+			}
+			s.tell(func(now time.Time) { s.roster.Update(now, u) })
+		})
+	})
+	s.keep(ctx)
+	watch.Wait()
+	if s.opts.Attach != nil {
+		for _, e := range s.Snapshot().Endpoints {
+			peerOf(e.Endpoint).Retire()
+		}
+	}
+	s.probes.Wait()
+}
+
+// keep is the clock of the Set.
+func (s *Set) keep(ctx context.Context) {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	told := s.Snapshot()
+	for {
+		if wait, ok := s.tick(ctx); ok {
+			timer.Reset(wait)
+		} else {
+			timer.Stop()
+		}
+		if now := s.Snapshot(); now != told && s.opts.OnChange != nil {
+			s.opts.OnChange(told, now)
+			told = now
+		}
+		select {
+		case <-timer.C:
+		case <-s.kick:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// tick does what is due and returns how long nothing more is.
+func (s *Set) tick(ctx context.Context) (wait time.Duration, ok bool) {
+	var due []*balancer.Endpoint
+	s.apply(func(now time.Time) {
+		s.roster.Tick(now)
+		due = s.roster.Probes(now)
+		var next time.Time
+		next, ok = s.roster.Next(now)
+		wait = max(next.Sub(now), 0)
+	})
+	if s.opts.Attach == nil {
+		return wait, ok // whoever has no Peer is back when that is told
+	}
+	for _, e := range due {
+		s.probes.Go(func() { s.probe(ctx, e) })
+	}
+	return wait, ok
+}
+
+// probe tries whether an instance that was set aside is back.
+func (s *Set) probe(ctx context.Context, e *balancer.Endpoint) {
+	err := peerOf(e).Probe(ctx, e)
+	switch {
+	case ctx.Err() != nil: // it tells of us, and not of the instance
+	case err == nil:
+		s.Recovered(e)
+	default:
+		s.Failed(e, true)
+	}
+}
+
+// tell changes the roster and wakes the clock, whose next appointment may be
+// another one now.
+func (s *Set) tell(change func(now time.Time)) {
+	s.apply(change)
+	s.Review()
+}
+
+// apply changes the roster, publishes what came of it, and lets go of the peers
+// that were dropped.
+func (s *Set) apply(change func(now time.Time)) {
+	s.mu.Lock()
+	change(time.Now())
+	if next := s.roster.Snapshot(); next != s.snapshot.Load() {
+		s.snapshot.Store(next)
+		close(s.changed)
+		s.changed = make(chan struct{})
+	}
+	retired := s.retired
+	s.retired = nil
+	s.mu.Unlock()
+	for _, p := range retired {
+		p.Retire()
+	}
+}
+
+// Snapshot returns what is known now. It takes no lock.
+func (s *Set) Snapshot() *balancer.Snapshot { return s.snapshot.Load() }
+
+// Current returns what is known now, and a channel that is closed when that
+// changes.
+func (s *Set) Current() (*balancer.Snapshot, <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.snapshot.Load(), s.changed
+}
