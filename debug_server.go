@@ -93,9 +93,11 @@ func (c *connSet) describe(s *ServerState) {
 	}
 }
 
-// DebugHandler returns a handler that answers with [Server.State] as JSON. It asks
-// nobody who they are: mount it where only operators come.
-func (s *Server) DebugHandler() http.Handler { return debugHandler(s.State) }
+// DebugHandler returns a handler that answers with [Server.State] as JSON to those
+// whom ServerOptions.Debug lets in: mount it where only operators come.
+func (s *Server) DebugHandler() http.Handler {
+	return newDebugPage("ServerOptions.Debug", s.opts.Debug, s.opts.Logger, s.State)
+}
 
 // debugTimeout bounds each step of a request to DebugAddr.
 const debugTimeout = 10 * time.Second

@@ -68,8 +68,7 @@ func (s *ServerConn) CheckReply(reply Reply) *RemoteError {
 	if reply.Metadata == nil {
 		return nil
 	}
-	var limit *frame.LimitError
-	if errors.As(reply.Metadata.Check(int(s.peer.MaxMetadata)), &limit) {
+	if limit, ok := errors.AsType[*frame.LimitError](reply.Metadata.Check(int(s.peer.MaxMetadata))); ok {
 		return tooLarge(ReasonMetadataTooLarge, frame.ExecutedYes, limit)
 	}
 	return nil

@@ -1,0 +1,63 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"runtime"
+	"sync/atomic"
+
+	"github.com/rollcall-rpc/rollcall/internal/reload"
+)
+
+// A file is a file that is read again when it changes.
+type file[T any] struct {
+	what   string // for texts: "token file"
+	path   string
+	secret bool // warn where others may read it
+	parse  func(content []byte) (T, error)
+}
+
+// open reads the file. Errors name it and what to do.
+func (f file[T]) open() (*reload.Value[T], error) {
+	var warned atomic.Bool
+	value, err := reload.Files[T]{
+		Paths: []string{f.path},
+		Parse: func(contents [][]byte) (T, error) {
+			if f.secret && readByOthers(f.path) && !warned.Swap(true) {
+				slog.Warn("others than its owner may read a "+f.what+": chmod 600 it", "file", f.path)
+			}
+			return f.parse(contents[0])
+		},
+		Changed: func(_ T, err error) {
+			if err != nil {
+				slog.Warn("a changed "+f.what+" cannot be used: what it said before stays in use", "error", f.explain(err))
+				return
+			}
+			slog.Info("a "+f.what+" has changed", "file", f.path)
+		},
+	}.Open()
+	if err != nil {
+		return nil, f.explain(err)
+	}
+	return value, nil
+}
+
+// explain names the file in an error of reading or parsing it.
+func (f file[T]) explain(err error) error {
+	if unread, ok := errors.AsType[*fs.PathError](err); ok {
+		return fmt.Errorf("auth: %s %s: %w: name a file that this process may read", f.what, f.path, unread.Err)
+	}
+	return fmt.Errorf("auth: %s %s: %w", f.what, f.path, err)
+}
+
+// readByOthers tells whether the group or all may read a file.
+func readByOthers(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o044 != 0
+}
