@@ -122,8 +122,9 @@ func (r *registration) step(ctx context.Context, session zk.Session, wanted bool
 		return a, r.create(ctx, session.ID)
 	case deleteOwn, deleteElder:
 		return a, r.delete(ctx, a)
+	case rest:
+		r.settle(a)
 	}
-	r.settle(a)
 	return a, nil
 }
 
