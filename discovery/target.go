@@ -81,7 +81,7 @@ func ParseTarget(s string) (Target, error) {
 	if i := strings.IndexByte(rest, '/'); i >= 0 {
 		hosts, path = rest[:i], rest[i:]
 	}
-	for _, host := range strings.Split(hosts, ",") {
+	for host := range strings.SplitSeq(hosts, ",") {
 		if field, fix := checkHost(host); field != "" {
 			return fail(field, host, fix)
 		}

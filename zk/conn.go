@@ -92,7 +92,7 @@ func (c *Client) dial(ctx context.Context, server string, req jute.ConnectReques
 		return nil, resp, err
 	}
 	stop := context.AfterFunc(ctx, func() {
-		raw.Close() //nolint:errcheck // of a connection that was given up
+		raw.Close() // of a connection that was given up
 	})
 	defer stop()
 	secured, err := c.secure(ctx, raw, server)
@@ -117,7 +117,7 @@ func (c *Client) dial(ctx context.Context, server string, req jute.ConnectReques
 		err = fmt.Errorf("zk: no answer to the handshake within %v: %w", c.opts.ConnectTimeout, ctx.Err())
 	}
 	if err != nil {
-		raw.Close() //nolint:errcheck // err says more
+		raw.Close() // err says more
 		return nil, resp, err
 	}
 	return cn, resp, nil
@@ -239,7 +239,7 @@ func (c *Client) write(cn *conn, pingEvery time.Duration, ended <-chan struct{})
 			}
 		}
 		if _, err := cn.Write(b); err != nil {
-			cn.Close() //nolint:errcheck // err says more
+			cn.Close() // err says more
 			return err
 		}
 		idle.Reset(pingEvery)

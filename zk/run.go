@@ -126,11 +126,11 @@ func (c *Client) serve(ctx context.Context, cn *conn, server string, resp jute.C
 	wrote := make(chan error, 1)
 	go func() { wrote <- c.write(cn, max(cred.timeout/3, time.Millisecond), ended) }()
 	stop := context.AfterFunc(ctx, func() {
-		cn.Close() //nolint:errcheck // the client is being closed
+		cn.Close() // the client is being closed
 	})
 	err := c.read(cn)
 	stop()
-	cn.Close() //nolint:errcheck // err says more
+	cn.Close() // err says more
 	close(ended)
 	// The writer closes the connection when it fails: what the reader has to say then
 	// is a consequence.

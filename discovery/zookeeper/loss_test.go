@@ -109,3 +109,36 @@ func TestExpiryLooksLikeDeletion(t *testing.T) {
 		}
 	})
 }
+
+// TestWipedStaysWiped: the answer to the first create in a directory that had gone
+// is lost, and so the directory is known when the next one is made.
+func TestWipedStaysWiped(t *testing.T) {
+	inBubble(t, func(b *bubble) {
+		b.fake.connect()
+		r, err := b.session.Registrar("/rpc").Register(instance(8001))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.after(0)
+		b.fake.mu.Lock()
+		b.fake.life += 100
+		b.fake.noCreate = zk.ErrConnectionLoss
+		b.fake.mu.Unlock()
+		b.fake.remove(r.Status().Name)
+		b.after(time.Minute) // many attempts
+		b.fake.mu.Lock()
+		b.fake.noCreate = nil
+		b.fake.mu.Unlock()
+		b.after(time.Minute)
+		want := map[discovery.Loss]int{discovery.LossWiped: 1}
+		if st := r.Status(); !st.Registered || !cmp.Equal(st.Losses, want) {
+			t.Errorf("got %+v, want registered, with losses %v", st, want)
+		}
+		b.fake.remove(r.Status().Name)
+		b.after(time.Minute)
+		want[discovery.LossDeleted] = 1
+		if st := r.Status(); !st.Registered || !cmp.Equal(st.Losses, want) {
+			t.Errorf("got %+v, want registered, with losses %v", st, want)
+		}
+	})
+}

@@ -60,9 +60,16 @@ func (r *registration) observe(ctx context.Context, session int64, wanted bool) 
 		}
 	}
 	var err error
-	if o.nodes, o.wiped, err = r.scanAll(ctx, session); err != nil {
+	var wiped bool
+	if o.nodes, wiped, err = r.scanAll(ctx, session); err != nil {
 		return o, err
 	}
+	// Kept until there is a node again: when its creation has to be tried twice, the
+	// directory is known by then.
+	if wiped && !slices.ContainsFunc(o.nodes, func(c candidate) bool { return c.name == r.name }) {
+		r.wiped = true
+	}
+	o.wiped = r.wiped
 	// Only now: a look that failed has answered nothing.
 	r.scan = false
 	r.setDoubtful(false)

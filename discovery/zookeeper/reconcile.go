@@ -122,8 +122,9 @@ func (r *registration) step(ctx context.Context, session zk.Session, wanted bool
 		return a, r.create(ctx, session.ID)
 	case deleteOwn, deleteElder:
 		return a, r.delete(ctx, a)
+	case rest:
+		r.settle(a)
 	}
-	r.settle(a)
 	return a, nil
 }
 
@@ -213,7 +214,7 @@ func (r *registration) settle(a action) {
 	r.tellLoss(nil)
 	if a.node.name != "" {
 		r.own(a.node)
-		r.lost = false
+		r.lost, r.wiped = false, false
 	}
 	before := r.Status()
 	if a.conflict != "" && a.conflict != before.Conflict {
@@ -276,7 +277,7 @@ func (r *registration) create(ctx context.Context, session int64) error {
 	name := childName(r.path, created)
 	r.own(candidate{name: name, czxid: czxid, owner: session})
 	r.created, r.scan = time.Now(), true // elder twins, extra nodes
-	r.lost = false
+	r.lost, r.wiped = false, false
 	r.logger.Info("registered", "entry", name)
 	r.report(func(s *discovery.RegistrationStatus) { s.Name, s.Registered, s.Conflict, s.Err = name, true, "", nil })
 	return nil

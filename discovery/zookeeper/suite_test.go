@@ -74,7 +74,7 @@ func peer(t testing.TB, addr string) *zk.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { c.Close() }) //nolint:errcheck // its test is over
+	t.Cleanup(func() { c.Close() }) // its test is over
 	return c
 }
 

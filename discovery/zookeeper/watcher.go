@@ -144,7 +144,7 @@ func (w *watcher) watchPersistent(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer watch.Close() //nolint:errcheck // there is nothing left that it could spoil
+	defer watch.Close() // there is nothing left that it could spoil
 	w.backoff.reset()
 	// Not before: what happens between a look and the watch would be missed.
 	w.tell(notice{kind: armed})
