@@ -42,7 +42,8 @@ func attemptError(ctx context.Context, err error) *Error {
 	case errors.Is(err, transport.ErrDeadline): // of the attempt, where it has one
 		return &Error{Code: CodeDeadlineExceeded, Message: context.DeadlineExceeded.Error(), Executed: executed, cause: err}
 	case errors.Is(err, errAttemptTimeout):
-		return &Error{Code: CodeDeadlineExceeded, Reason: ReasonAttemptTimeout, Message: errAttemptTimeout.Error(), Executed: executed, cause: err}
+		e := &Error{Code: CodeDeadlineExceeded, Reason: ReasonAttemptTimeout, Message: errAttemptTimeout.Error(), Executed: executed, cause: err}
+		return e.withCause(ctx)
 	case errors.As(err, &limit):
 		reason := ReasonMessageTooLarge
 		switch limit.Kind {
