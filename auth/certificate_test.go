@@ -145,6 +145,7 @@ func TestCertificateConfigs(t *testing.T) {
 		"any":                           {f.config(tls.RequireAnyClientCert), "RequireAnyClientCert without VerifyConnection"},
 		"any, verified":                 {&tls.Config{ClientAuth: tls.RequireAnyClientCert, VerifyConnection: verify}, ""},
 		"requested, verified":           {&tls.Config{ClientAuth: tls.RequestClientCert, VerifyConnection: verify}, ""},
+		"another in its place":          {&tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return nil, nil }}, ""},
 		"by the system":                 {&tls.Config{ClientAuth: tls.RequireAndVerifyClientCert}, "without ClientCAs"},
 		"by the system, if given":       {&tls.Config{ClientAuth: tls.VerifyClientCertIfGiven}, "without ClientCAs"},
 		"by the system, and more":       {&tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, VerifyConnection: verify}, ""},

@@ -30,10 +30,12 @@ func (f file[T]) open() (*reload.Value[T], error) {
 	value, err := reload.Files[T]{
 		Paths: []string{f.path},
 		Parse: func(contents [][]byte) (T, error) {
-			if f.secret && readByOthers(f.path) && !warned.Swap(true) {
+			value, err := f.parse(contents[0])
+			// Not for what cannot be used: it may be opened again and again.
+			if err == nil && f.secret && readByOthers(f.path) && !warned.Swap(true) {
 				log.Warn("others than its owner may read a file with secrets: chmod 600 it")
 			}
-			return f.parse(contents[0])
+			return value, err
 		},
 		Changed: func(_ T, err error) {
 			if err != nil {
