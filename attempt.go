@@ -44,6 +44,9 @@ func (s *service) attempt(ctx context.Context, call *CallInfo, e *balancer.Endpo
 	if e.Finish(ended, a.elapsed, outcome(ctx, a.err)) {
 		s.members.Review()
 	}
+	if a.err != nil && s.awaitDeadline(ctx, a.err) {
+		a.elapsed = time.Since(begun)
+	}
 	if call != nil && s.events.AttemptEnd != nil {
 		info := a.info(call)
 		info.Phase, info.Elapsed, info.Executed = a.phase, a.elapsed, ExecutedYes

@@ -117,7 +117,7 @@ func (s *Server) serveDebug(ctx context.Context) (stop func(), err error) {
 	var serving sync.WaitGroup
 	serving.Go(func() { server.Serve(l) }) //nolint:errcheck // it ends with stop
 	return func() {
-		server.Close() //nolint:errcheck // its end is what is wanted
+		server.Close() // its end is what is wanted
 		serving.Wait()
 	}, nil
 }

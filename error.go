@@ -55,7 +55,10 @@ type Error struct {
 	Message string            // for people
 	Details map[string]string // further facts for programs; may be nil
 
-	PassedOn bool // the handler passed on the failure of a call of its own
+	// PassedOn says that the handler passed on the failure of a call of its own.
+	// Another instance would meet the same, so none is asked, not even for an
+	// idempotent method.
+	PassedOn bool
 
 	// Executed is set by Rollcall on the caller's side. A handler need not set
 	// it: an error that a handler returns is ExecutedYes.
@@ -77,6 +80,9 @@ func Errorf(code Code, reason, format string, args ...any) *Error {
 // Error says what failed, what is known about its execution, on which list the
 // client relied and what each attempt met.
 func (e *Error) Error() string {
+	if e == nil {
+		return "<nil>"
+	}
 	var b strings.Builder
 	b.WriteString(e.Code.String())
 	if e.Reason != "" {
@@ -106,7 +112,12 @@ func (e *Error) Error() string {
 
 // Unwrap returns the local cause, such as [context.DeadlineExceeded]; nil for an
 // error that came over the wire.
-func (e *Error) Unwrap() error { return e.cause }
+func (e *Error) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.cause
+}
 
 // A Report tells what a client tried for one call.
 type Report struct {

@@ -6,6 +6,7 @@ package rollcall
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/rollcall-rpc/rollcall/balancer"
 	"github.com/rollcall-rpc/rollcall/frame"
@@ -19,7 +20,7 @@ var errAttemptTimeout = errors.New("the attempt's own time was up")
 func attemptError(ctx context.Context, err error) *Error {
 	var remote *transport.RemoteError
 	if errors.As(err, &remote) {
-		return remoteError(remote) // the server's clock may be a little ahead of ours
+		return remoteError(remote).withCause(ctx)
 	}
 	var typed *Error
 	if errors.As(err, &typed) { // of a dialect; the call's report goes to a copy
@@ -27,7 +28,7 @@ func attemptError(ctx context.Context, err error) *Error {
 		if e.Executed == 0 {
 			e.Executed = ExecutedMaybe // it does not say
 		}
-		return &e
+		return e.withCause(ctx)
 	}
 	executed := ExecutedMaybe
 	var failed *transport.CallError
@@ -52,6 +53,54 @@ func attemptError(ctx context.Context, err error) *Error {
 		return &Error{Code: CodeResourceExhausted, Reason: reason, Message: err.Error(), Executed: executed, cause: err}
 	}
 	return &Error{Code: CodeUnavailable, Reason: ReasonConnection, Message: err.Error(), Executed: executed, cause: err}
+}
+
+// withCause gives an answer that tells of the end of the attempt's context, and
+// names no cause, the context's own; the one that every context has where ours has
+// not ended.
+func (e *Error) withCause(ctx context.Context) *Error {
+	var end error
+	switch e.Code {
+	case CodeDeadlineExceeded:
+		end = context.DeadlineExceeded
+	case CodeCanceled:
+		end = context.Canceled
+	default:
+		return e
+	}
+	switch cause := context.Cause(ctx); {
+	case errors.Is(ctx.Err(), end) && cause != errAttemptTimeout: //nolint:errorlint // identity is meant
+		e.cause = errors.Join(e.cause, withContextErr(ctx, cause))
+	case !errors.Is(e.cause, end):
+		e.cause = errors.Join(e.cause, end)
+	}
+	return e
+}
+
+// deadlineSlack is how much earlier than the client a server may notice that the
+// time of a call is up.
+const deadlineSlack = 10 * time.Millisecond
+
+// awaitDeadline waits for the end of an attempt's context where that is due, and
+// somebody else was a moment faster to notice: the error is then the same whoever
+// was. It reports whether it has waited.
+func (s *service) awaitDeadline(ctx context.Context, err error) bool {
+	deadline, ok := ctx.Deadline()
+	if !ok || ctx.Err() != nil || attemptError(ctx, err).Code != CodeDeadlineExceeded {
+		return false
+	}
+	left := time.Until(deadline)
+	if left > deadlineSlack {
+		return false
+	}
+	timer := time.NewTimer(max(left, 0) + deadlineSlack) // the context's own may be late
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	case <-s.group.ctx.Done():
+	}
+	return true
 }
 
 func closedError() *Error {
@@ -84,6 +133,7 @@ func retryable(e *Error, idempotent bool) bool {
 		// except where the reason is the server's state or its version.
 		return e.Code == CodeUnavailable || e.Code == CodeUnimplemented || e.Reason == ReasonAttemptTimeout
 	default: // a handler that answers that it is unavailable is no better than one that does not answer
-		return idempotent && (e.Code == CodeUnavailable || e.Reason == ReasonAttemptTimeout)
+		further := e.PassedOn && e.Executed == ExecutedYes // down: another instance would meet the same
+		return idempotent && ((e.Code == CodeUnavailable && !further) || e.Reason == ReasonAttemptTimeout)
 	}
 }

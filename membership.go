@@ -202,7 +202,7 @@ func (m *membership) close() {
 	cancel()
 	m.leave(ended) //nolint:errcheck // the session's end removes the entry
 	if m.session != nil {
-		m.session.Close() //nolint:errcheck // likewise
+		m.session.Close() // likewise
 	}
 }
 

@@ -158,7 +158,8 @@ func (o *ClientOptions) check(registry bool) error {
 		}
 	}
 	for name, opts := range o.Methods {
-		if err := checkMethodName(name); err != nil || (strings.Contains(name, "*") && !strings.HasSuffix(name, "/*")) {
+		service := strings.TrimSuffix(name, "/*")
+		if checkMethodName(name) != nil || service == "" || strings.Contains(service, "*") {
 			problems = append(problems, fmt.Errorf("rollcall: ClientOptions.Methods[%q]: give the name of a method, or \"Service/*\"", name))
 		}
 		problems = append(problems, checkDefaults(fmt.Sprintf("ClientOptions.Methods[%q]", name), &opts))

@@ -46,7 +46,7 @@ func dialRaw(t *testing.T, addr string) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(patience))
+	conn.SetDeadline(time.Now().Add(patience)) //nolint:errcheck // a dead connection fails the test
 	return conn
 }
 
@@ -71,8 +71,8 @@ func TestFramesThatBreakTheProtocol(t *testing.T) {
 		hello + strings.Repeat("\x00", 100),
 	} {
 		conn := dialRaw(t, s.addr)
-		io.WriteString(conn, sent)
-		conn.(*net.TCPConn).CloseWrite()
+		io.WriteString(conn, sent)       //nolint:errcheck // the server may close it first
+		conn.(*net.TCPConn).CloseWrite() //nolint:errcheck // likewise
 		if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("%q does not end the connection", sent)
 		}

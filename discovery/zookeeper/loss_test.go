@@ -79,3 +79,33 @@ func TestLossIsToldOnce(t *testing.T) {
 		}
 	})
 }
+
+// TestExpiryLooksLikeDeletion: the nodes of a session that has expired may be seen
+// to go before the session is known to have ended. That is one loss, by the expiry.
+func TestExpiryLooksLikeDeletion(t *testing.T) {
+	inBubble(t, func(b *bubble) {
+		b.fake.connect()
+		r, err := b.session.Registrar("/rpc").Register(instance(8001))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.after(0)
+		b.fake.mu.Lock()
+		b.fake.noCreate = zk.ErrSessionExpired
+		b.fake.mu.Unlock()
+		b.fake.remove(r.Status().Name)
+		b.after(0)
+		if st := r.Status(); st.Registered || st.Err == nil || st.LastLoss != 0 {
+			t.Errorf("got %+v, want no entry, and no reason that is not sure", st)
+		}
+		b.fake.mu.Lock()
+		b.fake.noCreate = nil
+		b.fake.mu.Unlock()
+		b.fake.set(func(s *zk.Session) { s.ID, s.Generation = 2, 2 })
+		b.after(time.Minute)
+		want := map[discovery.Loss]int{discovery.LossExpired: 1}
+		if st := r.Status(); !st.Registered || !cmp.Equal(st.Losses, want) {
+			t.Errorf("got %+v, want registered, with losses %v", st, want)
+		}
+	})
+}

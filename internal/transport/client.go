@@ -184,7 +184,7 @@ func (c *ClientConn) CloseIdle() {
 		return
 	}
 	c.dieLocked(ErrClosed)
-	_ = c.Close()
+	c.Close() //nolint:errcheck // it returns nil
 }
 
 // die ends the connection with its cause; the first wins.
@@ -201,7 +201,7 @@ func (c *ClientConn) dieLocked(cause error) {
 	}
 	c.out.kill(cause)
 	c.out.mu.Unlock()
-	_ = c.conn.Close()
+	c.conn.Close()      //nolint:errcheck // its end is what is wanted
 	c.out.waitStopped() // Close ends the write, which then knows how far it came
 
 	c.out.mu.Lock()
@@ -227,7 +227,7 @@ func (c *ClientConn) writeFailed(err error) {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
 	c.writeErr = ioError("write", err)
-	_ = c.conn.SetReadDeadline(time.Now().Add(lastReadTime))
+	c.conn.SetReadDeadline(time.Now().Add(lastReadTime)) //nolint:errcheck // a dead connection fails the read
 }
 
 // limitRead sets the reader's deadline, unless a failed write has set the last one.
@@ -235,7 +235,7 @@ func (c *ClientConn) limitRead(t time.Time) {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
 	if c.writeErr == nil {
-		_ = c.conn.SetReadDeadline(t)
+		c.conn.SetReadDeadline(t) //nolint:errcheck // a dead connection fails the read
 	}
 }
 

@@ -92,7 +92,7 @@ func slowly(t *testing.T) (client, server net.Conn) {
 	})
 	wg.Go(func() {
 		defer in.Close()
-		_, _ = io.Copy(in, out)
+		io.Copy(in, out) //nolint:errcheck // until the other end is gone
 	})
 	t.Cleanup(wg.Wait)
 	return client, server
@@ -138,8 +138,8 @@ func TestHungServerOverSockets(t *testing.T) {
 				a, b := tcpPair(t)
 				clientEnd, serverEnd := client(a), server(b)
 				if _, embedded := clientEnd.(embedding); embedded && size > 10 {
-					a.Close() // it is given the time of a slow link: TestSlowLinkThatTellsNothing
-					b.Close()
+					a.Close() //nolint:errcheck // it would be given the time of a slow link: TestSlowLinkThatTellsNothing
+					b.Close() //nolint:errcheck // likewise
 					return
 				}
 				c := NewClientConn(clientEnd, ClientOptions{})

@@ -36,6 +36,7 @@ func (s *seen) handle(ctx context.Context, req *ServerRequest) (Reply, error) {
 // and returns their errors by name. The connection dies when the client (or the
 // server) has written budget bytes.
 func exchange(t *testing.T, budget int, cutServer bool) (errs map[string]error, handled map[string]int) {
+	t.Helper()
 	errs = make(map[string]error)
 	s := &seen{names: make(map[string]int)}
 	synctest.Test(t, func(t *testing.T) {
