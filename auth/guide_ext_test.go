@@ -80,7 +80,7 @@ func TestGuideCode(t *testing.T) {
 		}
 		return regexp.MustCompile(`(?m)^[ \t]+`).ReplaceAllString(string(content), "")
 	}
-	here := unindented("guide_test.go")
+	here := unindented("guide_ext_test.go")
 	blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(unindented("../docs/guide/identity.md"), -1)
 	if len(blocks) == 0 {
 		t.Fatal("the guide has no Go code")
