@@ -55,22 +55,23 @@ func verifiesItself(config *tls.Config) (bool, error) {
 	case config.GetConfigForClient != nil:
 		return false, nil
 	}
-	switch config.ClientAuth {
+	switch auth := config.ClientAuth; auth {
 	case tls.NoClientCert:
 		return false, errors.New("auth: Certificate: config asks clients for no certificate (ClientAuth NoClientCert): set CA in tlsfiles.Files, or ClientAuth to tls.RequireAndVerifyClientCert and ClientCAs")
 	case tls.RequestClientCert, tls.RequireAnyClientCert:
 		// VerifyPeerCertificate is not enough: it is not called for a session that
 		// is resumed.
 		if config.VerifyConnection == nil {
-			return false, fmt.Errorf("auth: Certificate: config takes certificates of anybody (ClientAuth %v without VerifyConnection): set ClientAuth to tls.RequireAndVerifyClientCert, and ClientCAs", config.ClientAuth)
+			return false, fmt.Errorf("auth: Certificate: config takes certificates of anybody (ClientAuth %v without VerifyConnection): set ClientAuth to tls.RequireAndVerifyClientCert, and ClientCAs", auth)
 		}
 		return true, nil
+	default:
+		// A nil ClientCAs is the operating system's: whom the web trusts, not a client.
+		if config.ClientCAs == nil && config.VerifyConnection == nil {
+			return false, fmt.Errorf("auth: Certificate: config trusts every authority of the operating system (ClientAuth %v without ClientCAs): set ClientCAs to those that issue your clients' certificates", auth)
+		}
+		return false, nil
 	}
-	// A nil ClientCAs is the operating system's: whom the web trusts, not a client.
-	if config.ClientCAs == nil && config.VerifyConnection == nil {
-		return false, fmt.Errorf("auth: Certificate: config trusts every authority of the operating system (ClientAuth %v without ClientCAs): set ClientCAs to those that issue your clients' certificates", config.ClientAuth)
-	}
-	return false, nil
 }
 
 // CertificateIdentity returns whom a certificate names: its first URI, such as a

@@ -26,20 +26,23 @@ type file[T any] struct {
 // open reads the file. Errors name it and what to do.
 func (f file[T]) open() (*reload.Value[T], error) {
 	var warned atomic.Bool
+	log := slog.Default().With("file", f.path, "what", f.what)
 	value, err := reload.Files[T]{
 		Paths: []string{f.path},
 		Parse: func(contents [][]byte) (T, error) {
-			if f.secret && readByOthers(f.path) && !warned.Swap(true) {
-				slog.Warn("others than its owner may read a "+f.what+": chmod 600 it", "file", f.path)
+			value, err := f.parse(contents[0])
+			// Not for what cannot be used: it may be opened again and again.
+			if err == nil && f.secret && readByOthers(f.path) && !warned.Swap(true) {
+				log.Warn("others than its owner may read a file with secrets: chmod 600 it")
 			}
-			return f.parse(contents[0])
+			return value, err
 		},
 		Changed: func(_ T, err error) {
 			if err != nil {
-				slog.Warn("a changed "+f.what+" cannot be used: what it said before stays in use", "error", f.explain(err))
+				log.Warn("a changed file cannot be used: what it said before stays in use", "error", f.explain(err))
 				return
 			}
-			slog.Info("a "+f.what+" has changed", "file", f.path)
+			log.Info("a file has changed, and what it says is in use")
 		},
 	}.Open()
 	if err != nil {

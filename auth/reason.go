@@ -9,7 +9,7 @@ import "github.com/rollcall-rpc/rollcall"
 // has CodePermissionDenied.
 const (
 	ReasonNoToken        = rollcall.ReasonNoToken   // the call carries no token
-	ReasonMalformedToken = "MALFORMED_TOKEN"        // the metadata "authorization" is not "Bearer …"
+	ReasonMalformedToken = "MALFORMED_TOKEN"        //nolint:gosec // the metadata "authorization" is not "Bearer …"; this is a reason, no token
 	ReasonBadToken       = "BAD_TOKEN"              // the token is not one that is known
 	ReasonClearText      = "CLEAR_TEXT"             // the connection is not TLS
 	ReasonNoCertificate  = "NO_CERTIFICATE"         // the client has shown none

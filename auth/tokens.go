@@ -29,8 +29,8 @@ func Tokens(tokens map[string]string) (Verifier, error) {
 
 // TokensFile is [Tokens] for a file of lines "identity token", with spaces or tabs
 // between. Empty lines, and those that begin with #, are skipped. The file is looked
-// at again at most once a second; one that is gone or has a bad line changes nothing,
-// and the log says so once per change. Where the group or all may read the file, the
+// at again at most once a second; one that is gone, has no tokens or a bad line changes
+// nothing, and the log says so once per change. Where the group or all may read the file, the
 // log warns of it, once.
 //
 // It reads the file, and returns an error that names it, the line and what to do.
@@ -54,7 +54,7 @@ type tokenTable struct {
 
 func newTokenTable() *tokenTable {
 	t := &tokenTable{identities: make(map[[sha256.Size]byte]string)}
-	rand.Read(t.key[:]) //nolint:errcheck // it never fails
+	rand.Read(t.key[:]) // it never fails
 	return t
 }
 
@@ -106,6 +106,10 @@ func parseTokens(content []byte) (*tokenTable, error) {
 		if err := t.add(string(fields[1]), string(fields[0])); err != nil {
 			return nil, fmt.Errorf("line %d: %w", number, err)
 		}
+	}
+	// A file that is being written is empty for a moment.
+	if len(t.identities) == 0 {
+		return nil, errors.New(`it has no tokens: write lines of an identity and its token`)
 	}
 	return t, nil
 }

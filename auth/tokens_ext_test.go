@@ -93,6 +93,8 @@ func TestTokensFile(t *testing.T) {
 
 func TestTokensFileErrors(t *testing.T) {
 	for content, says := range map[string]string{
+		"":                              "it has no tokens",
+		"# nobody\n":                    "it has no tokens",
 		"billing one\n\nshop":           "line 3 has 1 words",
 		"billing s3cret more":           "line 1 has 3 words",
 		"billing s3cret\nshop s3cret\n": "line 2: \"billing\" and \"shop\" have the same token",

@@ -69,6 +69,7 @@ func TestTokenFile(t *testing.T) {
 // A token that comes later than the client is found, a second after it was missed
 // at most.
 func TestTokenFileComesLater(t *testing.T) {
+	log := logged(t)
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "token")
 		token := auth.TokenFile(path)
@@ -79,6 +80,9 @@ func TestTokenFileComesLater(t *testing.T) {
 			}
 		}
 		write(t, path, " ")
+		if err := os.Chmod(path, 0o644); err != nil {
+			t.Fatal(err)
+		}
 		time.Sleep(time.Second)
 		_, err := token(t.Context())
 		wantText(t, err, "auth: token file "+path, "give the token alone, on one line")
@@ -86,6 +90,9 @@ func TestTokenFileComesLater(t *testing.T) {
 		time.Sleep(time.Second - 1)
 		if _, err := token(t.Context()); err == nil {
 			t.Error("the file is looked at more than once a second")
+		}
+		if err := os.Chmod(path, 0o600); err != nil {
+			t.Fatal(err)
 		}
 		time.Sleep(time.Nanosecond)
 		var together sync.WaitGroup
@@ -98,6 +105,9 @@ func TestTokenFileComesLater(t *testing.T) {
 		}
 		together.Wait()
 	})
+	if log.count("level") != 0 {
+		t.Errorf("logged %s", log.b.String())
+	}
 }
 
 // A file that others may read is told of once, whatever becomes of it.

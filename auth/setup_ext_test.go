@@ -88,6 +88,7 @@ func write(t testing.TB, path, content string) {
 
 // logged takes the place of slog.Default until the test ends.
 func logged(t *testing.T) *lines {
+	t.Helper()
 	before, l := slog.Default(), new(lines)
 	slog.SetDefault(slog.New(slog.NewTextHandler(l, nil)))
 	t.Cleanup(func() { slog.SetDefault(before) })

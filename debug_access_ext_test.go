@@ -37,6 +37,7 @@ func ask(page http.Handler, host, local, authorization string) *httptest.Respons
 }
 
 func debugPage(t *testing.T, opts rollcall.DebugOptions, log io.Writer) http.Handler {
+	t.Helper()
 	return newClient(t, new(discovery.Memory), rollcall.ClientOptions{
 		Debug: opts, Logger: slog.New(slog.NewTextHandler(log, nil)),
 	}).DebugHandler()

@@ -24,6 +24,7 @@ type fleet struct {
 }
 
 func newFleet(t *testing.T) *fleet {
+	t.Helper()
 	ca := testca.New("fleet")
 	f := &fleet{ca: ca, dir: t.TempDir()}
 	pair := ca.Issue(testca.Leaf{Names: []string{"server.test", "127.0.0.1"}})
@@ -56,7 +57,7 @@ func (f *fleet) connect(server *tls.Config, client ...tls.Certificate) (*tls.Con
 		defer b.Close()
 		conn := tls.Client(b, &tls.Config{RootCAs: f.ca.Pool(), ServerName: "server.test", Certificates: client})
 		if conn.HandshakeContext(context.Background()) == nil {
-			conn.Read(make([]byte, 1)) // an alert, or the end
+			conn.Read(make([]byte, 1)) //nolint:errcheck // an alert, or the end
 		}
 	}()
 	conn := tls.Server(a, server)
@@ -144,6 +145,7 @@ func TestCertificateConfigs(t *testing.T) {
 		"any":                           {f.config(tls.RequireAnyClientCert), "RequireAnyClientCert without VerifyConnection"},
 		"any, verified":                 {&tls.Config{ClientAuth: tls.RequireAnyClientCert, VerifyConnection: verify}, ""},
 		"requested, verified":           {&tls.Config{ClientAuth: tls.RequestClientCert, VerifyConnection: verify}, ""},
+		"another in its place":          {&tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return nil, nil }}, ""},
 		"by the system":                 {&tls.Config{ClientAuth: tls.RequireAndVerifyClientCert}, "without ClientCAs"},
 		"by the system, if given":       {&tls.Config{ClientAuth: tls.VerifyClientCertIfGiven}, "without ClientCAs"},
 		"by the system, and more":       {&tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, VerifyConnection: verify}, ""},

@@ -30,7 +30,7 @@ func TestBearer(t *testing.T) {
 }
 
 func TestBearerClearText(t *testing.T) {
-	clear := func(value string) *rollcall.CallInfo {
+	inClear := func(value string) *rollcall.CallInfo {
 		call := withAuthorization(value)
 		call.Peer.TLS = nil
 		return call
@@ -39,8 +39,8 @@ func TestBearerClearText(t *testing.T) {
 		t.Error("a token in clear text is looked at")
 		return "billing", nil
 	}
-	wantOut(t, auth.Bearer(verify), clear("Bearer s3cret"), rollcall.CodeUnauthenticated, auth.ReasonClearText, "AllowClearText")
-	wantIn(t, auth.BearerWith(verifyFor("s3cret", "billing"), auth.BearerOptions{AllowClearText: true}), clear("Bearer s3cret"), "billing")
+	wantOut(t, auth.Bearer(verify), inClear("Bearer s3cret"), rollcall.CodeUnauthenticated, auth.ReasonClearText, "AllowClearText")
+	wantIn(t, auth.BearerWith(verifyFor("s3cret", "billing"), auth.BearerOptions{AllowClearText: true}), inClear("Bearer s3cret"), "billing")
 }
 
 // What is malformed may be a token without its scheme.
