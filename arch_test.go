@@ -41,7 +41,7 @@ var layers = map[string][]string{
 	"internal/tlsfront":   {},
 	"tlsfiles":            {"internal/reload"},
 	"internal/zkpath":     {},
-	"zk":                  {"zk/jute", "internal/pause", "internal/zkpath"},
+	"zk":                  {"zk/jute", "internal/pause", "internal/zkpath", "tlsfiles"},
 	"zk/internal/hook":    {"zk/jute"},
 	"zk/zkserver":         {"zk/jute", "zk/internal/hook", "zk/zkserver/internal/tree", "zk/zkserver/store"},
 	"zk/zkserver/store":   {"zk/jute"},

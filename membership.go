@@ -101,7 +101,7 @@ func (m *membership) join(in discovery.Instance) error {
 			opts.Logger = m.opts.Logger
 		}
 		var err error
-		if m.session, err = zookeeper.Open(m.target.Hosts, opts); err != nil {
+		if m.session, err = zookeeper.OpenTarget(m.target, opts); err != nil {
 			return err
 		}
 		m.registrar = m.session.Registrar(m.target.Path)

@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/rollcall-rpc/rollcall/tlsfiles"
 	"github.com/rollcall-rpc/rollcall/zk/jute"
 )
 
@@ -131,8 +132,8 @@ func (c *Client) secure(ctx context.Context, raw net.Conn, server string) (net.C
 		return raw, nil
 	}
 	if config.ServerName == "" {
-		config = config.Clone()
-		config.ServerName, _, _ = net.SplitHostPort(server) // New has checked it
+		host, _, _ := net.SplitHostPort(server) // New has checked it
+		config = tlsfiles.ForHost(config, host)
 	}
 	conn := tls.Client(raw, config)
 	err := conn.HandshakeContext(ctx)
