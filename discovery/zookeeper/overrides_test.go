@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -28,7 +29,7 @@ func drainDoc(port int) string {
 func shown(u discovery.Update) string {
 	var words []string
 	for _, in := range u.Instances {
-		word := fmt.Sprint(in.Port)
+		word := strconv.Itoa(in.Port)
 		if in.Drained() {
 			word += "d"
 		}

@@ -61,7 +61,7 @@ func (l *lister) takeList(r listResult, now time.Time) {
 	l.listErr = nil
 	// Where the last list found no directory, what was told since is of one whose
 	// life is not known: it is no proof of what the names stand for now.
-	another := r.found && !(l.lived && lifeOf(r.stat).continues(l.life))
+	another := r.found && (!l.lived || !lifeOf(r.stat).continues(l.life))
 	if another && l.lived {
 		l.logger.Info("directory begins another life: reading everything again")
 	}

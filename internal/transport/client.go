@@ -184,7 +184,7 @@ func (c *ClientConn) CloseIdle() {
 		return
 	}
 	c.dieLocked(ErrClosed)
-	c.Close() //nolint:errcheck // it returns nil
+	c.Close()
 }
 
 // die ends the connection with its cause; the first wins.
@@ -201,7 +201,7 @@ func (c *ClientConn) dieLocked(cause error) {
 	}
 	c.out.kill(cause)
 	c.out.mu.Unlock()
-	c.conn.Close()      //nolint:errcheck // its end is what is wanted
+	c.conn.Close()
 	c.out.waitStopped() // Close ends the write, which then knows how far it came
 
 	c.out.mu.Lock()
