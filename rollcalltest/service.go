@@ -112,9 +112,11 @@ func (s *Server) Addr() string { return s.addr }
 // new ones are refused, and the list shows it still.
 func (s *Server) Kill() {
 	s.killed.Store(true)
-	s.listener.Close() //nolint:errcheck // in memory
-	for _, conn := range s.service.network.Conns(s.addr) {
-		conn.Cut()
+	for range 2 { // the end of the listener is the end of Serve, which says farewell; and one may have come meanwhile
+		for _, conn := range s.service.network.Conns(s.addr) {
+			conn.Cut()
+		}
+		s.listener.Close() //nolint:errcheck // in memory
 	}
 	s.Close()
 }
