@@ -146,7 +146,7 @@ func (p *peer) watch(conn *transport.ClientConn) {
 	case conn.Draining():
 		p.silent(false)
 		p.members.Left(p.endpoint)
-	default:
+	case p.conn.Load() == conn: // else the instance has answered on a newer one
 		p.failed(false)
 	}
 	p.mu.Lock()

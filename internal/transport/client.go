@@ -142,17 +142,7 @@ func (c *ClientConn) Draining() bool { return c.draining.Load() }
 // Accepts reports whether new calls may be put on the connection: it lives, and
 // a GOAWAY, if there was one, says that the server as a whole leaves and still
 // serves everything, so that another connection to it would be no better.
-func (c *ClientConn) Accepts() bool {
-	if c.ending.Load() {
-		return false
-	}
-	select {
-	case <-c.done:
-		return false
-	default:
-		return true
-	}
-}
+func (c *ClientConn) Accepts() bool { return !c.ending.Load() }
 
 // Done is closed when the connection is dead.
 func (c *ClientConn) Done() <-chan struct{} { return c.done }
@@ -199,6 +189,7 @@ func (c *ClientConn) dieLocked(cause error) {
 		c.out.mu.Unlock()
 		return
 	}
+	c.ending.Store(true) // before the calls fail: whoever tries again wants another connection
 	c.out.kill(cause)
 	c.out.mu.Unlock()
 	c.conn.Close()
