@@ -139,7 +139,7 @@ func (p *peer) watch(conn *transport.ClientConn) {
 	select {
 	case <-conn.Done():
 	case <-p.group.ctx.Done():
-		conn.Close() //nolint:errcheck // its end is what is wanted
+		conn.Close()
 	}
 	switch err := conn.Err(); {
 	case errors.Is(err, transport.ErrClosed):
@@ -152,7 +152,7 @@ func (p *peer) watch(conn *transport.ClientConn) {
 	p.mu.Lock()
 	delete(p.conns, conn)
 	p.mu.Unlock()
-	conn.Close() //nolint:errcheck // it waits for the connection's goroutines
+	conn.Close()
 }
 
 // failed tells that the instance refused a connection (dialed) or that an

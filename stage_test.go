@@ -215,7 +215,7 @@ func (s *stage) serve(arg string) {
 	})
 	go func() {
 		defer close(server.ended)
-		server.Serve(ctx, stageListener{l, s, name})
+		server.Serve(ctx, stageListener{l, s, name}) //nolint:errcheck // what comes of it is looked at elsewhere
 	}()
 	if _, err := server.Registered(context.Background()); err != nil {
 		s.t.Fatal(err)

@@ -87,7 +87,7 @@ func (s *Service) Client(opts rollcall.ClientOptions) *rollcall.Client {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.t.Cleanup(func() { c.Close() }) //nolint:errcheck // nothing can fail in memory
+	s.t.Cleanup(func() { c.Close() })
 	return c
 }
 
@@ -116,7 +116,7 @@ func (s *Server) Kill() {
 		for _, conn := range s.service.network.Conns(s.addr) {
 			conn.Cut()
 		}
-		s.listener.Close() //nolint:errcheck // in memory
+		s.listener.Close()
 	}
 	s.Close()
 }
@@ -133,7 +133,7 @@ func (s *Server) Drain() error {
 // nothing of the server is left.
 func (s *Server) Close() {
 	s.once.Do(func() {
-		s.server.Close() //nolint:errcheck // it has nothing to say
+		s.server.Close()
 		<-s.ended
 		s.drain()
 	})
