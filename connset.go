@@ -116,7 +116,7 @@ func (c *connSet) add(conn net.Conn) {
 	info := ConnInfo{Peer: Peer{Addr: conn.RemoteAddr()}, Err: ErrServerClosed}
 	if full {
 		info.Err = errTooManySilent
-		c.server.log.Warn("too many silent connections, one is closed", "limit", c.server.opts.MaxPendingConnections, "peer", conn.RemoteAddr())
+		c.server.log.Warn("too many silent connections, one is closed", "limit", c.server.opts.MaxPendingConnections, "address", conn.RemoteAddr().String())
 	}
 	conn.Close() // refused
 	tell(c.server, c.server.opts.Events.ConnClose, info)
@@ -128,7 +128,7 @@ func (c *connSet) serve(conn net.Conn) {
 	info := ConnInfo{Peer: Peer{Addr: conn.RemoteAddr()}}
 	defer func() {
 		if value := recover(); value != nil {
-			c.server.logPanic("protocol panicked", value, "protocol", info.Protocol, "peer", info.Peer.Addr)
+			c.server.logPanic("protocol panicked", value, "protocol", info.Protocol, "address", info.Peer.Addr.String())
 			info.Err = fmt.Errorf("rollcall: protocol %q panicked: %v", info.Protocol, value)
 		}
 		conn.Close() // it is over
@@ -145,7 +145,7 @@ func (c *connSet) serve(conn net.Conn) {
 	case err != nil:
 		info.Err = err
 		if c.ctx.Err() == nil {
-			c.server.log.Warn("connection closed: no known protocol", "peer", conn.RemoteAddr(), "first_bytes", replay.first, "error", err)
+			c.server.log.Warn("connection closed: no known protocol", "address", conn.RemoteAddr().String(), "first_bytes", fmt.Sprintf("%q", replay.first), "error", err)
 		}
 		return
 	}
@@ -200,7 +200,7 @@ func (c *connSet) serveProtocol(p *Protocol, conn *replayConn) error {
 	if err == nil || c.work.Err() != nil {
 		return nil
 	}
-	c.server.log.Warn("connection closed", "protocol", p.Name, "peer", conn.RemoteAddr(), "error", err)
+	c.server.log.Warn("connection closed", "protocol", p.Name, "address", conn.RemoteAddr().String(), "error", err)
 	return err
 }
 
@@ -298,9 +298,9 @@ func (c *connSet) serveRollcall(conn net.Conn, replay *replayConn, peer *Peer) e
 	case err == nil || c.ctx.Err() != nil || errors.Is(err, transport.ErrClosed):
 		return nil //nolint:nilerr // it ended in order
 	case errors.Is(err, transport.ErrProtocol):
-		c.server.log.Warn("connection closed: the client broke the protocol", "peer", conn.RemoteAddr(), "error", err)
+		c.server.log.Warn("connection closed: the client broke the protocol", "address", conn.RemoteAddr().String(), "error", err)
 	default:
-		opts.Logger.Debug("connection ended", "peer", conn.RemoteAddr(), "error", err)
+		opts.Logger.Debug("connection ended", "address", conn.RemoteAddr().String(), "error", err)
 	}
 	return err
 }

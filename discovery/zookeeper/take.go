@@ -29,7 +29,7 @@ func (l *lister) takeRead(r readResult) {
 	l.backoff.reset()
 	in, err := decode(r.name, r.data, r.stat, r.err)
 	if l.view.set(in, err) && err != nil {
-		l.logger.Warn("entry is not an instance", "entry", r.name, "error", err)
+		l.logger.Warn("entry is not an instance", "instance", r.name, "error", err)
 	}
 }
 
