@@ -51,7 +51,8 @@ func (s *service) attempt(ctx context.Context, call *CallInfo, e *balancer.Endpo
 		info := a.info(call)
 		info.Phase, info.Elapsed, info.Executed = a.phase, a.elapsed, ExecutedYes
 		if a.err != nil {
-			info.Executed, info.Err = attemptError(ctx, a.err).Executed, a.cause()
+			e := attemptError(ctx, a.err)
+			info.Executed, info.Code, info.Err = e.Executed, e.Code, a.cause()
 		}
 		s.events.AttemptEnd(ctx, info)
 	}

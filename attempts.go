@@ -214,7 +214,7 @@ func (a *attempts) note(ctx context.Context, t *attempt) *Error {
 	in := &t.endpoint.Instance
 	a.made = append(a.made, Attempt{
 		Addr: in.Addr(), Instance: in.Name, Phase: t.phase, Hedge: t.hedge,
-		Elapsed: t.elapsed, Executed: failure.Executed, Err: t.cause(),
+		Elapsed: t.elapsed, Executed: failure.Executed, Code: failure.Code, Err: t.cause(),
 	})
 	return failure
 }

@@ -232,7 +232,7 @@ func TestPayloadsThatDoNotDecode(t *testing.T) {
 	_, err = rollcall.Method[string, string]{Name: "NoForm"}.Call(within(t), c, new(""))
 	wantError(t, err, rollcall.CodeInternal, rollcall.ReasonBadReply, rollcall.ExecutedYes, "NoForm", "does not encode as json", "func()")
 	_, err = rollcall.Method[chan int, string]{Name: "NoForm"}.Call(within(t), c, new(chan int))
-	wantError(t, err, rollcall.CodeInvalidArgument, rollcall.ReasonBadRequest, rollcall.ExecutedNo, "NoForm: request", "chan int")
+	wantError(t, err, rollcall.CodeInvalidArgument, rollcall.ReasonBadRequest, rollcall.ExecutedNo, `"NoForm"`, "JSON has no form", "chan int")
 	for codec, body := range map[uint8]string{1: `{"value":`, 2: "\x0a\xff"} {
 		_, err = c.Invoke(within(t), "Upper", []byte(body), rollcall.CallOptions{Codec: codec})
 		wantError(t, err, rollcall.CodeInvalidArgument, rollcall.ReasonBadRequest, rollcall.ExecutedNo, "Upper", "does not decode as")

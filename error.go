@@ -144,6 +144,7 @@ type Attempt struct {
 	Elapsed  time.Duration
 	Hedge    bool // it was made because an earlier one took long
 	Executed Executed
+	Code     Code // of the error; 0: it was answered with a reply
 	Err      error
 }
 

@@ -115,6 +115,8 @@ func outcome(ctx context.Context, err error) balancer.Outcome {
 		return balancer.OutcomeAbandoned
 	case e.Executed != ExecutedYes && (e.Reason == ReasonConnection || e.Reason == ReasonAttemptTimeout):
 		return balancer.OutcomeLost
+	case e.PassedOn: // it is another service that fails
+		return balancer.OutcomeAnswered
 	case e.Code == CodeUnavailable, e.Code == CodeInternal, e.Code == CodeDataLoss:
 		return balancer.OutcomeError
 	case e.Executed == ExecutedYes:

@@ -49,9 +49,6 @@ func (m Method[Req, Res]) CallWith(ctx context.Context, c *Client, request *Req,
 	if err := checkTimeouts("Method", m.Timeout, m.AttemptTimeout); err != nil {
 		return nil, badCall(err)
 	}
-	if err := checkTypes[Req, Res](m.Name, m.Codec); err != nil {
-		return nil, badCall(err)
-	}
 	codec := m.Codec
 	if codec == nil {
 		codec = defaultCodec[Req]()
@@ -80,6 +77,9 @@ func (m Method[Req, Res]) callObserved(ctx context.Context, c *Client, codec Cod
 // exchange encodes the request, has the call made, and decodes its reply. call is
 // what others see of it; nil: nobody looks.
 func (m Method[Req, Res]) exchange(ctx context.Context, c *Client, call *CallInfo, codec Codec, request *Req, opts *CallOptions) (*Res, error) {
+	if err := checkTypes[Req, Res](m.Name, m.Codec); err != nil {
+		return nil, badCall(err)
+	}
 	body, err := m.encode(codec, request)
 	if err != nil {
 		e := Errorf(CodeInvalidArgument, ReasonBadRequest, "%s: request: %w", m.Name, err)
