@@ -11,9 +11,7 @@ import (
 // debugHandler answers GET with what state returns, as JSON.
 func debugHandler[T any](state func() T) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			w.Header().Set("Allow", "GET, HEAD")
-			http.Error(w, "GET it", http.StatusMethodNotAllowed)
+		if !readOnly(w, r) {
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
@@ -22,4 +20,14 @@ func debugHandler[T any](state func() T) http.Handler {
 		e.SetIndent("", "  ")
 		e.Encode(state()) //nolint:errcheck // the reader has gone
 	})
+}
+
+// readOnly answers a request that is neither GET nor HEAD, and reports false.
+func readOnly(w http.ResponseWriter, r *http.Request) bool {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return true
+	}
+	w.Header().Set("Allow", "GET, HEAD")
+	http.Error(w, "GET it", http.StatusMethodNotAllowed)
+	return false
 }
