@@ -31,7 +31,7 @@ func (s *Server) admit(ctx context.Context, call *CallInfo) (context.Context, *t
 			return ctx, refusal
 		}
 		if derived != nil {
-			ctx = derived
+			ctx = derived //nolint:fatcontext // as many as there are admissions
 		}
 	}
 	return ctx, nil

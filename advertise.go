@@ -72,7 +72,7 @@ func splitAdvertise(given string, listenerPort int) (host string, port int, err 
 func checkAdvertised(host, field string, loopback bool) error {
 	addr, err := netip.ParseAddr(host)
 	if err != nil {
-		return nil // a name
+		return nil //nolint:nilerr // a name
 	}
 	switch {
 	case addr.IsUnspecified():
@@ -97,7 +97,7 @@ func routeTo(ctx context.Context, hosts []string) (local netip.Addr, remote stri
 		}
 		addr := conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap().WithZone("")
 		remote = conn.RemoteAddr().String()
-		conn.Close() //nolint:errcheck // nothing was sent
+		conn.Close() // nothing was sent
 		return addr, remote, nil
 	}
 	return netip.Addr{}, "", err

@@ -41,12 +41,13 @@ var layers = map[string][]string{
 	"internal/tlsfront":   {},
 	"tlsfiles":            {"internal/reload"},
 	"internal/zkpath":     {},
-	"zk":                  {"zk/jute", "internal/zkpath"},
+	"zk":                  {"zk/jute", "internal/pause", "internal/zkpath", "tlsfiles"},
 	"zk/internal/hook":    {"zk/jute"},
 	"zk/zkserver":         {"zk/jute", "zk/internal/hook", "zk/zkserver/internal/tree", "zk/zkserver/store"},
 	"zk/zkserver/store":   {"zk/jute"},
 	"zk/zktest":           {"zk", "zk/jute", "zk/internal/hook", "zk/zkserver"},
-	"discovery/zookeeper": {"discovery", "discovery/layout", "zk", "internal/zkpath"},
+	"discovery/zookeeper": {"discovery", "discovery/layout", "zk", "internal/pause", "internal/zkpath"},
+	"auth":                {"", "internal/reload"},
 	"members":             {"balancer", "discovery"},
 	"": {
 		"frame", "discovery", "balancer", "members", "internal/transport", "zk", "discovery/zookeeper",
@@ -74,11 +75,21 @@ var nested = []string{"bench", "conformance"}
 // goFiles calls f with every Go file of the module and its package's directory.
 func goFiles(t *testing.T, f func(file, dir string)) {
 	t.Helper()
+	allGoFiles(t, func(file, dir string) {
+		if !slices.Contains(nested, strings.Split(dir, "/")[0]) {
+			f(file, dir)
+		}
+	})
+}
+
+// allGoFiles is goFiles with the nested modules.
+func allGoFiles(t *testing.T, f func(file, dir string)) {
+	t.Helper()
 	err := filepath.WalkDir(".", func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() && (slices.Contains(nested, p) || (p != "." && strings.HasPrefix(d.Name(), ".")) || d.Name() == "testdata") {
+		if d.IsDir() && ((p != "." && strings.HasPrefix(d.Name(), ".")) || d.Name() == "testdata") {
 			return fs.SkipDir
 		}
 		if strings.HasSuffix(p, ".go") {

@@ -44,6 +44,9 @@ func (s *service) attempt(ctx context.Context, call *CallInfo, e *balancer.Endpo
 	if e.Finish(ended, a.elapsed, outcome(ctx, a.err)) {
 		s.members.Review()
 	}
+	if a.err != nil && s.awaitDeadline(ctx, a.err) {
+		a.elapsed = time.Since(begun)
+	}
 	if call != nil && s.events.AttemptEnd != nil {
 		info := a.info(call)
 		info.Phase, info.Elapsed, info.Executed = a.phase, a.elapsed, ExecutedYes
@@ -73,6 +76,7 @@ func (a *attempt) mayBeBack() bool {
 	switch a.phase {
 	case PhaseDial, PhaseHandshake, PhaseReply:
 		return false
+	case PhaseQueue, PhaseWrite, PhaseWait:
 	}
 	return !errors.Is(a.err, transport.ErrKeepalive) && !errors.Is(a.err, errAttemptTimeout)
 }
@@ -80,8 +84,7 @@ func (a *attempt) mayBeBack() bool {
 // cause returns what the attempt met, without the phase and what is known of the
 // execution, which the call's report has apart.
 func (a *attempt) cause() error {
-	var bare *transport.CallError
-	if errors.As(a.err, &bare) {
+	if bare, ok := errors.AsType[*transport.CallError](a.err); ok {
 		return bare.Err
 	}
 	return a.err

@@ -7,6 +7,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/rollcall-rpc/rollcall/balancer"
 	"github.com/rollcall-rpc/rollcall/internal/transport"
 )
 
@@ -67,14 +68,14 @@ func (c *Client) Invoke(ctx context.Context, method string, request []byte, opts
 	if c.observed() {
 		return c.invokeObserved(ctx, method, request, opts)
 	}
-	reply, err := c.call(ctx, nil, method, request, &opts)
+	reply, _, err := c.call(ctx, nil, method, request, &opts)
 	return takeBody(&reply, opts.ReplyBuffer), err
 }
 
 // invokeObserved is Invoke with somebody who sees the call.
 func (c *Client) invokeObserved(ctx context.Context, method string, request []byte, opts CallOptions) ([]byte, error) {
 	reply, err := observe[[]byte, []byte](ctx, c, method, &request, &opts, func(ctx context.Context, call *CallInfo, request *[]byte) (*[]byte, error) {
-		reply, err := c.call(ctx, call, method, *request, &opts)
+		reply, _, err := c.call(ctx, call, method, *request, &opts)
 		if err != nil {
 			return nil, err
 		}
@@ -103,14 +104,17 @@ func badCall(err error) *Error {
 	return &Error{Code: CodeInvalidArgument, Reason: ReasonBadRequest, Message: err.Error(), Executed: ExecutedNo, cause: err}
 }
 
-// call makes the attempts of a call until one answers, or none is left. info is
-// what others see of the call; nil: nobody looks.
-func (c *Client) call(ctx context.Context, info *CallInfo, method string, body []byte, opts *CallOptions) (transport.Reply, error) {
+// call makes the attempts of a call until one answers, or none is left, and returns
+// who has replied. info is what others see of the call; nil: nobody looks.
+func (c *Client) call(ctx context.Context, info *CallInfo, method string, body []byte, opts *CallOptions) (transport.Reply, *balancer.Endpoint, error) {
+	if info != nil {
+		info.Size = len(body)
+	}
 	if err := checkMethodName(method); err != nil {
-		return transport.Reply{}, badCall(err)
+		return transport.Reply{}, nil, badCall(err)
 	}
 	if err := opts.check("CallOptions"); err != nil {
-		return transport.Reply{}, badCall(err)
+		return transport.Reply{}, nil, badCall(err)
 	}
 	if opts.Timeout > 0 {
 		var cancel context.CancelFunc
@@ -119,7 +123,7 @@ func (c *Client) call(ctx context.Context, info *CallInfo, method string, body [
 	}
 	metadata, err := c.authorized(ctx, opts.Metadata)
 	if err != nil {
-		return transport.Reply{}, err
+		return transport.Reply{}, nil, err
 	}
 	s := &c.service
 	s.budget.called()
@@ -131,24 +135,24 @@ func (c *Client) call(ctx context.Context, info *CallInfo, method string, body [
 		e := a.pick(snap, now)
 		if e == nil {
 			if err := a.wait(ctx, snap); err != nil {
-				return transport.Reply{}, err
+				return transport.Reply{}, nil, err
 			}
 			continue
 		}
 		granted, err := a.charge(ctx, snap, now)
 		if err != nil {
-			return transport.Reply{}, err
+			return transport.Reply{}, nil, err
 		}
 		if !granted {
 			continue
 		}
 		t, failure := a.attempt(ctx, snap, e, now)
 		if failure != nil {
-			return transport.Reply{}, failure
+			return transport.Reply{}, nil, failure
 		}
 		if t.err == nil {
 			a.succeeded(snap, &t)
-			return t.reply, nil
+			return t.reply, t.endpoint, nil
 		}
 	}
 }

@@ -51,6 +51,7 @@ type CallInfo struct {
 	ReplyMetadata Metadata
 
 	replySize int                                                 // bytes of the encoded reply, on a client
+	executed  Executed                                            // on a client: what is known so far, of calls of next
 	invoke    func(ctx context.Context, request any) (any, error) // on a client: what a chain ends in
 	served    *servedCall                                         // on a server
 }

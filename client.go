@@ -78,7 +78,7 @@ func (c *Client) openResolver(target string) (discovery.Resolver, error) {
 	if opts.Logger == nil {
 		opts.Logger = c.opts.Logger
 	}
-	c.session, err = zookeeper.Open(t.Hosts, opts)
+	c.session, err = zookeeper.OpenTarget(t, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func (c *Client) Ready(ctx context.Context) error {
 		case <-another(snap):
 		case <-ctx.Done():
 			report := c.service.report("Ready", snap, nil)
-			return fmt.Errorf("rollcall: %w: %v", context.Cause(ctx), report)
+			return fmt.Errorf("rollcall: %w: %v", context.Cause(ctx), &report)
 		case <-c.service.group.ctx.Done():
 			return errClientClosed
 		}

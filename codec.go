@@ -154,11 +154,11 @@ func checkTypes[Req, Res any](method string, chosen Codec) error {
 	switch {
 	case chosen == nil && reqProto != resProto:
 		return bad("one of request %v and reply %v is a protobuf message and the other is not: give two, or set Method.Codec to JSON", req, res)
-	case codec == Proto && !(reqProto && resProto):
+	case codec == Proto && (!reqProto || !resProto):
 		return bad("Method.Codec is protobuf, and request %v and reply %v are not both protobuf messages: give two, or another codec", req, res)
-	case codec == Raw && !(reqRaw && resRaw):
+	case codec == Raw && (!reqRaw || !resRaw):
 		return bad("the request is %v, and the reply %v: give two []byte, or set Method.Codec to JSON", req, res)
-	case codec == JSON && !(encodable(req) && encodable(res)):
+	case codec == JSON && (!encodable(req) || !encodable(res)):
 		return bad("JSON has no form for one of request %v and reply %v: give types that have one, or another codec", req, res)
 	}
 	return nil

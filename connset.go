@@ -39,8 +39,8 @@ type connSet struct {
 	accepted  chan struct{} // closed when the accept loop has ended
 	acceptErr error         // read it after accepted
 
-	ctx    context.Context // the server's life: ends when connections are to be closed
-	work   context.Context // ends when Protocols are to take no more work
+	ctx    context.Context //nolint:containedctx // the server's life: ends when connections are to be closed
+	work   context.Context //nolint:containedctx // ends when Protocols are to take no more work
 	finish context.CancelFunc
 
 	mu       sync.Mutex                         // guards what follows
@@ -84,7 +84,7 @@ func (c *connSet) start() {
 // stopAccepting closes the listener and returns when no connection can be added
 // any more.
 func (c *connSet) stopAccepting() {
-	c.listener.Close() //nolint:errcheck // it may be closed already
+	c.listener.Close() // it may be closed already
 	<-c.accepted
 }
 
@@ -125,9 +125,9 @@ func (c *connSet) add(conn net.Conn) {
 	info := ConnInfo{Peer: Peer{Addr: conn.RemoteAddr()}, Err: ErrServerClosed}
 	if full {
 		info.Err = errTooManySilent
-		c.server.log.Warn("too many silent connections, one is closed", "limit", c.server.opts.MaxPendingConnections, "peer", conn.RemoteAddr())
+		c.server.log.Warn("too many silent connections, one is closed", "limit", c.server.opts.MaxPendingConnections, "address", conn.RemoteAddr().String())
 	}
-	conn.Close() //nolint:errcheck // refused
+	conn.Close() // refused
 	tell(c.server, c.server.opts.Events.ConnClose, info)
 }
 
@@ -137,10 +137,10 @@ func (c *connSet) serve(conn net.Conn) {
 	info := ConnInfo{Peer: Peer{Addr: conn.RemoteAddr()}}
 	defer func() {
 		if value := recover(); value != nil {
-			c.server.logPanic("protocol panicked", value, "protocol", info.Protocol, "peer", info.Peer.Addr)
+			c.server.logPanic("protocol panicked", value, "protocol", info.Protocol, "address", info.Peer.Addr.String())
 			info.Err = fmt.Errorf("rollcall: protocol %q panicked: %v", info.Protocol, value)
 		}
-		conn.Close() //nolint:errcheck // it is over
+		conn.Close() // it is over
 		c.mu.Lock()
 		delete(c.conns, conn)
 		c.mu.Unlock()
@@ -154,7 +154,7 @@ func (c *connSet) serve(conn net.Conn) {
 	case err != nil:
 		info.Err = err
 		if c.ctx.Err() == nil {
-			c.server.log.Warn("connection closed: no known protocol", "peer", conn.RemoteAddr(), "first_bytes", replay.first, "error", err)
+			c.server.log.Warn("connection closed: no known protocol", "address", conn.RemoteAddr().String(), "first_bytes", fmt.Sprintf("%q", replay.first), "error", err)
 		}
 		return
 	}
@@ -209,13 +209,13 @@ func (c *connSet) identify(conn net.Conn) (replay *replayConn, protocol *Protoco
 // serveProtocol serves a connection of a foreign format. It returns why the
 // connection is broken; nil: it is not, or the server ends it.
 func (c *connSet) serveProtocol(p *Protocol, conn *replayConn) error {
-	stop := context.AfterFunc(c.ctx, func() { conn.Close() }) //nolint:errcheck // it ends Serve
+	stop := context.AfterFunc(c.ctx, func() { conn.Close() }) // it ends Serve
 	defer stop()
 	err := p.Serve(c.work, conn, c.server)
 	if err == nil || c.work.Err() != nil {
 		return nil
 	}
-	c.server.log.Warn("connection closed", "protocol", p.Name, "peer", conn.RemoteAddr(), "error", err)
+	c.server.log.Warn("connection closed", "protocol", p.Name, "address", conn.RemoteAddr().String(), "error", err)
 	return err
 }
 
@@ -298,14 +298,15 @@ func (c *connSet) match(first []byte) (*Protocol, Verdict) {
 // serveProtocol does.
 func (c *connSet) serveRollcall(conn net.Conn, replay *replayConn, peer *Peer) error {
 	opts := &c.server.opts
+	var sc *transport.ServerConn
 	handler := func(ctx context.Context, req *transport.ServerRequest) (transport.Reply, error) {
-		return c.server.dispatch(ctx, req, peer)
+		return c.server.dispatch(ctx, req, sc, peer)
 	}
 	var onRefused func(transport.Refusal)
 	if opts.Events.CallBegin != nil || opts.Events.CallEnd != nil {
 		onRefused = func(r transport.Refusal) { c.server.tellRefused(c.ctx, &r, peer) }
 	}
-	sc := transport.NewServerConn(replay, transport.ServerOptions{
+	sc = transport.NewServerConn(replay, transport.ServerOptions{
 		InstanceID:       c.instanceID,
 		Handler:          handler,
 		OnRefused:        onRefused,
@@ -328,11 +329,11 @@ func (c *connSet) serveRollcall(conn net.Conn, replay *replayConn, peer *Peer) e
 	err := sc.Serve(c.ctx)
 	switch {
 	case err == nil || c.ctx.Err() != nil || errors.Is(err, transport.ErrClosed):
-		return nil
+		return nil //nolint:nilerr // it ended in order
 	case errors.Is(err, transport.ErrProtocol):
-		c.server.log.Warn("connection closed: the client broke the protocol", "peer", conn.RemoteAddr(), "error", err)
+		c.server.log.Warn("connection closed: the client broke the protocol", "address", conn.RemoteAddr().String(), "error", err)
 	default:
-		opts.Logger.Debug("connection ended", "peer", conn.RemoteAddr(), "error", err)
+		opts.Logger.Debug("connection ended", "address", conn.RemoteAddr().String(), "error", err)
 	}
 	return err
 }
@@ -376,7 +377,7 @@ func (c *connSet) refuseOn(sc *transport.ServerConn) {
 	c.waiters.Go(func() {
 		select {
 		case <-sc.Drained():
-			sc.Close() //nolint:errcheck // its end is what is wanted
+			sc.Close() // its end is what is wanted
 		case <-c.ctx.Done():
 		}
 	})
@@ -424,7 +425,7 @@ func (c *connSet) close() {
 	}
 	var closers sync.WaitGroup
 	for _, sc := range conns {
-		closers.Go(func() { sc.Close() }) //nolint:errcheck // its end is what is wanted
+		closers.Go(func() { sc.Close() }) // its end is what is wanted
 	}
 	closers.Wait()
 	c.wg.Wait()

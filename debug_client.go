@@ -91,6 +91,8 @@ func stateOf(now time.Time, es *balancer.EndpointState) InstanceState {
 	return s
 }
 
-// DebugHandler returns a handler that answers with [Client.State] as JSON. It asks
-// nobody who they are: mount it where only operators come.
-func (c *Client) DebugHandler() http.Handler { return debugHandler(c.State) }
+// DebugHandler returns a handler that answers with [Client.State] as JSON to those
+// whom ClientOptions.Debug lets in: mount it where only operators come.
+func (c *Client) DebugHandler() http.Handler {
+	return newDebugPage("ClientOptions.Debug", c.opts.Debug, c.opts.Logger, c.State)
+}

@@ -93,9 +93,11 @@ func (c *connSet) describe(s *ServerState) {
 	}
 }
 
-// DebugHandler returns a handler that answers with [Server.State] as JSON. It asks
-// nobody who they are: mount it where only operators come.
-func (s *Server) DebugHandler() http.Handler { return debugHandler(s.State) }
+// DebugHandler returns a handler that answers with [Server.State] as JSON to those
+// whom ServerOptions.Debug lets in: mount it where only operators come.
+func (s *Server) DebugHandler() http.Handler {
+	return newDebugPage("ServerOptions.Debug", s.opts.Debug, s.opts.Logger, s.State)
+}
 
 // debugTimeout bounds each step of a request to DebugAddr.
 const debugTimeout = 10 * time.Second
@@ -110,12 +112,12 @@ func (s *Server) serveDebug(ctx context.Context) (stop func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("rollcall: ServerOptions.DebugAddr: %w", err)
 	}
-	s.opts.Logger.Info("debug page", "address", l.Addr())
+	s.opts.Logger.Info("debug page", "address", l.Addr().String())
 	server := &http.Server{Handler: s.DebugHandler(), ReadTimeout: debugTimeout, WriteTimeout: debugTimeout, IdleTimeout: debugTimeout, MaxHeaderBytes: 16 << 10}
 	var serving sync.WaitGroup
 	serving.Go(func() { server.Serve(l) }) //nolint:errcheck // it ends with stop
 	return func() {
-		server.Close() //nolint:errcheck // its end is what is wanted
+		server.Close() // its end is what is wanted
 		serving.Wait()
 	}, nil
 }

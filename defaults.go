@@ -18,7 +18,9 @@ type callDefaults struct {
 
 func newCallDefaults(o *ClientOptions) callDefaults {
 	d := callDefaults{all: o.Defaults, methods: make(map[string]CallOptions), services: make(map[string]CallOptions)}
+	d.all.Metadata = maps.Clone(d.all.Metadata) // the user's may change
 	for name, opts := range o.Methods {
+		opts.Metadata = maps.Clone(opts.Metadata)
 		if service, ok := strings.CutSuffix(name, "/*"); ok {
 			d.services[service] = opts
 		} else {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,7 +19,7 @@ import (
 // A slowCaller answers when its connection is closed, and not before. Like any
 // user's type it need not be comparable.
 type slowCaller struct {
-	ctx    context.Context // ends with Close
+	ctx    context.Context //nolint:containedctx // ends with Close
 	end    func()
 	refuse []string // the methods that it does not know
 }
@@ -27,10 +28,8 @@ func (c slowCaller) Call(ctx context.Context, r rollcall.Request) (rollcall.Repl
 	if r.Method == "Vague" {
 		return rollcall.Reply{}, &rollcall.Error{Code: rollcall.CodeAborted}
 	}
-	for _, name := range c.refuse {
-		if name == r.Method {
-			return rollcall.Reply{}, &rollcall.Error{Code: rollcall.CodeUnimplemented, Reason: rollcall.ReasonUnknownMethod, Executed: rollcall.ExecutedNo}
-		}
+	if slices.Contains(c.refuse, r.Method) {
+		return rollcall.Reply{}, &rollcall.Error{Code: rollcall.CodeUnimplemented, Reason: rollcall.ReasonUnknownMethod, Executed: rollcall.ExecutedNo}
 	}
 	select {
 	case <-c.ctx.Done():

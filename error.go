@@ -55,7 +55,10 @@ type Error struct {
 	Message string            // for people
 	Details map[string]string // further facts for programs; may be nil
 
-	PassedOn bool // the handler passed on the failure of a call of its own
+	// PassedOn says that the handler passed on the failure of a call of its own.
+	// Another instance would meet the same, so none is asked, not even for an
+	// idempotent method.
+	PassedOn bool
 
 	// Executed is set by Rollcall on the caller's side. A handler need not set
 	// it: an error that a handler returns is ExecutedYes.
@@ -77,6 +80,9 @@ func Errorf(code Code, reason, format string, args ...any) *Error {
 // Error says what failed, what is known about its execution, on which list the
 // client relied and what each attempt met.
 func (e *Error) Error() string {
+	if e == nil {
+		return "<nil>"
+	}
 	var b strings.Builder
 	b.WriteString(e.Code.String())
 	if e.Reason != "" {
@@ -90,6 +96,7 @@ func (e *Error) Error() string {
 		b.WriteString(" (not executed)")
 	case ExecutedMaybe:
 		b.WriteString(" (perhaps executed)")
+	case ExecutedYes: // it was answered
 	}
 	// A handler's own error is about the service, not about the way to it.
 	switch {
@@ -106,7 +113,12 @@ func (e *Error) Error() string {
 
 // Unwrap returns the local cause, such as [context.DeadlineExceeded]; nil for an
 // error that came over the wire.
-func (e *Error) Unwrap() error { return e.cause }
+func (e *Error) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.cause
+}
 
 // A Report tells what a client tried for one call.
 type Report struct {
@@ -216,7 +228,7 @@ func CodeOf(err error) Code {
 // The message does not count, nor do details. A target with neither code nor
 // reason is found nowhere.
 func (e *Error) Is(target error) bool {
-	t, ok := target.(*Error) //nolint:errorlint // errors.Is unwraps
+	t, ok := target.(*Error)
 	if !ok || t == nil || e == nil || (t.Code == 0 && t.Reason == "") {
 		return false
 	}

@@ -37,7 +37,7 @@ func newRecorder() *recorder {
 	return &recorder{ended: make(chan struct{}, 100), closed: make(chan struct{}, 100)}
 }
 
-func (r *recorder) note(format string, args ...any) {
+func (r *recorder) notef(format string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.lines = append(r.lines, fmt.Sprintf(format, args...))
@@ -52,6 +52,7 @@ func (r *recorder) noted(prefix string) []string {
 
 // events returns the functions. CallEnd demands the context of its CallBegin.
 func (r *recorder) events(t testing.TB) rollcall.ServerEvents {
+	t.Helper()
 	return rollcall.ServerEvents{
 		CallBegin: func(ctx context.Context, call *rollcall.CallInfo) context.Context {
 			if info, ok := rollcall.InfoFromContext(ctx); !ok || info != call {
@@ -71,16 +72,16 @@ func (r *recorder) events(t testing.TB) rollcall.ServerEvents {
 			r.ends = append(r.ends, end)
 			r.ended <- struct{}{}
 		},
-		ConnOpen: func(c rollcall.ConnInfo) { r.note("open %s", c.Protocol) },
+		ConnOpen: func(c rollcall.ConnInfo) { r.notef("open %s", c.Protocol) },
 		ConnClose: func(c rollcall.ConnInfo) {
 			if c.Peer.Addr == nil {
 				t.Error("a connection without a peer")
 			}
-			r.note("close %q %v", c.Protocol, c.Err)
+			r.notef("close %q %v", c.Protocol, c.Err)
 			r.closed <- struct{}{}
 		},
-		Registration: func(i rollcall.RegistrationInfo) { r.note("registration %v %s %v", i.Phase, i.Entry, i.Err) },
-		Drain:        func(i rollcall.DrainInfo) { r.note("drain %v %d/%d %v", i.Phase, i.InFlight, i.Open, i.Err) },
+		Registration: func(i rollcall.RegistrationInfo) { r.notef("registration %v %s %v", i.Phase, i.Entry, i.Err) },
+		Drain:        func(i rollcall.DrainInfo) { r.notef("drain %v %d/%d %v", i.Phase, i.InFlight, i.Open, i.Err) },
 	}
 }
 
@@ -166,6 +167,18 @@ func TestServerCallEvents(t *testing.T) {
 	if end := r.ends[len(r.ends)-1]; !end.Refused || end.Err.Reason != rollcall.ReasonMessageTooLarge || end.Call.Method != divide.Name {
 		t.Errorf("too large: got %+v", end)
 	}
+	// What the client would not take.
+	narrow, err := rollcall.NewClient("static://"+s.addr, rollcall.ClientOptions{MaxMessageBytes: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer narrow.Close()
+	_, err = divide.Call(within(t), narrow, &fraction{Num2: 1})
+	wantError(t, err, rollcall.CodeResourceExhausted, rollcall.ReasonMessageTooLarge, rollcall.ExecutedYes)
+	awaitSignal(t, r.ended, "the end of a reply that is too large")
+	if end := r.ends[len(r.ends)-1]; end.Refused || end.Err == nil || end.Err.Reason != rollcall.ReasonMessageTooLarge || end.ReplySize != 0 {
+		t.Errorf("a reply that is too large: got %+v", end)
+	}
 	s.Close()
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -183,8 +196,8 @@ func TestServerConnEvents(t *testing.T) {
 	})
 	for _, sent := range []string{"", "GET / HTTP/1.1\r\n", "!hello\n"} {
 		conn := dialRaw(t, s.addr)
-		io.WriteString(conn, sent)
-		conn.(*net.TCPConn).CloseWrite()
+		io.WriteString(conn, sent)       //nolint:errcheck // the server may close it first
+		conn.(*net.TCPConn).CloseWrite() //nolint:errcheck // likewise
 		awaitSignal(t, r.closed, "the end of "+sent)
 	}
 	silent := dialRaw(t, s.addr)
@@ -231,7 +244,7 @@ func TestServerDrainEvents(t *testing.T) {
 		}
 		<-s.ended
 		if !finishes {
-			release()
+			release() //nolint:errcheck // it is cancelled
 		}
 		got := slices.DeleteFunc(r.noted("drain"), func(line string) bool { return line == "drain left the list 1/1 <nil>" })
 		want := []string{"drain begun 1/1 <nil>", "drain refusing 1/1 <nil>", "drain cancelled 1/1 <nil>"}

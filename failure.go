@@ -6,6 +6,7 @@ package rollcall
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/rollcall-rpc/rollcall/balancer"
 	"github.com/rollcall-rpc/rollcall/frame"
@@ -17,21 +18,18 @@ var errAttemptTimeout = errors.New("the attempt's own time was up")
 
 // attemptError turns what an attempt met into an Error.
 func attemptError(ctx context.Context, err error) *Error {
-	var remote *transport.RemoteError
-	if errors.As(err, &remote) {
-		return remoteError(remote) // the server's clock may be a little ahead of ours
+	if remote, ok := errors.AsType[*transport.RemoteError](err); ok {
+		return remoteError(remote).withCause(ctx)
 	}
-	var typed *Error
-	if errors.As(err, &typed) { // of a dialect; the call's report goes to a copy
+	if typed, ok := errors.AsType[*Error](err); ok { // of a dialect; the call's report goes to a copy
 		e := *typed
 		if e.Executed == 0 {
 			e.Executed = ExecutedMaybe // it does not say
 		}
-		return &e
+		return e.withCause(ctx)
 	}
 	executed := ExecutedMaybe
-	var failed *transport.CallError
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*transport.CallError](err); ok {
 		executed, err = failed.Executed, failed.Err
 	}
 	var limit *frame.LimitError
@@ -41,7 +39,8 @@ func attemptError(ctx context.Context, err error) *Error {
 	case errors.Is(err, transport.ErrDeadline): // of the attempt, where it has one
 		return &Error{Code: CodeDeadlineExceeded, Message: context.DeadlineExceeded.Error(), Executed: executed, cause: err}
 	case errors.Is(err, errAttemptTimeout):
-		return &Error{Code: CodeDeadlineExceeded, Reason: ReasonAttemptTimeout, Message: errAttemptTimeout.Error(), Executed: executed, cause: err}
+		e := &Error{Code: CodeDeadlineExceeded, Reason: ReasonAttemptTimeout, Message: errAttemptTimeout.Error(), Executed: executed, cause: err}
+		return e.withCause(ctx)
 	case errors.As(err, &limit):
 		reason := ReasonMessageTooLarge
 		switch limit.Kind {
@@ -52,6 +51,54 @@ func attemptError(ctx context.Context, err error) *Error {
 		return &Error{Code: CodeResourceExhausted, Reason: reason, Message: err.Error(), Executed: executed, cause: err}
 	}
 	return &Error{Code: CodeUnavailable, Reason: ReasonConnection, Message: err.Error(), Executed: executed, cause: err}
+}
+
+// withCause gives an answer that tells of the end of the attempt's context, and
+// names no cause, the context's own; the one that every context has where ours has
+// not ended.
+func (e *Error) withCause(ctx context.Context) *Error {
+	var end error
+	switch e.Code {
+	case CodeDeadlineExceeded:
+		end = context.DeadlineExceeded
+	case CodeCanceled:
+		end = context.Canceled
+	default:
+		return e
+	}
+	switch cause := context.Cause(ctx); {
+	case errors.Is(ctx.Err(), end) && cause != errAttemptTimeout: //nolint:errorlint // identity is meant
+		e.cause = errors.Join(e.cause, withContextErr(ctx, cause))
+	case !errors.Is(e.cause, end):
+		e.cause = errors.Join(e.cause, end)
+	}
+	return e
+}
+
+// deadlineSlack is how much earlier than the client a server may notice that the
+// time of a call is up.
+const deadlineSlack = 10 * time.Millisecond
+
+// awaitDeadline waits for the end of an attempt's context where that is due, and
+// somebody else was a moment faster to notice: the error is then the same whoever
+// was. It reports whether it has waited.
+func (s *service) awaitDeadline(ctx context.Context, err error) bool {
+	deadline, ok := ctx.Deadline()
+	if !ok || ctx.Err() != nil || attemptError(ctx, err).Code != CodeDeadlineExceeded {
+		return false
+	}
+	left := time.Until(deadline)
+	if left > deadlineSlack {
+		return false
+	}
+	timer := time.NewTimer(max(left, 0) + deadlineSlack) // the context's own may be late
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	case <-s.group.ctx.Done():
+	}
+	return true
 }
 
 func closedError() *Error {
@@ -84,6 +131,7 @@ func retryable(e *Error, idempotent bool) bool {
 		// except where the reason is the server's state or its version.
 		return e.Code == CodeUnavailable || e.Code == CodeUnimplemented || e.Reason == ReasonAttemptTimeout
 	default: // a handler that answers that it is unavailable is no better than one that does not answer
-		return idempotent && (e.Code == CodeUnavailable || e.Reason == ReasonAttemptTimeout)
+		further := e.PassedOn && e.Executed == ExecutedYes // down: another instance would meet the same
+		return idempotent && ((e.Code == CodeUnavailable && !further) || e.Reason == ReasonAttemptTimeout)
 	}
 }

@@ -125,6 +125,7 @@ func (h *handled) codec(id uint8) Codec {
 type servedCall struct {
 	context.Context //nolint:containedctx // it is a context
 	info            CallInfo
+	conn            *transport.ServerConn // nil: it came through Invoke
 	phase           atomic.Uint32
 }
 
@@ -196,6 +197,11 @@ func (s *Server) answer(call *servedCall, h *handled, codec uint8, body []byte) 
 		}
 	}
 	reply, failure = s.run(ctx, call, h, codec, body)
+	if events.CallEnd != nil && failure == nil && call.conn != nil {
+		if failure = call.conn.CheckReply(reply); failure != nil { // as the connection would, when nobody looks any more
+			reply = transport.Reply{}
+		}
+	}
 	returned = true
 	return reply, failure
 }
@@ -299,8 +305,7 @@ func refuse(code Code, reason, message string) *transport.RemoteError {
 // Yes.
 func handlerError(err error) *transport.RemoteError {
 	out := &transport.RemoteError{Code: CodeUnknown, Executed: ExecutedYes}
-	var typed *Error
-	if errors.As(err, &typed) {
+	if typed, ok := errors.AsType[*Error](err); ok {
 		if typed == nil {
 			out.Code = CodeInternal
 			out.Message = "the handler returned a nil *rollcall.Error in an error that is not nil: return nil, not a nil *rollcall.Error"
@@ -332,7 +337,7 @@ func errorText(err error, typed *Error) string {
 // remoteError returns what a caller makes of an error that came over the wire.
 func remoteError(e *transport.RemoteError) *Error {
 	out := &Error{Code: e.Code, Reason: e.Reason, Message: e.Message, Details: e.Details, Executed: e.Executed, PassedOn: e.PassedOn}
-	switch e.Code {
+	switch e.Code { //nolint:exhaustive // those with a cause
 	case CodeDeadlineExceeded:
 		out.cause = context.DeadlineExceeded
 	case CodeCanceled:

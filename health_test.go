@@ -23,10 +23,10 @@ import (
 func probe(t *testing.T, s *running, what string, live, ready int, why string) {
 	t.Helper()
 	web := webClient(t, nil, 1)
-	if resp, _ := ask(t, web, "http://"+s.addr+"/healthz"); resp.StatusCode != live {
+	if resp, _ := fetch(t, web, "http://"+s.addr+"/healthz"); resp.StatusCode != live {
 		t.Errorf("%s: /healthz is %s, want %d", what, resp.Status, live)
 	}
-	resp, body := ask(t, web, "http://"+s.addr+"/readyz")
+	resp, body := fetch(t, web, "http://"+s.addr+"/readyz")
 	if resp.StatusCode != ready || !strings.Contains(body, why) || strings.Count(body, "\n") != 1 {
 		t.Errorf("%s: /readyz is %s, %q, want %d and %q", what, resp.Status, body, ready, why)
 	}

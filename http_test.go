@@ -43,17 +43,17 @@ func webClient(t testing.TB, config *tls.Config, version int) *http.Client {
 	return &http.Client{Transport: transport, Timeout: patience}
 }
 
-// ask makes a GET and returns the reply, its body read.
-func ask(t testing.TB, c *http.Client, url string) (resp *http.Response, body string) {
+// fetch makes a GET and returns the reply, its body read.
+func fetch(t testing.TB, c *http.Client, url string) (resp *http.Response, body string) {
 	t.Helper()
-	resp, body, err := tryAsk(t, c, url)
+	resp, body, err := tryFetch(t, c, url)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return resp, body
 }
 
-func tryAsk(t testing.TB, c *http.Client, url string) (*http.Response, string, error) {
+func tryFetch(t testing.TB, c *http.Client, url string) (*http.Response, string, error) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(within(t), http.MethodGet, url, nil)
 	if err != nil {
@@ -110,7 +110,7 @@ func TestHTTPOnTheSamePort(t *testing.T) {
 				want := fmt.Sprintf("%s tls=%t", proto, tt.server != nil)
 				all.Go(func() {
 					for range 50 {
-						if resp, body, err := tryAsk(t, web, tt.scheme+"://"+s.addr); err != nil || resp.StatusCode != http.StatusOK || body != want {
+						if resp, body, err := tryFetch(t, web, tt.scheme+"://"+s.addr); err != nil || resp.StatusCode != http.StatusOK || body != want {
 							t.Errorf("got %q, %v, want %q", body, err, want)
 							return
 						}
@@ -242,19 +242,19 @@ func TestHTTPIsNotServed(t *testing.T) {
 	ours := newTrust("ours")
 	log := new(logLines)
 	s := start(t, "", rollcall.ServerOptions{Logger: log.logger()}, func(*rollcall.Server) {})
-	if _, _, err := tryAsk(t, webClient(t, nil, 1), "http://"+s.addr); err == nil {
+	if _, _, err := tryFetch(t, webClient(t, nil, 1), "http://"+s.addr); err == nil {
 		t.Error("clear text: it is answered")
 	}
 	log.await(t, 1, "no known protocol", "it looks like HTTP: set ServerOptions.HTTP")
 	log = new(logLines)
 	s = start(t, "", rollcall.ServerOptions{Logger: log.logger(), TLS: ours.server}, func(*rollcall.Server) {})
-	if _, _, err := tryAsk(t, webClient(t, ours.client, 2), "https://"+s.addr); err == nil {
+	if _, _, err := tryFetch(t, webClient(t, ours.client, 2), "https://"+s.addr); err == nil {
 		t.Error("TLS: it is answered")
 	}
 	log.await(t, 1, "no known protocol", "it looks like HTTP: set ServerOptions.HTTP")
 	log = new(logLines)
 	s = start(t, "", rollcall.ServerOptions{Logger: log.logger(), TLS: ours.server, HTTP: seen}, func(*rollcall.Server) {})
-	if _, _, err := tryAsk(t, webClient(t, nil, 1), "http://"+s.addr); err == nil {
+	if _, _, err := tryFetch(t, webClient(t, nil, 1), "http://"+s.addr); err == nil {
 		t.Error("clear text beside TLS: it is answered")
 	}
 	log.await(t, 1, "AllowPlaintext lets both in")
@@ -275,11 +275,11 @@ func TestHTTPHandlerThatPanics(t *testing.T) {
 	for _, version := range []int{1, 2} {
 		web := webClient(t, nil, version)
 		for _, path := range []string{"/abort", "/panic"} {
-			if _, _, err := tryAsk(t, web, "http://"+s.addr+path); err == nil {
+			if _, _, err := tryFetch(t, web, "http://"+s.addr+path); err == nil {
 				t.Errorf("version %d: %s is answered", version, path)
 			}
 		}
-		if resp, _ := ask(t, web, "http://"+s.addr); resp.StatusCode != http.StatusOK {
+		if resp, _ := fetch(t, web, "http://"+s.addr); resp.StatusCode != http.StatusOK {
 			t.Errorf("version %d: %s after the panic", version, resp.Status)
 		}
 	}
@@ -323,10 +323,10 @@ func TestDrainWaitsForHTTP(t *testing.T) {
 				url = "https://" + s.addr
 			}
 			idle, busy := webClient(t, tt.client, tt.version), webClient(t, tt.client, tt.version)
-			ask(t, idle, url)
+			fetch(t, idle, url)
 			answer := make(chan string, 1)
 			go func() {
-				resp, body, err := tryAsk(t, busy, url+"/hold")
+				resp, body, err := tryFetch(t, busy, url+"/hold")
 				answer <- fmt.Sprint(body, " ", err, " ", err == nil && tt.version == 1 && !resp.Close)
 			}()
 			<-begun
@@ -362,7 +362,7 @@ func TestHTTPEndsWithTheServer(t *testing.T) {
 			s := start(t, "", rollcall.ServerOptions{HTTP: handler, DrainDelay: -1, DrainTimeout: time.Millisecond}, func(*rollcall.Server) {})
 			failed := make(chan error, 1)
 			go func() {
-				_, body, err := tryAsk(t, webClient(t, nil, version), "http://"+s.addr+"/hold")
+				_, body, err := tryFetch(t, webClient(t, nil, version), "http://"+s.addr+"/hold")
 				if err == nil {
 					t.Errorf("got %q", body)
 				}
@@ -449,9 +449,9 @@ func TestNothingIsLeftBehindByHTTP(t *testing.T) {
 	leavesNothing(t, 10, func() {
 		s := start(t, "", rollcall.ServerOptions{HTTP: seen, TLS: ours.server, AllowPlaintext: true, DrainDelay: -1, Registrar: new(discovery.Memory)}, func(*rollcall.Server) {})
 		for _, version := range []int{1, 2} {
-			ask(t, webClient(t, nil, version), "http://"+s.addr)
+			fetch(t, webClient(t, nil, version), "http://"+s.addr)
 			web := webClient(t, ours.client, version)
-			ask(t, web, "https://"+s.addr)
+			fetch(t, web, "https://"+s.addr)
 			web.CloseIdleConnections()
 		}
 		half := dialRaw(t, s.addr)

@@ -3,7 +3,10 @@
 
 package rollcall
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // A Handler answers a call. Request and reply are pointers to the messages of the
 // method, the *Req and *Res that its handler and its caller see; those of a
@@ -29,8 +32,8 @@ func chain(list []Interceptor, inner Handler) Handler {
 	if len(list) == 0 {
 		return nil
 	}
-	for i := len(list) - 1; i >= 0; i-- {
-		inner = list[i](inner)
+	for _, in := range slices.Backward(list) {
+		inner = in(inner)
 	}
 	return inner
 }

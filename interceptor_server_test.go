@@ -90,14 +90,14 @@ func TestServerInterceptorThatDoesNotCallNext(t *testing.T) {
 			return nil, rollcall.Errorf(rollcall.CodeResourceExhausted, "QUOTA", "no more today")
 		}, rollcall.CodeResourceExhausted, "QUOTA", rollcall.ExecutedNo, []string{"no more today"}},
 		{"fails afterwards", func(ctx context.Context, call *rollcall.CallInfo, request any, next rollcall.Handler) (any, error) {
-			next(ctx, call, request)
+			next(ctx, call, request) //nolint:errcheck // the interceptor has its own
 			return nil, rollcall.Errorf(rollcall.CodeAborted, "LATE", "too late")
 		}, rollcall.CodeAborted, "LATE", rollcall.ExecutedYes, nil},
 		{"panics before", func(context.Context, *rollcall.CallInfo, any, rollcall.Handler) (any, error) {
 			panic("boom")
 		}, rollcall.CodeInternal, rollcall.ReasonPanic, rollcall.ExecutedNo, nil},
 		{"panics afterwards", func(ctx context.Context, call *rollcall.CallInfo, request any, next rollcall.Handler) (any, error) {
-			next(ctx, call, request)
+			next(ctx, call, request) //nolint:errcheck // it panics
 			panic("boom")
 		}, rollcall.CodeInternal, rollcall.ReasonPanic, rollcall.ExecutedYes, nil},
 		{"another request", func(ctx context.Context, call *rollcall.CallInfo, _ any, next rollcall.Handler) (any, error) {

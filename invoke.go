@@ -45,8 +45,8 @@ func (s *Server) Invoke(ctx context.Context, request Request, peer Peer) (Reply,
 
 // dispatch answers a request of Rollcall's own protocol. It is called on the
 // request's own goroutine.
-func (s *Server) dispatch(ctx context.Context, req *transport.ServerRequest, peer *Peer) (transport.Reply, error) {
-	call := &servedCall{Context: ctx, info: CallInfo{Metadata: req.Metadata, Size: len(req.Body), Peer: *peer}}
+func (s *Server) dispatch(ctx context.Context, req *transport.ServerRequest, conn *transport.ServerConn, peer *Peer) (transport.Reply, error) {
+	call := &servedCall{Context: ctx, conn: conn, info: CallInfo{Metadata: req.Metadata, Size: len(req.Body), Peer: *peer}}
 	h := s.method(req.Method)
 	if h != nil {
 		call.info.Method = h.name

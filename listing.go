@@ -78,16 +78,17 @@ func refusedForGood(s *discovery.RegistrationStatus) bool {
 // log writes what an operator should know of the news.
 func (l *listing) log(logger *slog.Logger, registry string, info *RegistrationInfo) {
 	if info.Phase == RegistrationListed && !l.told.IsZero() {
-		logger.Info("in the list", "registry", registry, "entry", info.Entry, "not_listed_for", info.Elapsed)
+		logger.Info("in the list", "registry", registry, "instance", info.Entry, "not_listed_for", info.Elapsed)
 		l.told = time.Time{}
 	}
 }
 
 // warn writes that the entry is missing.
 func (l *listing) warn(logger *slog.Logger, registry string, s *discovery.RegistrationStatus, now time.Time) {
-	msg := "not in the list yet: serving, and waiting for the registry"
-	if l.entry != "" {
-		msg = "not in the list any more: serving, and waiting for the registry"
+	logger = logger.With("registry", registry, "not_listed_for", now.Sub(l.since), "error", s.Err)
+	if l.entry == "" {
+		logger.Warn("not in the list yet: serving, and waiting for the registry")
+	} else {
+		logger.Warn("not in the list any more: serving, and waiting for the registry")
 	}
-	logger.Warn(msg, "registry", registry, "not_listed_for", now.Sub(l.since), "error", s.Err)
 }

@@ -113,17 +113,17 @@ func TestNotListedIsTold(t *testing.T) {
 		time.Sleep(time.Millisecond)
 		warnings(1, "not in the list yet", "not_listed_for=1s", "no answer")
 		p.set(discovery.RegistrationStatus{Err: errors.New("still no answer")})
-		time.Sleep(time.Minute - 1)
+		time.Sleep(time.Minute - time.Nanosecond)
 		warnings(1)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		warnings(2, "not_listed_for=1m1s", "still no answer")
 		p.set(discovery.RegistrationStatus{Registered: true, Name: "server7"})
 		time.Sleep(time.Hour)
 		warnings(2)
-		log.once(t, "level=INFO", "msg=\"in the list\"", "entry=server7", "not_listed_for=1m1s")
+		log.once(t, "level=INFO", "msg=\"in the list\"", "instance=server7", "not_listed_for=1m1s")
 
 		p.set(discovery.RegistrationStatus{Err: errors.New("gone")}) // for a moment
-		time.Sleep(time.Second - 1)
+		time.Sleep(time.Second - time.Nanosecond)
 		p.set(discovery.RegistrationStatus{Registered: true, Name: "server8"})
 		time.Sleep(time.Hour)
 		warnings(2)
@@ -243,7 +243,7 @@ func TestSetServingBeforeServe(t *testing.T) {
 			t.Errorf("%d entries, want 1", p.entries)
 		}
 		s.Close()
-		<-served
+		<-served //nolint:errcheck // ErrServerClosed
 		if p.left == 0 {
 			t.Error("the server's end leaves the entry there")
 		}

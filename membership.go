@@ -101,7 +101,7 @@ func (m *membership) join(in discovery.Instance) error {
 			opts.Logger = m.opts.Logger
 		}
 		var err error
-		if m.session, err = zookeeper.Open(m.target.Hosts, opts); err != nil {
+		if m.session, err = zookeeper.OpenTarget(m.target, opts); err != nil {
 			return err
 		}
 		m.registrar = m.session.Registrar(m.target.Path)
@@ -202,7 +202,7 @@ func (m *membership) close() {
 	cancel()
 	m.leave(ended) //nolint:errcheck // the session's end removes the entry
 	if m.session != nil {
-		m.session.Close() //nolint:errcheck // likewise
+		m.session.Close() // likewise
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/rollcall-rpc/rollcall/balancer"
 	"github.com/rollcall-rpc/rollcall/internal/transport"
 )
 
@@ -48,6 +49,9 @@ func (m Method[Req, Res]) CallWith(ctx context.Context, c *Client, request *Req,
 	if err := checkTimeouts("Method", m.Timeout, m.AttemptTimeout); err != nil {
 		return nil, badCall(err)
 	}
+	if err := checkTypes[Req, Res](m.Name, m.Codec); err != nil {
+		return nil, badCall(err)
+	}
 	codec := m.Codec
 	if codec == nil {
 		codec = defaultCodec[Req]()
@@ -82,12 +86,12 @@ func (m Method[Req, Res]) exchange(ctx context.Context, c *Client, call *CallInf
 		e.Executed = ExecutedNo
 		return nil, e
 	}
-	reply, err := c.call(ctx, call, m.Name, body, opts)
+	reply, e, err := c.call(ctx, call, m.Name, body, opts)
 	if err != nil {
 		return nil, err
 	}
 	if reply.Codec != opts.Codec {
-		return nil, m.badReply(&reply, fmt.Errorf("it is in codec %d, the request was in %d (%s)", reply.Codec, opts.Codec, codec.Name()))
+		return nil, m.badReply(c, e, &reply, opts, fmt.Errorf("it is in codec %d, the request was in %d (%s)", reply.Codec, opts.Codec, codec.Name()))
 	}
 	res := new(Res)
 	if raw, ok := any(res).(*[]byte); ok && codec == Raw {
@@ -96,16 +100,21 @@ func (m Method[Req, Res]) exchange(ctx context.Context, c *Client, call *CallInf
 	}
 	defer reply.Release()
 	if err := codec.Decode(reply.Body, res); err != nil {
-		return nil, m.badReply(&reply, fmt.Errorf("it does not decode as %s: %w", codec.Name(), err))
+		return nil, m.badReply(c, e, &reply, opts, fmt.Errorf("it does not decode as %s: %w", codec.Name(), err))
 	}
 	return res, nil
 }
 
-// badReply returns the error of a call whose answer cannot be used.
-func (m Method[Req, Res]) badReply(reply *transport.Reply, err error) error {
-	e := Errorf(CodeInternal, ReasonBadReply, "%s: reply of %d bytes: %w", m.Name, len(reply.Body), err)
-	e.Executed = ExecutedYes
-	return e
+// badReply returns the error of a call whose answer, which e has given, cannot be
+// used.
+func (m Method[Req, Res]) badReply(c *Client, e *balancer.Endpoint, reply *transport.Reply, opts *CallOptions, err error) error {
+	bad := Errorf(CodeInternal, ReasonBadReply, "%s: reply of %d bytes: %w", m.Name, len(reply.Body), err)
+	bad.Executed = ExecutedYes
+	bad.Report = &Report{Target: c.service.target, Method: m.Name, Answered: e.Instance}
+	if opts.Report != nil {
+		*bad.Report = *opts.Report
+	}
+	return bad
 }
 
 func (m Method[Req, Res]) encode(codec Codec, request *Req) ([]byte, error) {

@@ -22,14 +22,21 @@ func (c *Client) observed() bool {
 // exchange made inside the interceptors.
 func observe[Req, Res any](ctx context.Context, c *Client, method string, request *Req, opts *CallOptions, exchange func(context.Context, *CallInfo, *Req) (*Res, error)) (*Res, error) {
 	begun := time.Now()
-	call := &CallInfo{Method: method, Metadata: opts.Metadata}
+	call := &CallInfo{Method: method, Metadata: opts.Metadata, executed: ExecutedNo}
 	call.invoke = func(ctx context.Context, message any) (any, error) {
 		request, ok := message.(*Req)
 		if !ok {
 			return nil, badMessage(CodeInvalidArgument, ReasonBadRequest, ExecutedNo, method, "request", message, request)
 		}
 		opts.Metadata = call.Metadata
+		call.Instance, call.ReplyMetadata, call.replySize = nil, nil, 0 // an interceptor may call again
+		if opts.Report != nil {
+			*opts.Report = Report{Target: c.service.target, Method: method}
+		}
+		before := call.executed
+		call.executed = max(before, ExecutedMaybe) // should exchange panic
 		reply, err := exchange(ctx, call, request)
+		call.executed = max(before, executed(err))
 		if err != nil {
 			return nil, err // and no typed nil
 		}
@@ -51,11 +58,11 @@ func observe[Req, Res any](ctx context.Context, c *Client, method string, reques
 	var reply *Res
 	switch message, ok := out.(*Res); {
 	case err != nil:
-		err = anError(err)
+		err = call.anError(err)
 	case out == nil || (ok && message == nil):
 		reply = new(Res)
 	case !ok:
-		err = badMessage(CodeInternal, ReasonBadReply, ExecutedMaybe, method, "reply", out, reply)
+		err = badMessage(CodeInternal, ReasonBadReply, call.executed, method, "reply", out, reply)
 	default:
 		reply = message
 	}
@@ -79,7 +86,7 @@ func (c *Client) chained(ctx context.Context, call *CallInfo, request any) (repl
 		if value := recover(); value != nil {
 			c.opts.Logger.Error("interceptor panicked", "method", call.Method, "panic", fmt.Sprint(value), "stack", string(debug.Stack()))
 			reply = nil
-			err = &Error{Code: CodeInternal, Reason: ReasonPanic, Message: "an interceptor of the client panicked", Executed: ExecutedMaybe}
+			err = &Error{Code: CodeInternal, Reason: ReasonPanic, Message: "an interceptor of the client panicked", Executed: call.executed}
 		}
 	}()
 	return c.chain(ctx, call, request)
@@ -87,17 +94,45 @@ func (c *Client) chained(ctx context.Context, call *CallInfo, request any) (repl
 
 // invokeChained is what a client's chain of interceptors ends in.
 func invokeChained(ctx context.Context, call *CallInfo, request any) (any, error) {
+	if call == nil || call.invoke == nil {
+		return nil, &Error{
+			Code: CodeInvalidArgument, Reason: ReasonBadRequest, Executed: ExecutedNo,
+			Message: "an interceptor called next with a CallInfo of its own making: pass on the one that it was given",
+		}
+	}
 	return call.invoke(ctx, request)
 }
 
-// anError returns err where it is or wraps an *Error, else one that wraps it: an
-// interceptor may return what it likes.
-func anError(err error) error {
+// executed returns what a call that ended so tells of its handler.
+func executed(err error) Executed {
 	var typed *Error
-	if errors.As(err, &typed) && typed != nil {
+	switch {
+	case err == nil:
+		return ExecutedYes
+	case errors.As(err, &typed):
+		return typed.Executed
+	}
+	return ExecutedMaybe
+}
+
+// anError returns err where it is or wraps an *Error that says whether the call was
+// executed, else one that wraps it: an interceptor may return what it likes.
+func (c *CallInfo) anError(err error) error {
+	var typed *Error
+	switch {
+	case !errors.As(err, &typed):
+		return &Error{Code: CodeOf(err), Message: err.Error(), Executed: c.executed, cause: err}
+	case typed == nil:
+		return &Error{
+			Code: CodeInternal, Executed: c.executed,
+			Message: "an interceptor returned a nil *rollcall.Error in an error that is not nil: return nil, not a nil *rollcall.Error",
+		}
+	case typed.Executed != 0:
 		return err
 	}
-	return &Error{Code: CodeOf(err), Message: err.Error(), Executed: ExecutedMaybe, cause: err}
+	e := *typed
+	e.Message, e.Executed, e.cause = errorText(err, typed), c.executed, err
+	return &e
 }
 
 // badMessage returns the error of an interceptor that passed on a message of

@@ -99,6 +99,9 @@ type ClientOptions struct {
 	Defaults CallOptions
 	Methods  map[string]CallOptions
 
+	// Debug says who may read the page of [Client.DebugHandler].
+	Debug DebugOptions
+
 	// Logger is told what an operator should know. Nil: slog.Default(). To hear
 	// nothing give slog.New(slog.DiscardHandler).
 	Logger *slog.Logger
@@ -131,6 +134,7 @@ func (o *ClientOptions) check(registry bool) error {
 		checkDuration("ClientOptions.ConnectTimeout", o.ConnectTimeout, "1 s"),
 		checkZooKeeper("ClientOptions", &o.ZooKeeper, registry),
 		checkDefaults("ClientOptions.Defaults", &o.Defaults),
+		o.Debug.check("ClientOptions.Debug"),
 	)
 	if o.AllowPlaintext && o.TLS == nil {
 		problems = append(problems, errors.New("rollcall: ClientOptions.AllowPlaintext without TLS: set TLS, or leave it out, for all is clear text"))
@@ -154,7 +158,8 @@ func (o *ClientOptions) check(registry bool) error {
 		}
 	}
 	for name, opts := range o.Methods {
-		if err := checkMethodName(name); err != nil || (strings.Contains(name, "*") && !strings.HasSuffix(name, "/*")) {
+		service := strings.TrimSuffix(name, "/*")
+		if checkMethodName(name) != nil || service == "" || strings.Contains(service, "*") {
 			problems = append(problems, fmt.Errorf("rollcall: ClientOptions.Methods[%q]: give the name of a method, or \"Service/*\"", name))
 		}
 		problems = append(problems, checkDefaults(fmt.Sprintf("ClientOptions.Methods[%q]", name), &opts))

@@ -95,9 +95,12 @@ type ServerOptions struct {
 	ZooKeeper zookeeper.Options
 
 	// DebugAddr is a TCP address, "host:port", on which GET answers with
-	// [Server.State] as JSON. It asks nobody who they are: keep it to loopback or
+	// [Server.State] as JSON, to those whom Debug lets in: keep it to loopback or
 	// to a network of operators. Empty: none.
 	DebugAddr string
+
+	// Debug says who may read the page of DebugAddr and [Server.DebugHandler].
+	Debug DebugOptions
 
 	MaxMessageBytes       int // of one request; 0: 4 MiB; at most 2 GiB - 1
 	MaxMetadataBytes      int // of one request; 0: 16 KiB; at most 60 KiB
@@ -159,6 +162,7 @@ func (o *ServerOptions) check() error {
 		limit{"ServerOptions.MaxPendingConnections", o.MaxPendingConnections, 0},
 	)...)
 	problems = append(problems, checkZooKeeper("ServerOptions", &o.ZooKeeper, o.Registry != "" && o.Registrar == nil))
+	problems = append(problems, o.Debug.check("ServerOptions.Debug"))
 	if o.Weight > discovery.MaxWeight {
 		bad("Weight %d: give at most %d", o.Weight, discovery.MaxWeight)
 	}

@@ -27,7 +27,7 @@ type Server struct {
 	member   *membership
 	invoked  invocations
 	log      *loglimit.Limiter // for lines that strangers and clients can cause
-	life     context.Context   // ends, with ErrServerClosed, when everything is to end
+	life     context.Context   //nolint:containedctx // ends, with ErrServerClosed, when everything is to end
 	end      context.CancelCauseFunc
 
 	mu       sync.Mutex // guards what follows
@@ -99,7 +99,7 @@ func (s *Server) ListenAndServe(ctx context.Context, addr string) error {
 // A registry that does not answer is no reason to fail: the server serves, and
 // joins the list when it can.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	defer l.Close() //nolint:errcheck // it may be closed already
+	defer l.Close() // it may be closed already
 	if err := s.begin(); err != nil {
 		return err
 	}

@@ -191,7 +191,7 @@ var shout = rollcall.Protocol{
 		return rollcall.MatchYes
 	},
 	Serve: func(ctx context.Context, conn net.Conn, _ *rollcall.Server) error {
-		stop := context.AfterFunc(ctx, func() { conn.SetReadDeadline(time.Unix(1, 0)) })
+		stop := context.AfterFunc(ctx, func() { conn.SetReadDeadline(time.Unix(1, 0)) }) //nolint:errcheck // it ends the read
 		defer stop()
 		r := bufio.NewReader(conn)
 		for {
@@ -217,7 +217,7 @@ type shouter struct {
 
 func (s *shouter) Call(ctx context.Context, req rollcall.Request) (rollcall.Reply, error) {
 	deadline, _ := ctx.Deadline()
-	s.conn.SetDeadline(deadline)
+	s.conn.SetDeadline(deadline) //nolint:errcheck // a dead connection fails the call
 	if _, err := fmt.Fprintf(s.conn, "!%s\n", req.Body); err != nil {
 		return rollcall.Reply{}, err
 	}
@@ -278,8 +278,8 @@ func TestStrangersOnThePort(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		io.WriteString(conn, sent)
-		conn.(*net.TCPConn).CloseWrite()
+		io.WriteString(conn, sent)       //nolint:errcheck // the server may close it first
+		conn.(*net.TCPConn).CloseWrite() //nolint:errcheck // likewise
 		if got, err := io.ReadAll(conn); len(got) > 0 {
 			t.Errorf("%q was answered %q, %v", sent, got, err)
 		}
@@ -322,7 +322,7 @@ func TestFloodOfSilentConnections(t *testing.T) {
 	}
 	// The last one came after the places were taken: it is closed at once.
 	last := conns[len(conns)-1]
-	last.SetReadDeadline(time.Now().Add(patience))
+	last.SetReadDeadline(time.Now().Add(patience)) //nolint:errcheck // a dead connection fails the read
 	if _, err := last.Read(make([]byte, 1)); err == nil || errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want a closed connection", err)
 	}

@@ -46,7 +46,7 @@ func dialRaw(t *testing.T, addr string) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(patience))
+	conn.SetDeadline(time.Now().Add(patience)) //nolint:errcheck // a dead connection fails the test
 	return conn
 }
 
@@ -71,8 +71,8 @@ func TestFramesThatBreakTheProtocol(t *testing.T) {
 		hello + strings.Repeat("\x00", 100),
 	} {
 		conn := dialRaw(t, s.addr)
-		io.WriteString(conn, sent)
-		conn.(*net.TCPConn).CloseWrite()
+		io.WriteString(conn, sent)       //nolint:errcheck // the server may close it first
+		conn.(*net.TCPConn).CloseWrite() //nolint:errcheck // likewise
 		if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("%q does not end the connection", sent)
 		}
@@ -82,7 +82,7 @@ func TestFramesThatBreakTheProtocol(t *testing.T) {
 	}
 	stillServes(t, s.addr)
 	s.Close()
-	log.once(t, "level=WARN", "the client broke the protocol", "preface byte 4 is 70, not Rollcall's", "peer=127.0.0.1:")
+	log.once(t, "level=WARN", "the client broke the protocol", "preface byte 4 is 70, not Rollcall's", "address=127.0.0.1:")
 	lines, _ := log.with("level=WARN")
 	if most := 1 + int(time.Since(begun)/time.Second); len(lines) > most {
 		t.Errorf("got %d lines, want at most %d: %q", len(lines), most, lines)
@@ -184,7 +184,7 @@ func TestEntriesThatAreNoInstances(t *testing.T) {
 	_, err = divide.CallWith(within(t), c, &fraction{}, rollcall.CallOptions{Instance: "10.0.0.1:1"})
 	wantError(t, err, rollcall.CodeUnavailable, rollcall.ReasonNoInstance, rollcall.ExecutedNo, fmt.Sprintf("1 listed: 1 usable; %d skipped", len(bad)))
 	for i := range bad {
-		log.once(t, "level=WARN", "entry is not an instance", fmt.Sprintf("entry=bad-%d ", i))
+		log.once(t, "level=WARN", "entry is not an instance", fmt.Sprintf("instance=bad-%d ", i))
 	}
 	for _, line := range log.lines {
 		if len(line) > 1000 {

@@ -90,6 +90,7 @@ func (l *load) finish(t int64, latency time.Duration, o Outcome) bool {
 		l.smooth(latency)
 		l.setPeak(t, max(latency, peak-(peak-latency)/gain))
 	case o == OutcomeAbandoned:
+		// It would have taken longer still: a sample that may say slower, never faster.
 		if latency > time.Duration(l.latency.Load()) {
 			l.smooth(latency)
 		}

@@ -41,7 +41,10 @@ type suspect struct {
 // review looks at what the calls have shown, and ejects who is worse than the
 // others. A review that failures asked for looks at these alone.
 func (r *Roster) review(now time.Time) {
+	// First of all, so that a failure which comes while this looks asks again.
 	r.watch.asked.Store(false)
+	// Asked for out of turn, the time since the last measure would be too short to
+	// compare anybody: without a crowd only failures in a row are judged.
 	var crowd crowd
 	if t := r.watch.at(now); t >= r.watch.next.Load() {
 		r.watch.next.Store(t + int64(reviewInterval))
@@ -60,6 +63,7 @@ func (r *Roster) review(now time.Time) {
 			suspects = append(suspects, x)
 		}
 	}
+	// Not all may go: the surest cause first, of one cause the worst.
 	slices.SortStableFunc(suspects, func(a, b suspect) int {
 		return cmp.Or(cmp.Compare(a.why.Cause, b.why.Cause), cmp.Compare(b.odds, a.odds))
 	})
@@ -84,6 +88,7 @@ func (r *Roster) measure(now time.Time) crowd {
 	var slowest time.Duration
 	for _, s := range r.slots {
 		l := s.current.load
+		// Taken in one step each, so that every attempt is in one review alone.
 		good, bad := float64(l.good.Swap(0)), float64(l.bad.Swap(0))
 		s.fresh = l.peakAt.Load() > since
 		s.calls, s.failed = s.calls*fade+good+bad, s.failed*fade+bad
@@ -111,6 +116,8 @@ func (r *Roster) judge(s *slot, c *crowd) (suspect, bool) {
 		return suspect{s, Ejection{Cause: CauseFailures, Failures: int(streak)}, float64(streak)}, true
 	}
 	if calls, failed := c.calls-s.calls, c.failed-s.failed; s.calls >= leastCalls && calls >= leastCalls {
+		// Counts that fade are no whole numbers, and their difference may come out a
+		// little below 0.
 		own, others, all := s.failed/s.calls, max(failed, 0)/calls, c.failed/c.calls
 		excess, sigma := own-others, math.Sqrt(all*(1-all)*(1/s.calls+1/calls))
 		if excess >= rateExcess && excess >= rateSigmas*sigma {
@@ -126,6 +133,7 @@ func (r *Roster) judge(s *slot, c *crowd) (suspect, bool) {
 		s.slow = 0
 		return suspect{}, false
 	}
+	// Once may be chance: a garbage collection, a cold cache.
 	if s.slow++; s.slow < slowReviews {
 		return suspect{}, false
 	}
@@ -157,6 +165,7 @@ func (r *Roster) eject(now time.Time, suspects []suspect) {
 		s.ejections++
 		x.why.Times = s.ejections
 		s.ejection = &x.why
+		// Bounded before it is multiplied, which would overflow.
 		s.readmitted = now.Add(min(r.opts.EjectFor*time.Duration(min(s.ejections, 1000)), max(ejectMax, r.opts.EjectFor)))
 		r.touch()
 	}

@@ -70,6 +70,7 @@ func (r *Roster) survey(next *Snapshot) {
 		c, state := Candidate{Endpoint: s.current, Weight: e.Weight}, e.State
 		switch {
 		case state == StateUsable:
+			// Measured by the greatest: where all are young nobody is held back.
 			if s.share < grown {
 				e.Weight *= s.share / grown
 				c.Weight = e.Weight
@@ -78,12 +79,15 @@ func (r *Roster) survey(next *Snapshot) {
 		case state == StateDraining, state == StateLeaving:
 			draining = append(draining, c)
 		case state != StateSetAside && state != StateEjected && state != StateLingering:
+			// Somebody has decided that it gets nothing, and that holds in panic too.
 		case s.refused:
 			refusing = append(refusing, c)
 		default:
 			willing = append(willing, c)
 		}
 	}
+	// The others come after all that are usable, in panic beside them: so few cannot
+	// carry the load, and it is our view that is wrong, not most of the servers.
 	first := usable
 	if next.Panic {
 		first, willing = append(first, willing...), nil

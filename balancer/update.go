@@ -14,19 +14,22 @@ import (
 // which is the youngest in an Update's order. While the source has read nothing
 // yet (SourceNone) its list says nothing, and everybody stays as they are.
 func (r *Roster) Update(now time.Time, u discovery.Update) {
+	// A state whose time is over must not decide what becomes of who is missing.
 	r.Tick(now)
 	if r.watch.origin.IsZero() {
 		r.watch.origin = now
 	}
+	// What appears after the list was out of sight may have been there for long.
 	r.following = r.source == discovery.SourceLive && u.Source == discovery.SourceLive
 	r.source, r.confirmed, r.err = u.Source, u.Confirmed, u.Err
 	r.sourceChanged = true
 	if u.Source == discovery.SourceNone {
 		return
 	}
-	r.generation++
+	r.generation++ // whose slot keeps an older one is not in this list
 	r.skipped = len(u.Skipped)
 	order := make([]*slot, 0, len(u.Instances))
+	// The youngest entry first: it takes the slot, and older ones find it taken.
 	for i := len(u.Instances) - 1; i >= 0; i-- {
 		if s := r.list(now, &u.Instances[i]); s != nil {
 			order = append(order, s)
@@ -48,6 +51,7 @@ func (r *Roster) list(now time.Time, in *discovery.Instance) *slot {
 	s := r.byKey[keyOf(in)]
 	if s == nil {
 		s = &slot{key: keyOf(in), name: in.Name, revision: in.Revision, share: 1, born: r.birth(now, in)}
+		// The end of Update gives a young one less than its share of 1.
 		e := &Endpoint{slot: s, load: &load{watch: r.watch}}
 		r.byKey[s.key] = s
 		r.enter(s, e, in)
@@ -69,6 +73,7 @@ func (r *Roster) list(now time.Time, in *discovery.Instance) *slot {
 		s.name, s.revision = in.Name, in.Revision
 		r.touch()
 	}
+	// Pickers hold Endpoints and read them without a lock, so none is changed.
 	if !sameInstance(&s.current.Instance, in) {
 		r.enter(s, &Endpoint{Owner: s.current.Owner, slot: s, load: s.current.load}, in)
 	}
@@ -106,6 +111,8 @@ func (r *Roster) unlist(now time.Time, list []discovery.Instance, order []*slot)
 		if s.generation == r.generation {
 			continue
 		}
+		// Its ID elsewhere is the same process moved, its address with another ID a
+		// successor: in both cases nobody is left where the entry says.
 		superseded := (s.key.id != "" && taken[key{id: s.key.id}]) || taken[s.key.addr()]
 		if superseded || !r.lingers(now, s) {
 			r.forget(s)
@@ -136,14 +143,14 @@ func (r *Roster) missing() map[key]bool {
 // it would leave, as a last resort; not where it was not to be picked anyway.
 func (r *Roster) lingers(now time.Time, s *slot) bool {
 	if !s.listed {
-		return true
+		return true // since an earlier list, and its time goes on
 	}
 	switch state := s.state(); {
 	case state == StateDraining:
 		s.leaves = s.drained
 	case (state == StateUsable || state == StateSetAside || state == StateEjected) && r.opts.LingerFor >= 0:
 		s.leaves = now.Add(r.opts.LingerFor)
-	default:
+	default: // weight 0, drained by operators: nobody misses it
 		return false
 	}
 	s.listed = false

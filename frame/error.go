@@ -56,7 +56,7 @@ func AppendError(b []byte, e *Error) []byte {
 	if e.PassedOn {
 		second |= passedOnBit
 	}
-	b = append(b, byte(code), second, byte(len(reason)))
+	b = append(b, byte(code), second, byte(len(reason))) //nolint:gosec // checked before
 	b = append(b, reason...)
 	b = binary.BigEndian.AppendUint16(b, uint16(len(message))) //nolint:gosec // cut
 	b = append(b, message...)

@@ -57,5 +57,5 @@ func (e *VersionError) Error() string {
 }
 
 func short(field string, have, need int) error {
-	return &FormatError{Field: field, Value: uint64(have), Limit: uint64(need), Problem: "the bytes needed are"}
+	return &FormatError{Field: field, Value: uint64(have), Limit: uint64(need), Problem: "the bytes needed are"} //nolint:gosec // a length, not negative
 }

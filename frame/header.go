@@ -106,7 +106,7 @@ func ParseHeader(b []byte) (Header, error) {
 // does. Direction and order of ids are the connection's business.
 func (h Header) Check(maxFrame int) error {
 	if uint64(h.Length) > uint64(maxFrame) { //nolint:gosec // a limit is positive
-		return &FormatError{Field: "frame length", Value: uint64(h.Length), Limit: uint64(maxFrame), Problem: "the receiver's limit is"}
+		return &FormatError{Field: "frame length", Value: uint64(h.Length), Limit: uint64(maxFrame), Problem: "the receiver's limit is"} //nolint:gosec // a length, not negative
 	}
 	var flags Flags
 	var stream bool

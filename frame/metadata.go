@@ -104,7 +104,7 @@ func carries(k, v string) bool {
 }
 
 func appendEntry(b []byte, k, v string) []byte {
-	b = append(b, byte(len(k)))
+	b = append(b, byte(len(k))) //nolint:gosec // checked before
 	b = append(b, k...)
 	b = binary.BigEndian.AppendUint16(b, uint16(len(v))) //nolint:gosec // carries was true
 	return append(b, v...)

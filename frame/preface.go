@@ -198,7 +198,7 @@ func prefaceBody(b []byte) (version uint8, body []byte, err error) {
 
 func appendInstanceID(b []byte, id string) []byte {
 	id = id[:min(len(id), MaxInstanceID)]
-	b = append(b, byte(len(id)))
+	b = append(b, byte(len(id))) //nolint:gosec // checked before
 	return append(b, id...)
 }
 

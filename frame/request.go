@@ -57,7 +57,7 @@ func AppendRequest(b []byte, r *Request) []byte {
 	if r.Remaining < 0 {
 		remaining = 1
 	}
-	b = append(b, r.Codec, byte(len(method)), 0, 0)
+	b = append(b, r.Codec, byte(len(method)), 0, 0) //nolint:gosec // checked before
 	mark := len(b) - 2
 	b = binary.BigEndian.AppendUint64(b, remaining)
 	b = append(b, method...)
@@ -76,7 +76,7 @@ func ParseRequest(b []byte, maxMetadata int) (Request, error) {
 	r := Request{Codec: b[0]}
 	nameLen, metaLen := int(b[1]), int(binary.BigEndian.Uint16(b[2:]))
 	remaining := min(binary.BigEndian.Uint64(b[4:]), math.MaxInt64)
-	r.Remaining = time.Duration(remaining) //nolint:gosec // at most MaxInt64
+	r.Remaining = time.Duration(remaining)
 	b = b[RequestFixedBytes:]
 	if len(b) < nameLen+metaLen {
 		return r, short("method and metadata of REQUEST", len(b), nameLen+metaLen)

@@ -82,8 +82,8 @@ func TestErrors(t *testing.T) {
 				*field = dir + "/" + name
 			}
 		}
-		for side, make := range map[string]func() (*tls.Config, error){"Server": f.Server, "Client": f.Client} {
-			config, err := make()
+		for side, open := range map[string]func() (*tls.Config, error){"Server": f.Server, "Client": f.Client} {
+			config, err := open()
 			if err == nil || config != nil {
 				t.Errorf("%s of %q: no error", side, []string{c.cert, c.key, c.ca})
 				continue

@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/rollcall-rpc/rollcall/tlsfiles"
 	"github.com/rollcall-rpc/rollcall/zk/jute"
 )
 
@@ -71,7 +72,7 @@ func (cn *conn) readFrame(limit int) ([]byte, error) {
 		if have = len(frame); have == int(n) {
 			return frame, nil
 		}
-		frame = append(frame, make([]byte, min(int(n)-have, have))...)
+		frame = append(frame, make([]byte, min(int(n)-have, have))...) //nolint:makezero // it is cut to length
 	}
 }
 
@@ -92,7 +93,7 @@ func (c *Client) dial(ctx context.Context, server string, req jute.ConnectReques
 		return nil, resp, err
 	}
 	stop := context.AfterFunc(ctx, func() {
-		raw.Close() //nolint:errcheck // of a connection that was given up
+		raw.Close() // of a connection that was given up
 	})
 	defer stop()
 	secured, err := c.secure(ctx, raw, server)
@@ -117,7 +118,7 @@ func (c *Client) dial(ctx context.Context, server string, req jute.ConnectReques
 		err = fmt.Errorf("zk: no answer to the handshake within %v: %w", c.opts.ConnectTimeout, ctx.Err())
 	}
 	if err != nil {
-		raw.Close() //nolint:errcheck // err says more
+		raw.Close() // err says more
 		return nil, resp, err
 	}
 	return cn, resp, nil
@@ -131,8 +132,8 @@ func (c *Client) secure(ctx context.Context, raw net.Conn, server string) (net.C
 		return raw, nil
 	}
 	if config.ServerName == "" {
-		config = config.Clone()
-		config.ServerName, _, _ = net.SplitHostPort(server) // New has checked it
+		host, _, _ := net.SplitHostPort(server) // New has checked it
+		config = tlsfiles.ForHost(config, host)
 	}
 	conn := tls.Client(raw, config)
 	err := conn.HandshakeContext(ctx)
@@ -239,7 +240,7 @@ func (c *Client) write(cn *conn, pingEvery time.Duration, ended <-chan struct{})
 			}
 		}
 		if _, err := cn.Write(b); err != nil {
-			cn.Close() //nolint:errcheck // err says more
+			cn.Close() // err says more
 			return err
 		}
 		idle.Reset(pingEvery)

@@ -32,7 +32,7 @@ func exampleServer() (address string, stop func()) {
 	return l.Addr().String(), func() {
 		cancel()
 		<-done
-		s.Close() //nolint:errcheck // the example is over
+		s.Close() // the example is over
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rollcall-rpc/rollcall/internal/pause"
 	"github.com/rollcall-rpc/rollcall/zk/jute"
 )
 
@@ -41,12 +42,13 @@ func (c *Client) run(ctx context.Context, h *hosts) {
 			c.end(err, StateAuthFailed)
 			return
 		case errors.Is(err, errExpired):
-			continue // the same server, at once, for a new session
+			continue // the same server, which answers, at once, for a new session
 		}
 		now := time.Now()
 		h.ended(errors.Is(err, errSilent), now)
 		// What refuses the session but grants a new one has proven the old one
-		// useless; what is silent to both is only not serving.
+		// useless; what is silent to both is only not serving, and may be about to. So
+		// every other attempt still asks for the old one.
 		probe = !probe && cred.id != 0 && h.unwanted(cred.timeout, now)
 		failed++
 		if c.disconnected(err, &cred, now) {
@@ -55,10 +57,7 @@ func (c *Client) run(ctx context.Context, h *hosts) {
 		} else {
 			c.logFailed(err, failed, h.list)
 		}
-		select {
-		case <-time.After(h.pause()):
-		case <-ctx.Done():
-		}
+		pause.For(ctx, h.pause()) //nolint:errcheck // the next attempt fails with it
 	}
 }
 
@@ -86,6 +85,8 @@ func (c *Client) attempt(ctx context.Context, h *hosts, cred *credentials, probe
 	if cred.id != 0 && !probe {
 		req.SessionID, req.Password, req.LastZxidSeen = cred.id, cred.password, c.zxid()
 	}
+	// One bound for all of it: a server that accepts and says nothing costs no more
+	// time than one that is not there.
 	dialCtx, cancel := context.WithTimeout(ctx, c.opts.ConnectTimeout)
 	cn, resp, err := c.dial(dialCtx, server, req)
 	cancel()
@@ -98,6 +99,8 @@ func (c *Client) attempt(ctx context.Context, h *hosts, cred *credentials, probe
 	case err != nil:
 		return fmt.Errorf("%s: %w", server, err)
 	}
+	// A probe was granted another session: told before it is used, so that nobody
+	// takes the one for the other.
 	if cred.id != 0 && resp.SessionID != cred.id {
 		c.expired(cred)
 	}
@@ -115,18 +118,22 @@ func (c *Client) serve(ctx context.Context, cn *conn, server string, resp jute.C
 		password: resp.Password,
 		timeout:  time.Duration(resp.TimeoutMillis) * time.Millisecond,
 	}
+	// Of a server that is silent a third of the timeout is left to find another one
+	// before the session ends. What keeps it from being silent is a ping in each third.
 	cn.idle = max(cred.timeout*2/3, time.Millisecond)
 	c.connected(server, cred, fresh)
 	ended := make(chan struct{})
 	wrote := make(chan error, 1)
 	go func() { wrote <- c.write(cn, max(cred.timeout/3, time.Millisecond), ended) }()
 	stop := context.AfterFunc(ctx, func() {
-		cn.Close() //nolint:errcheck // the client is being closed
+		cn.Close() // the client is being closed
 	})
 	err := c.read(cn)
 	stop()
-	cn.Close() //nolint:errcheck // err says more
+	cn.Close() // err says more
 	close(ended)
+	// The writer closes the connection when it fails: what the reader has to say then
+	// is a consequence.
 	if werr := <-wrote; werr != nil && errors.Is(err, net.ErrClosed) {
 		err = werr
 	}
@@ -162,6 +169,7 @@ func (c *Client) notify(h jute.ReplyHeader, body []byte) error {
 	if err := d.Err(); err != nil {
 		return fmt.Errorf("%w: notification: %w", ErrProtocol, err)
 	}
+	// The other numbers are of the session and of watches that were removed.
 	if ev.Type < jute.EventNodeCreated || ev.Type > jute.EventNodeChildrenChanged {
 		return nil // nobody here can have asked for it
 	}
@@ -207,6 +215,8 @@ func (c *Client) connected(server string, cred *credentials, fresh bool) {
 	c.log.Info("zookeeper connected", "server", server, "session_id", sessionID(cred.id), "timeout", cred.timeout.String(), "new", fresh)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	// In front of what waits: a read that comes first could be answered with news
+	// whose event is still to be asked for.
 	batches, armed := c.watches.batches(c.lastZxid)
 	waiting := c.queue.list
 	c.queue.list = nil
@@ -262,6 +272,8 @@ func (c *Client) expired(cred *credentials) {
 	*cred = credentials{timeout: c.opts.SessionTimeout}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	// The next session may be one of a registry that was wiped and counts from the
+	// start: it would not have a client that has seen more.
 	c.lastZxid = 0
 	c.watches.expire(ErrSessionExpired)
 	c.updateSession(func(s *Session) { s.State, s.ID, s.Server, s.LastErr = StateExpired, 0, "", ErrSessionExpired })
@@ -271,7 +283,7 @@ func (c *Client) expired(cred *credentials) {
 func (c *Client) end(err error, state State) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.refusal == nil {
+	if c.refusal == nil { // else Close was first, and its reason stays
 		c.refuse(err)
 	}
 	c.dropConnection(c.refusal)

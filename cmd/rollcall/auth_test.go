@@ -37,6 +37,6 @@ func TestForbiddenList(t *testing.T) {
 	command(t, append([]string{"ls", target}, me...)...).check(t, statusOK, nil, nobody)
 	command(t, append([]string{"call", target, "M"}, me...)...).check(t, statusFailure, nil, []string{"live list: 0 listed"})
 
-	refused := []string{"rollcall: " + target + ": the registry refuses what --auth gives: check the scheme"}
+	refused := []string{"rollcall: " + target + ": the registry refuses the credentials: check the scheme"}
 	command(t, "ls", target, "--auth", "nosuch:x", "--timeout", long).check(t, statusFailure, nil, refused)
 }

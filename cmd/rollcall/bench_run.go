@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"math"
 	"strconv"
 	"strings"
@@ -52,6 +51,7 @@ type benchCommand struct {
 	output                     format
 	connections, callers, size bounded
 	duration, warmup           span
+	access                     access
 }
 
 func newBenchRun() *cobra.Command {
@@ -95,6 +95,7 @@ failed or a reply was wrong.`,
 	flags.Var(&b.duration, "duration", "how long to measure")
 	flags.Var(&b.warmup, "warmup", "how long to call before")
 	addOutput(cmd, &b.output)
+	b.access.addAccess(cmd)
 	return cmd
 }
 
@@ -111,6 +112,10 @@ func (b *benchCommand) check() error {
 
 // run measures and prints.
 func (b *benchCommand) run(ctx context.Context, target discovery.Target, stdout, stderr io.Writer) error {
+	opts, err := b.access.client(target, stderr)
+	if err != nil {
+		return err
+	}
 	var clients []*rollcall.Client
 	closeAll := sync.OnceFunc(func() {
 		for _, c := range clients {
@@ -119,7 +124,7 @@ func (b *benchCommand) run(ctx context.Context, target discovery.Target, stdout,
 	})
 	defer closeAll()
 	for range b.connections.n { // a client keeps one connection to each instance
-		c, err := rollcall.NewClient(target.String(), rollcall.ClientOptions{Logger: slog.New(slog.DiscardHandler)})
+		c, err := rollcall.NewClient(target.String(), opts)
 		if err != nil {
 			return &usageError{err} // of the target
 		}

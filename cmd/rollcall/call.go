@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"strings"
 	"time"
 	"unicode"
@@ -20,7 +19,6 @@ import (
 
 	"github.com/rollcall-rpc/rollcall"
 	"github.com/rollcall-rpc/rollcall/balancer"
-	"github.com/rollcall-rpc/rollcall/discovery/zookeeper"
 	"github.com/rollcall-rpc/rollcall/frame"
 	"github.com/rollcall-rpc/rollcall/internal/pause"
 )
@@ -31,7 +29,7 @@ type callCommand struct {
 	count             count
 	interval, timeout span
 	instance          instanceName
-	identities        identities
+	access            access
 	idempotent        bool
 	explain           bool
 	balance           policy
@@ -69,12 +67,12 @@ The exit status is 1 if a call failed.`,
 	flags.Var(&c.interval, "interval", "pause between calls")
 	flags.Var(&c.timeout, "timeout", "bound of each call; 0: none")
 	flags.Var(&c.instance, "instance", "call only this one: its `HOST:PORT` or its entry")
-	flags.Var(&c.identities, "auth", "who to be to the registry, such as digest:USER:PASSWORD; may be repeated")
 	flags.BoolVar(&c.idempotent, "idempotent", false, "the method does no harm when it runs twice: a call that may have been executed is made again elsewhere")
 	flags.BoolVar(&c.explain, "explain", false, "say on stderr, or in the JSON, who could be called, who was and why")
 	flags.Var(&c.balance, "balance", "how to choose among the instances: "+strings.Join(balancer.PolicyNames(), ", ")+" (default "+balancer.P2C.Name()+")")
-	flags.Var(&c.metadata, "metadata", "metadata to send, may be repeated")
+	flags.Var(&c.metadata, "metadata", "metadata to send, may be repeated; no place for secrets: see --token-file")
 	addOutput(cmd, &c.output)
+	c.access.addAccess(cmd)
 	return cmd
 }
 
@@ -89,13 +87,12 @@ func (c *callCommand) parseAndRun(ctx context.Context, args []string, stdin io.R
 	if c.request, err = readRequest(ctx, args[2:], stdin); err != nil {
 		return err
 	}
-	if err := c.identities.check(target); err != nil {
+	opts, err := c.access.client(target, c.stderr)
+	if err != nil {
 		return err
 	}
-	client, err := rollcall.NewClient(target.String(), rollcall.ClientOptions{
-		Balancing: balancer.Options{Policy: c.balance.Policy}, ZooKeeper: zookeeper.Options{Auths: c.identities.list},
-		Logger: slog.New(slog.DiscardHandler), // what went wrong stands in the error
-	})
+	opts.Balancing.Policy = c.balance.Policy
+	client, err := rollcall.NewClient(target.String(), opts)
 	if err != nil {
 		return &usageError{err} // of the target
 	}

@@ -116,6 +116,9 @@ func (c *chaosCommand) config(cmd *cobra.Command) (chaos.Config, error) {
 	if c.registry.text != "" && len(c.members) > 0 {
 		return chaos.Config{}, usagef("--registry together with --ensemble: give one of them")
 	}
+	if c.registry.target.TLS {
+		return chaos.Config{}, usagef("--registry %q: chaos speaks clear text with a registry: give one at zk://", c.registry.text)
+	}
 	executable, err := os.Executable()
 	if err != nil {
 		return chaos.Config{}, fmt.Errorf("chaos: own binary: %w", err)
@@ -174,7 +177,7 @@ func (c *chaosCommand) run(ctx context.Context, cfg chaos.Config, stdout, stderr
 
 // reach fails where a registry does not answer.
 func reach(ctx context.Context, target discovery.Target) error {
-	z := znodeCommand{hosts: target.Hosts, path: target.Path, timeout: span{d: reachTimeout}}
+	z := znodeCommand{stderr: io.Discard, target: target, path: target.Path, timeout: span{d: reachTimeout}}
 	return z.run(ctx, func(context.Context) error { return nil })
 }
 

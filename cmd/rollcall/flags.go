@@ -112,6 +112,12 @@ type metadata struct{ m rollcall.Metadata }
 func (v *metadata) String() string { return "" }
 func (v *metadata) Type() string   { return "KEY=VALUE" }
 
+// shown returns the key: the value may be a token.
+func (v *metadata) shown(text string) string {
+	key, _, _ := strings.Cut(text, "=")
+	return fmt.Sprintf(" %q", key+"=…")
+}
+
 func (v *metadata) Set(s string) error {
 	key, value, ok := strings.Cut(s, "=")
 	if !ok || key == "" || len(key) > 255 {

@@ -22,6 +22,7 @@ type instanceJSON struct {
 	Own        int               `json:"server_weight"`
 	Override   *overrideJSON     `json:"override"` // null: nothing is ordered
 	Protocols  []string          `json:"protocols"`
+	TLS        bool              `json:"tls"`
 	Zone       string            `json:"zone"`
 	Version    string            `json:"version"`
 	Metadata   map[string]string `json:"metadata"`
@@ -31,7 +32,7 @@ type instanceJSON struct {
 func toJSON(in *discovery.Instance) instanceJSON {
 	out := instanceJSON{
 		Entry: in.Name, Address: in.Addr(), ID: in.ID, Weight: in.Weight, Own: in.Weight,
-		Override: overrideToJSON(in.Override), Protocols: append([]string{}, in.Protocols...),
+		Override: overrideToJSON(in.Override), Protocols: append([]string{}, in.Protocols...), TLS: in.TLS,
 		Zone: in.Zone, Version: in.Version, Metadata: map[string]string{},
 	}
 	if in.Override != nil {
@@ -62,12 +63,12 @@ func skippedToJSON(list []discovery.Skipped) []skippedJSON {
 }
 
 // columns are the heads of an instance's cells.
-const columns = "ENTRY\tADDRESS\tID\tWEIGHT\tPROTOCOLS\tZONE\tVERSION\tAGE\tOVERRIDE"
+const columns = "ENTRY\tADDRESS\tID\tWEIGHT\tPROTOCOLS\tTLS\tZONE\tVERSION\tAGE\tOVERRIDE"
 
 // cells returns an instance as a row of a table.
 func cells(in *discovery.Instance, now time.Time) string {
 	return strings.Join([]string{
-		orDash(in.Name), in.Addr(), orDash(in.ID), strconv.Itoa(in.Weight), orDash(strings.Join(in.Protocols, ",")),
+		orDash(in.Name), in.Addr(), orDash(in.ID), strconv.Itoa(in.Weight), orDash(strings.Join(in.Protocols, ",")), yesNo(in.TLS),
 		orDash(in.Zone), orDash(in.Version), age(in.Registered, now),
 		orDash(ordered(in.Override)),
 	}, "\t")
@@ -83,6 +84,9 @@ func oneLine(in *discovery.Instance) string {
 		if fact[1] != "" {
 			fmt.Fprintf(&b, "  %s %s", fact[0], orDash(fact[1]))
 		}
+	}
+	if in.TLS {
+		b.WriteString("  TLS")
 	}
 	if text := ordered(in.Override); text != "" {
 		b.WriteString("  " + orDash(text))

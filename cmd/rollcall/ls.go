@@ -24,7 +24,7 @@ type listCommand struct {
 	output  format
 	watch   bool
 	timeout span // until the first list
-	auths   identities
+	access  access
 	stdout  io.Writer
 	stderr  io.Writer
 }
@@ -48,22 +48,23 @@ TARGET is by default ` + defaultTarget + `, or what the environment variable
 			if err != nil {
 				return err
 			}
-			if err := ls.auths.check(target); err != nil {
-				return err
-			}
 			ls.target, ls.stdout, ls.stderr = target, cmd.OutOrStdout(), cmd.ErrOrStderr()
 			return ls.run(cmd.Context())
 		},
 	}
 	cmd.Flags().BoolVarP(&ls.watch, "watch", "w", false, "print the list, then every change")
 	cmd.Flags().Var(&ls.timeout, "timeout", "how long to wait for the list")
-	cmd.Flags().Var(&ls.auths, "auth", "who to be, such as digest:USER:PASSWORD; may be repeated")
 	addOutput(cmd, &ls.output)
+	ls.access.addRegistryAccess(cmd)
 	return cmd
 }
 
 func (ls *listCommand) run(ctx context.Context) error {
-	resolver, closeResolver, err := openResolver(ls.target, ls.auths.list)
+	opts, err := ls.access.registry(ls.target, ls.stderr)
+	if err != nil {
+		return err
+	}
+	resolver, closeResolver, err := openResolver(ls.target, opts)
 	if err != nil {
 		return &usageError{err} // of the target
 	}
@@ -109,9 +110,9 @@ func (ls *listCommand) first(ctx context.Context, resolver discovery.Resolver) (
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("%v: interrupted", ls.target)
 	case errors.Is(cause, zk.ErrNoAuth):
-		return nil, fmt.Errorf("%v: the ACL of %s does not permit to read the list: give --auth SCHEME:DATA of somebody whom it does", ls.target, ls.target.Path)
+		return nil, fmt.Errorf("%v: the ACL of %s does not permit to read the list: give --auth-file FILE with the credentials of somebody whom it does", ls.target, ls.target.Path)
 	case errors.Is(cause, zk.ErrAuthFailed):
-		return nil, fmt.Errorf("%v: the registry refuses what --auth gives: check the scheme", ls.target)
+		return nil, fmt.Errorf("%v: the registry refuses the credentials: check the scheme that --auth, --auth-file or ROLLCALL_AUTH names", ls.target)
 	case waiting.Err() == nil:
 		return nil, fmt.Errorf("%v: %w", ls.target, err)
 	case cause == nil:

@@ -46,9 +46,9 @@ func TestListTable(t *testing.T) {
 	got.check(t, statusOK, nil, nil)
 	lines := strings.Split(strings.TrimSpace(got.stdout), "\n")
 	want := []string{
-		`^ENTRY +ADDRESS +ID +WEIGHT +PROTOCOLS +ZONE +VERSION +AGE +OVERRIDE$`,
-		`^` + one.entry + ` +` + one.addr + ` +one +7 +rollcall/1 +north +1\.2 +\d+s +-$`,
-		`^` + two.entry + ` +` + two.addr + ` +two +100 +rollcall/1 +- +- +\d+s +-$`,
+		`^ENTRY +ADDRESS +ID +WEIGHT +PROTOCOLS +TLS +ZONE +VERSION +AGE +OVERRIDE$`,
+		`^` + one.entry + ` +` + one.addr + ` +one +7 +rollcall/1 +no +north +1\.2 +\d+s +-$`,
+		`^` + two.entry + ` +` + two.addr + ` +two +100 +rollcall/1 +no +- +- +\d+s +-$`,
 		`^skipped ` + bad + `: .*port`,
 	}
 	if len(lines) != len(want) {

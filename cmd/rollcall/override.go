@@ -33,11 +33,11 @@ once, and outlives restarts of the server. rollcall ls shows it.`
 // An overrideCommand is one run of a command that gives orders for instances, or
 // takes them back.
 type overrideCommand struct {
-	output     format
-	timeout    span // for the list, and for the change
-	identities identities
-	reason     reason
-	force      bool
+	output  format
+	timeout span // for the list, and for the change
+	access  access
+	reason  reason
+	force   bool
 
 	target    discovery.Target
 	instances []string // as the arguments name them
@@ -45,6 +45,7 @@ type overrideCommand struct {
 	absent    bool // instances that are not listed are meant too
 	prune     span // orders for instances that are not listed end, if older; 0: none
 	stdout    io.Writer
+	stderr    io.Writer
 }
 
 // addFlags gives the command its flags; --force and --reason only where it gives
@@ -54,12 +55,12 @@ func (c *overrideCommand) addFlags(cmd *cobra.Command, orders bool) *cobra.Comma
 	cmd.Long += overrideHelp
 	flags := cmd.Flags()
 	flags.Var(&c.timeout, "timeout", "how long to wait for the list, and for the change")
-	flags.Var(&c.identities, "auth", "who to be, such as digest:USER:PASSWORD; may be repeated")
 	if orders {
 		flags.Var(&c.reason, "reason", "why, for those who see the order")
 		flags.BoolVar(&c.force, "force", false, "do it even if no instance is left that gets calls")
 	}
 	addOutput(cmd, &c.output)
+	c.access.addRegistryAccess(cmd)
 	return cmd
 }
 
@@ -77,7 +78,7 @@ func (c *overrideCommand) parse(cmd *cobra.Command, target string, instances []s
 	if c.target.Scheme == discovery.SchemeStatic {
 		return usagef("target %q: orders lie in a registry, and this target has none: give zk://HOST:PORT/PATH", target)
 	}
-	c.instances, c.stdout = instances, cmd.OutOrStdout()
+	c.instances, c.stdout, c.stderr = instances, cmd.OutOrStdout(), cmd.ErrOrStderr()
 	return nil
 }
 
@@ -121,7 +122,11 @@ func (c *overrideCommand) order() discovery.Order {
 
 // run makes the change and prints its effect.
 func (c *overrideCommand) run(ctx context.Context) error {
-	session, err := zookeeper.Open(c.target.Hosts, zookeeper.Options{Auths: c.identities.list})
+	opts, err := c.access.registry(c.target, c.stderr)
+	if err != nil {
+		return err
+	}
+	session, err := zookeeper.OpenTarget(c.target, opts)
 	if err != nil {
 		return &usageError{err} // of the target
 	}
@@ -157,7 +162,7 @@ func (c *overrideCommand) explain(ctx context.Context, err error) error {
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%v: the registry did not answer within %v; the order may have been given: see rollcall ls", c.target, c.timeout.d)
 	case errors.Is(err, zk.ErrNoAuth):
-		return fmt.Errorf("%v: the ACL of %s does not permit that: give --auth SCHEME:DATA of somebody whom it does", c.target, node)
+		return fmt.Errorf("%v: the ACL of %s does not permit that: give --auth-file FILE with the credentials of somebody whom it does", c.target, node)
 	}
 	return fmt.Errorf("%v: %s", c.target, strings.TrimPrefix(err.Error(), "zookeeper: "))
 }

@@ -52,7 +52,8 @@ func newRoot() *cobra.Command {
 watch the list, pick a live server, call it and move on when it dies.
 
 A TARGET names a service: zk://HOST:PORT[,HOST:PORT...]/PATH for the list in a
-registry, or static://HOST:PORT[,HOST:PORT...] for the servers themselves.`,
+registry, zks:// where that speaks TLS, or static://HOST:PORT[,HOST:PORT...] for the
+servers themselves.`,
 		Example: `  rollcall demo
   rollcall registry --memory
   rollcall ls --watch`,
@@ -60,9 +61,7 @@ registry, or static://HOST:PORT[,HOST:PORT...] for the servers themselves.`,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true}, // ours keeps to the exit statuses
 	}
-	// What only holds commands runs to refuse; cobra's usage would show that as a
-	// way to use it.
-	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if and .Runnable (not .HasAvailableSubCommands)}}", 1))
+	root.SetUsageFunc(writeUsage)
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpCommand(newHelp())
 	group(root, newDemo(), newDemoServer(), newChaos(), newChaosServer(), newRegistry(), newLs(), newDrain(), newUndrain(), newWeight(), newCall(), newBench(), newCompletion(), newVersion(), newZK())

@@ -8,7 +8,6 @@ import (
 
 	"github.com/rollcall-rpc/rollcall/discovery"
 	"github.com/rollcall-rpc/rollcall/discovery/zookeeper"
-	"github.com/rollcall-rpc/rollcall/zk"
 )
 
 // defaultTarget is the target where none is given, and environmentTarget the
@@ -36,12 +35,12 @@ func parseTarget(args []string) (discovery.Target, error) {
 
 // openResolver returns who knows the instances of a target, and what to close
 // afterwards.
-func openResolver(target discovery.Target, auths []zk.Auth) (discovery.Resolver, func(), error) {
+func openResolver(target discovery.Target, opts zookeeper.Options) (discovery.Resolver, func(), error) {
 	if target.Scheme == discovery.SchemeStatic {
 		resolver, err := discovery.NewStatic(target.Hosts)
 		return resolver, func() {}, err
 	}
-	session, err := zookeeper.Open(target.Hosts, zookeeper.Options{Auths: auths})
+	session, err := zookeeper.OpenTarget(target, opts)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -33,6 +33,9 @@ func flagError(_ *cobra.Command, err error) error {
 		if flag.Value.Type() == "bool" {
 			fix = "give true or false, or nothing"
 		}
+		if hidden, ok := flag.Value.(secretive); ok {
+			return usagef("--%s%s: %s", flag.Name, hidden.shown(invalid.GetValue()), fix)
+		}
 		return usagef("--%s %q: %s", flag.Name, invalid.GetValue(), fix)
 	case errors.As(err, &missing):
 		return usagef("--%s has no value: give one, --%s %s", missing.GetFlag().Name, missing.GetFlag().Name, flagKind(missing.GetFlag()))
@@ -50,6 +53,9 @@ func flagError(_ *cobra.Command, err error) error {
 	}
 	return usagef("%v", err)
 }
+
+// A secretive value may hold a secret: errors show no more of it than shown returns.
+type secretive interface{ shown(text string) string }
 
 func flagKind(f *pflag.Flag) string {
 	kind, _ := pflag.UnquoteUsage(f)

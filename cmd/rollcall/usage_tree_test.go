@@ -5,6 +5,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -23,30 +24,47 @@ var usageRows = map[string]struct {
 }{
 	"":                {surplus: "frobnicate"},
 	"bench":           {surplus: "frobnicate"},
-	"bench run":       {[]string{nobody}, "x", map[string]string{"callers": "0", "connections": "many", "duration": "0s", "output": "xml", "size": "-1", "warmup": "-1s"}},
-	"bench serve":     {nil, "x", map[string]string{"listen": "8001", "registry": "nowhere"}},
-	"call":            {[]string{nobody, "M", "{}"}, "x", map[string]string{"auth": "secret", "balance": "fair", "count": "0", "explain": "perhaps", "idempotent": "perhaps", "instance": "", "interval": "-1s", "metadata": "user", "output": "xml", "timeout": "soon"}},
+	"bench run":       {[]string{nobody}, "x", with(wrongForCall, map[string]string{"callers": "0", "connections": "many", "duration": "0s", "output": "xml", "size": "-1", "warmup": "-1s"})},
+	"bench serve":     {nil, "x", with(wrongForServer, map[string]string{"listen": "8001", "registry": "nowhere"})},
+	"call":            {[]string{nobody, "M", "{}"}, "x", with(wrongForCall, map[string]string{"balance": "fair", "count": "0", "explain": "perhaps", "idempotent": "perhaps", "instance": "", "interval": "-1s", "metadata": "user", "output": "xml", "timeout": "soon"})},
 	"chaos":           {nil, "x", map[string]string{"callers": "-1", "duration": "0s", "ensemble": "127.0.0.1:2181", "list": "perhaps", "max-wait": "0s", "only": "quake", "output": "xml", "rate": "-1", "registry": "static://127.0.0.1:1", "seed": "-1", "servers": "1", "short": "perhaps"}},
 	"chaos-server":    {nil, "x", map[string]string{"advertise": anyText, "listen": "8001", "log": anyText, "registry": anyText, "session": "0s"}}, // hidden: chaos starts it
 	"completion":      {[]string{"bash"}, "x", nil},
 	"demo":            {nil, "x", map[string]string{"pace": "soon"}},
 	"demo-server":     {nil, "x", map[string]string{"listen": "8001", "registry": anyText}}, // hidden: the demonstration starts it
-	"drain":           {[]string{"zk://127.0.0.1:1/rpc", "x"}, "", map[string]string{"auth": "secret", "force": "perhaps", "output": "xml", "reason": "\xff", "timeout": "0s"}},
-	"ls":              {[]string{nobody}, "x", map[string]string{"auth": "secret", "output": "xml", "timeout": "0s", "watch": "perhaps"}},
+	"drain":           {[]string{"zk://127.0.0.1:1/rpc", "x"}, "", with(wrongForRegistry, map[string]string{"force": "perhaps", "output": "xml", "reason": "\xff", "timeout": "0s"})},
+	"ls":              {[]string{nobody}, "x", with(wrongForRegistry, map[string]string{"output": "xml", "timeout": "0s", "watch": "perhaps"})},
 	"registry":        {[]string{"--memory"}, "x", map[string]string{"config": "", "data": "", "listen": ":70000", "max-session-timeout": "0s", "memory": "perhaps", "min-session-timeout": "-1s", "tick": "0", "verbose": "perhaps"}},
 	"registry backup": {[]string{"--data", "d", "out"}, "x", map[string]string{"data": ""}},
 	"registry check":  {[]string{"d"}, "x", map[string]string{"output": "xml"}},
-	"undrain":         {[]string{"zk://127.0.0.1:1/rpc", "x"}, "", map[string]string{"auth": "secret", "output": "xml", "prune": "0s", "timeout": "0s"}},
+	"undrain":         {[]string{"zk://127.0.0.1:1/rpc", "x"}, "", with(wrongForRegistry, map[string]string{"output": "xml", "prune": "0s", "timeout": "0s"})},
 	"version":         {nil, "x", map[string]string{"output": "xml", "verbose": "perhaps"}},
-	"weight":          {[]string{"zk://127.0.0.1:1/rpc", "x", "1"}, "x", map[string]string{"auth": "secret", "force": "perhaps", "output": "xml", "reason": "\xff", "timeout": "0s"}},
+	"weight":          {[]string{"zk://127.0.0.1:1/rpc", "x", "1"}, "x", with(wrongForRegistry, map[string]string{"force": "perhaps", "output": "xml", "reason": "\xff", "timeout": "0s"})},
 	"zk":              {surplus: "frobnicate"},
-	"zk create":       {[]string{"/x", "data"}, "x", map[string]string{"auth": "secret", "ephemeral": "perhaps", "output": "xml", "parents": "perhaps", "sequential": "perhaps", "timeout": "0s"}},
-	"zk get":          {[]string{"/x"}, "x", map[string]string{"auth": "digest:ann", "output": "xml", "timeout": "0s"}},
-	"zk ls":           {[]string{"/x"}, "x", map[string]string{"auth": "secret", "long": "perhaps", "output": "xml", "recursive": "perhaps", "timeout": "0s"}},
-	"zk rm":           {[]string{"/x"}, "x", map[string]string{"auth": "secret", "recursive": "perhaps", "timeout": "0s", "version": "-1"}},
-	"zk set":          {[]string{"/x", "data"}, "x", map[string]string{"auth": "secret", "output": "xml", "timeout": "0s", "version": "new"}},
-	"zk stat":         {[]string{"/x"}, "x", map[string]string{"auth": "secret", "output": "xml", "timeout": "0s"}},
-	"zk watch":        {[]string{"/x"}, "x", map[string]string{"auth": "secret", "output": "xml", "timeout": "0s"}},
+	"zk create":       {[]string{"/x", "data"}, "x", with(wrongForRegistry, map[string]string{"ephemeral": "perhaps", "output": "xml", "parents": "perhaps", "sequential": "perhaps", "timeout": "0s"})},
+	"zk get":          {[]string{"/x"}, "x", with(wrongForRegistry, map[string]string{"output": "xml", "timeout": "0s"})},
+	"zk ls":           {[]string{"/x"}, "x", with(wrongForRegistry, map[string]string{"long": "perhaps", "output": "xml", "recursive": "perhaps", "timeout": "0s"})},
+	"zk rm":           {[]string{"/x"}, "x", with(wrongForRegistry, map[string]string{"recursive": "perhaps", "timeout": "0s", "version": "-1"})},
+	"zk set":          {[]string{"/x", "data"}, "x", with(wrongForRegistry, map[string]string{"output": "xml", "timeout": "0s", "version": "new"})},
+	"zk stat":         {[]string{"/x"}, "x", with(wrongForRegistry, map[string]string{"output": "xml", "timeout": "0s"})},
+	"zk watch":        {[]string{"/x"}, "x", with(wrongForRegistry, map[string]string{"output": "xml", "timeout": "0s"})},
+}
+
+// The wrong values of the flags that commands share.
+var (
+	wrongForRegistry = map[string]string{
+		"auth": "secret", "auth-file": "", "tls-ca": "", "tls-cert": "", "tls-key": "",
+		"registry-tls-ca": "", "registry-tls-cert": "", "registry-tls-key": "", "registry-tls-name": "",
+	}
+	wrongForServer = with(wrongForRegistry, map[string]string{"tls-allow-plaintext": "perhaps"})
+	wrongForCall   = with(wrongForServer, map[string]string{"tls": "perhaps", "tls-name": "", "token-file": "", "token-in-clear-text": "perhaps"})
+)
+
+// with returns both.
+func with(shared, own map[string]string) map[string]string {
+	all := maps.Clone(shared)
+	maps.Copy(all, own)
+	return all
 }
 
 const (
@@ -104,7 +122,11 @@ func checkUsage(t *testing.T, cmd *cobra.Command, words []string) {
 		case !ok:
 			t.Errorf("--%s has no wrong value: add one to usageRows", f.Name)
 		case wrong != anyText:
-			refuses(fmt.Sprintf("--%s %q: ", f.Name, wrong), append(row.args, "--"+f.Name+"="+wrong)...)
+			shown := fmt.Sprintf(" %q", wrong)
+			if v, ok := f.Value.(secretive); ok {
+				shown = v.shown(wrong)
+			}
+			refuses("--"+f.Name+shown+": ", append(row.args, "--"+f.Name+"="+wrong)...)
 		}
 		if f.Value.Type() != "bool" {
 			refuses("--"+f.Name+" has no value: give one", append(row.args, "--"+f.Name)...)

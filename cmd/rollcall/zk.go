@@ -22,7 +22,7 @@ const znodeHelp = `
 
 ZNODE is /PATH in the registry of ` + defaultTarget + `, or of what the
 environment variable ` + environmentTarget + ` names; the path is always a whole one.
-zk://HOST:PORT[,HOST:PORT...]/PATH names the registry too.`
+zk://HOST:PORT[,HOST:PORT...]/PATH names the registry too, or zks:// with TLS.`
 
 func newZK() *cobra.Command {
 	return group(&cobra.Command{
@@ -40,16 +40,18 @@ ZooKeeper.` + znodeHelp,
 // A znodeCommand is what the commands of "rollcall zk" share: one run of one of
 // them, on one node.
 type znodeCommand struct {
-	timeout    span // of the connection, and of each answer
-	identities identities
-	output     format
+	timeout span // of the connection, and of each answer
+	access  access
+	output  format
 
-	hosts  []string
-	path   string
+	target discovery.Target
+	path   string // the target's
 	client *zk.Client
-	stdin  io.Reader
-	stdout io.Writer
-	stderr io.Writer
+	// authenticated: credentials were given.
+	authenticated bool
+	stdin         io.Reader
+	stdout        io.Writer
+	stderr        io.Writer
 }
 
 // addFlags gives the command its flags; -o only where it prints data.
@@ -57,10 +59,10 @@ func (z *znodeCommand) addFlags(cmd *cobra.Command, printsData bool) *cobra.Comm
 	z.output, z.timeout = formatTable, span{d: 5 * time.Second, least: time.Millisecond}
 	cmd.Long += znodeHelp
 	cmd.Flags().Var(&z.timeout, "timeout", "how long to wait for the connection, and for each answer")
-	cmd.Flags().Var(&z.identities, "auth", "who to be, such as digest:USER:PASSWORD; may be repeated")
 	if printsData {
 		addOutput(cmd, &z.output)
 	}
+	z.access.addRegistryAccess(cmd)
 	return cmd
 }
 
@@ -70,7 +72,7 @@ func (z *znodeCommand) parse(cmd *cobra.Command, arg string) error {
 	if err != nil {
 		return err
 	}
-	z.hosts, z.path = target.Hosts, target.Path
+	z.target, z.path = target, target.Path
 	z.stdin, z.stdout, z.stderr = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
 	return nil
 }
@@ -80,6 +82,9 @@ func parseZnode(arg string) (discovery.Target, error) {
 	const scheme = discovery.SchemeZooKeeper + "://"
 	text := arg
 	rest, whole := strings.CutPrefix(arg, scheme)
+	if !whole {
+		rest, whole = strings.CutPrefix(arg, "zks://")
+	}
 	switch {
 	case strings.HasPrefix(arg, "/"):
 		registry, err := parseTarget(nil)
@@ -89,7 +94,8 @@ func parseZnode(arg string) (discovery.Target, error) {
 		if registry.Scheme != discovery.SchemeZooKeeper {
 			return registry, usagef("environment variable %s: %v has no znodes: name a registry, %sHOST:PORT/PATH", environmentTarget, registry, scheme)
 		}
-		text = scheme + strings.Join(registry.Hosts, ",") + arg
+		registry.Path = ""
+		text = registry.String() + arg
 	case !whole:
 		return discovery.Target{}, usagef("ZNODE %q: give /PATH or %sHOST:PORT[,HOST:PORT...]/PATH", arg, scheme)
 	case !strings.Contains(rest, "/"):
@@ -110,12 +116,16 @@ func parseZnode(arg string) (discovery.Target, error) {
 
 // run connects, does the work and words what went wrong.
 func (z *znodeCommand) run(ctx context.Context, work func(context.Context) error) error {
-	client, err := zk.New(z.hosts, zk.Options{Auths: z.identities.list})
+	opts, err := z.access.registry(z.target, z.stderr)
+	if err != nil {
+		return err
+	}
+	client, err := zk.New(z.target.Hosts, zk.Options{Auths: opts.Auths, TLS: opts.TLS})
 	if err != nil {
 		return &usageError{err} // of the target
 	}
 	defer client.Close() // nothing depends on it
-	z.client = client
+	z.client, z.authenticated = client, len(opts.Auths) > 0
 	if err := z.ask(ctx, client.Connected); err != nil {
 		return z.unconnected(ctx, err)
 	}
@@ -135,7 +145,7 @@ func (z *znodeCommand) unconnected(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		why = "interrupted"
 	case errors.Is(err, zk.ErrAuthFailed):
-		why = "the registry refuses what --auth gives: check the scheme"
+		why = "the registry refuses the credentials: check the scheme that --auth, --auth-file or ROLLCALL_AUTH names"
 	}
 	return fmt.Errorf("%s: %s", orDash(z.path), why)
 }
@@ -145,7 +155,7 @@ func (z *znodeCommand) silence() string {
 	if cause := z.client.Session().LastErr; cause != nil { // it names the host
 		return fmt.Sprintf("the registry did not answer within %v: %s", z.timeout.d, withoutPackage(cause))
 	}
-	return fmt.Sprintf("the registry %s did not answer within %v", strings.Join(z.hosts, ","), z.timeout.d)
+	return fmt.Sprintf("the registry %s did not answer within %v", strings.Join(z.target.Hosts, ","), z.timeout.d)
 }
 
 // withoutPackage is the text of an error of package zk for people who need not

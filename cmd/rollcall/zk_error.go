@@ -105,10 +105,10 @@ func (z *znodeCommand) forbidden(op string) string {
 	if op == "create" || op == "delete" || op == "multi" {
 		what = "the ACL of its parent does not permit that"
 	}
-	if len(z.identities.list) > 0 {
-		return what + " to any identity given with --auth"
+	if z.authenticated {
+		return what + " to any identity that is given"
 	}
-	return what + ": give --auth SCHEME:DATA, such as digest:USER:PASSWORD"
+	return what + ": give --auth-file FILE with SCHEME:DATA, such as digest:USER:PASSWORD"
 }
 
 // parentOf returns the path of a node's parent; the root's is the root.

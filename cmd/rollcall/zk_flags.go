@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/rollcall-rpc/rollcall/discovery"
 	"github.com/rollcall-rpc/rollcall/zk"
 )
 
@@ -30,13 +29,8 @@ func (v *identities) Set(s string) error {
 	return nil
 }
 
-// check refuses identities where there is nobody to tell them to.
-func (v *identities) check(target discovery.Target) error {
-	if len(v.list) > 0 && target.Scheme != discovery.SchemeZooKeeper {
-		return usagef("--auth: target %q has no registry that would ask for it: leave it out", target)
-	}
-	return nil
-}
+// shown returns nothing: what is not understood may be a password altogether.
+func (v *identities) shown(string) string { return "" }
 
 // A dataVersion is the version that a node's data must have.
 type dataVersion int32

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rollcall-rpc/rollcall/discovery"
 	"github.com/rollcall-rpc/rollcall/internal/realtest"
 	"github.com/rollcall-rpc/rollcall/zk"
 	"github.com/rollcall-rpc/rollcall/zk/jute"
@@ -216,9 +217,9 @@ func testZKForbidden(t *testing.T, addr string) {
 	create(t, owner, "/forbidden/open", nil, nil)
 	root := "zk://" + addr + "/forbidden"
 
-	command(t, "zk", "get", root+"/closed").check(t, statusFailure, nil, []string{"rollcall: /forbidden/closed: its ACL does not permit that: give --auth SCHEME:DATA"})
+	command(t, "zk", "get", root+"/closed").check(t, statusFailure, nil, []string{"rollcall: /forbidden/closed: its ACL does not permit that: give --auth-file FILE with SCHEME:DATA"})
 	command(t, "zk", "get", root+"/closed", "--auth", "digest:ann:secret").check(t, statusOK, []string{"x"}, nil)
-	command(t, "zk", "get", root+"/closed", "--auth", "digest:bob:secret").check(t, statusFailure, nil, []string{"to any identity given with --auth"})
+	command(t, "zk", "get", root+"/closed", "--auth", "digest:bob:secret").check(t, statusFailure, nil, []string{"to any identity that is given"})
 	command(t, "zk", "create", root+"/closed/a").check(t, statusFailure, nil, []string{"rollcall: /forbidden/closed/a: the ACL of its parent does not permit that"})
 	command(t, "zk", "rm", "-R", root).check(t, statusFailure, nil, []string{"/forbidden/closed: its ACL"})
 
@@ -234,7 +235,7 @@ func testZKForbidden(t *testing.T, addr string) {
 	}
 	command(t, "zk", "get", root+"/closed/a").check(t, statusFailure, nil, []string{"rollcall: /forbidden/closed/a: no such node, the nearest that exists is /forbidden/closed"})
 
-	command(t, "zk", "ls", root, "--auth", "no-such-scheme:x").check(t, statusFailure, nil, []string{"refuses what --auth gives"})
+	command(t, "zk", "ls", root, "--auth", "no-such-scheme:x").check(t, statusFailure, nil, []string{"refuses the credentials"})
 	command(t, "zk", "rm", "-R", root, "--auth", "digest:ann:secret").check(t, statusOK, nil, []string{"removed 3 nodes"})
 }
 
@@ -367,8 +368,8 @@ func TestZKWrongUsage(t *testing.T) {
 		{"set without data", []string{"set", node}, "DATA is missing: give ZNODE DATA"},
 		{"set version", []string{"set", node, "x", "--version", "new"}, `--version "new": give`},
 		{"set great version", []string{"set", node, "x", "--version", "2147483648"}, `--version "2147483648": give`},
-		{"auth", []string{"get", node, "--auth", "secret"}, `--auth "secret": give SCHEME:DATA`},
-		{"auth without password", []string{"get", node, "--auth", "digest:ann"}, `--auth "digest:ann": give digest:USER:PASSWORD`},
+		{"auth", []string{"get", node, "--auth", "secret"}, `--auth: give SCHEME:DATA`},
+		{"auth without password", []string{"get", node, "--auth", "digest:ann"}, `--auth: give digest:USER:PASSWORD`},
 		{"timeout", []string{"get", node, "--timeout", "0s"}, `--timeout "0s": give a duration of at least 1ms`},
 		{"format", []string{"get", node, "-o", "yaml"}, `--output "yaml": give table or json`},
 		{"bool", []string{"ls", "--recursive=x"}, `--recursive "x": give true or false`},
@@ -389,7 +390,7 @@ func TestZKWrongUsage(t *testing.T) {
 // What is not to be had from a server at will: the words for errors, and whether
 // a change may have happened.
 func TestZKExplain(t *testing.T) {
-	z := &znodeCommand{timeout: span{d: time.Millisecond}, hosts: []string{"127.0.0.1:1"}, path: "/x"}
+	z := &znodeCommand{timeout: span{d: time.Millisecond}, target: discovery.Target{Hosts: []string{"127.0.0.1:1"}}, path: "/x"}
 	z.client = dial(t, closedPort(t))
 	const maybe = "; it may have been done: look before you do it again"
 	for _, tt := range []struct {

@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/rollcall-rpc/rollcall/discovery/layout"
+	"github.com/rollcall-rpc/rollcall/internal/pause"
 	"github.com/rollcall-rpc/rollcall/zk"
 )
 
@@ -51,7 +52,7 @@ func (s *Session) EditOverrides(ctx context.Context, path string, edit func(*lay
 		case <-ctx.Done():
 		}
 	})
-	pause := backoff{rand: s.shared.opts.Rand}
+	again := backoff{rand: s.shared.opts.Rand}
 	for {
 		err := e.once(ctx)
 		var refused *editError
@@ -61,7 +62,7 @@ func (s *Session) EditOverrides(ctx context.Context, path string, edit func(*lay
 		case err == nil || !retriable(err):
 			return err
 		}
-		sleep(ctx, pause.next())
+		pause.For(ctx, again.next()) //nolint:errcheck // what has ended is asked below
 		switch {
 		case s.over():
 			return ErrClosed

@@ -14,9 +14,9 @@ import (
 	"github.com/rollcall-rpc/rollcall/zk"
 )
 
-// A lister keeps the list of one directory, with the overrides in force. One goroutine, run, owns its state;
-// lists and reads are made by others, which it awaits, so that it can always
-// tell at once that the registry is gone.
+// A lister keeps the list of one directory, with the overrides in force. One
+// goroutine, run, owns its state; lists and reads are made by others, which it
+// awaits, so that it can always tell at once that the registry is gone.
 type lister struct {
 	latest
 
@@ -105,7 +105,7 @@ func (l *lister) run(ctx context.Context) {
 	defer timer.Stop()
 	l.began = time.Now()
 	for ctx.Err() == nil {
-		changed := l.registry.Changed()
+		changed := l.registry.Changed() // before Session is read: no change is missed
 		now := time.Now()
 		l.observeSession(l.registry.Session(), now)
 		l.takeNotices(now)
@@ -138,8 +138,13 @@ func (l *lister) scheduleResync(now time.Time) {
 }
 
 // nextDeadline returns the time until something is due that no event will tell.
+//
+// What is asked of each here is what startWork and publishNews ask before they act.
+// A deadline that passes and that nobody acts on would wake run again at once, and
+// again; what waits for a connection, or for the end of a list, a read or the
+// overrides, is woken by that.
 func (l *lister) nextDeadline(now time.Time) (wait time.Duration, ok bool) {
-	at := l.out.flushAt
+	at := l.out.flushAt // an update that was held back
 	earlier := func(t time.Time) {
 		if at.IsZero() || t.Before(at) {
 			at = t
@@ -151,12 +156,14 @@ func (l *lister) nextDeadline(now time.Time) (wait time.Duration, ok bool) {
 	if l.relist && !l.listing && l.connected() {
 		earlier(l.listAt)
 	}
+	// Once readAt has passed, what still waits does so for a read under way.
 	if now.Before(l.readAt) && l.reads.waiting() {
 		earlier(l.readAt)
 	}
 	if l.orders.wanted && !l.orders.running && l.connected() {
 		earlier(l.orders.at)
 	}
+	// Whoever watches is told something by then, be it that there is no list.
 	if !l.out.begun {
 		earlier(l.began.Add(l.opts.ConnectTimeout))
 	}
@@ -196,7 +203,7 @@ func (l *lister) takeNotices(now time.Time) {
 		if l.foreign(name) {
 			continue
 		}
-		if l.listing {
+		if l.listing { // the list may have been made before
 			l.touched[name] = struct{}{}
 		}
 		if kind == deleted {
@@ -205,6 +212,8 @@ func (l *lister) takeNotices(now time.Time) {
 			l.reads.want(name, false)
 		}
 	}
+	// A list that came with the watch saves ours, unless one is under way: that one
+	// is older, and would take back what this one says. Then another one is made.
 	if mail.list != nil && !l.listing {
 		l.relist = false
 		l.touched = nil

@@ -63,7 +63,7 @@ func TestLossIsToldOnce(t *testing.T) {
 				t.Errorf("got %+v, want registered, with losses %v", st, want)
 			}
 			lines := log.take()
-			if len(lines) != 1 || !strings.Contains(lines[0], "entry="+before.Name) || !strings.Contains(lines[0], "reason=deleted") {
+			if len(lines) != 1 || !strings.Contains(lines[0], "instance="+before.Name) || !strings.Contains(lines[0], "reason=deleted") {
 				t.Errorf("got %q, want one line that names the entry and the reason", lines)
 			}
 		}
@@ -76,6 +76,69 @@ func TestLossIsToldOnce(t *testing.T) {
 		}
 		if diff := cmp.Diff(r.Status(), want, cmp.Comparer(func(a, b error) bool { return errors.Is(a, b) })); diff != "" {
 			t.Errorf("deregistered, got - want +:\n%s", diff)
+		}
+	})
+}
+
+// TestExpiryLooksLikeDeletion: the nodes of a session that has expired may be seen
+// to go before the session is known to have ended. That is one loss, by the expiry.
+func TestExpiryLooksLikeDeletion(t *testing.T) {
+	inBubble(t, func(b *bubble) {
+		b.fake.connect()
+		r, err := b.session.Registrar("/rpc").Register(instance(8001))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.after(0)
+		b.fake.mu.Lock()
+		b.fake.noCreate = zk.ErrSessionExpired
+		b.fake.mu.Unlock()
+		b.fake.remove(r.Status().Name)
+		b.after(0)
+		if st := r.Status(); st.Registered || st.Err == nil || st.LastLoss != 0 {
+			t.Errorf("got %+v, want no entry, and no reason that is not sure", st)
+		}
+		b.fake.mu.Lock()
+		b.fake.noCreate = nil
+		b.fake.mu.Unlock()
+		b.fake.set(func(s *zk.Session) { s.ID, s.Generation = 2, 2 })
+		b.after(time.Minute)
+		want := map[discovery.Loss]int{discovery.LossExpired: 1}
+		if st := r.Status(); !st.Registered || !cmp.Equal(st.Losses, want) {
+			t.Errorf("got %+v, want registered, with losses %v", st, want)
+		}
+	})
+}
+
+// TestWipedStaysWiped: the answer to the first create in a directory that had gone
+// is lost, and so the directory is known when the next one is made.
+func TestWipedStaysWiped(t *testing.T) {
+	inBubble(t, func(b *bubble) {
+		b.fake.connect()
+		r, err := b.session.Registrar("/rpc").Register(instance(8001))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.after(0)
+		b.fake.mu.Lock()
+		b.fake.life += 100
+		b.fake.noCreate = zk.ErrConnectionLoss
+		b.fake.mu.Unlock()
+		b.fake.remove(r.Status().Name)
+		b.after(time.Minute) // many attempts
+		b.fake.mu.Lock()
+		b.fake.noCreate = nil
+		b.fake.mu.Unlock()
+		b.after(time.Minute)
+		want := map[discovery.Loss]int{discovery.LossWiped: 1}
+		if st := r.Status(); !st.Registered || !cmp.Equal(st.Losses, want) {
+			t.Errorf("got %+v, want registered, with losses %v", st, want)
+		}
+		b.fake.remove(r.Status().Name)
+		b.after(time.Minute)
+		want[discovery.LossDeleted] = 1
+		if st := r.Status(); !st.Registered || !cmp.Equal(st.Losses, want) {
+			t.Errorf("got %+v, want registered, with losses %v", st, want)
 		}
 	})
 }

@@ -22,6 +22,7 @@ import (
 func (r *registration) observe(ctx context.Context, session int64, wanted bool) (observation, error) {
 	o := observation{wanted: wanted, cleared: r.cleared, had: r.owner != 0, expired: r.owner != session}
 	known := false
+	// One read of our own node answers most questions, however large the directory.
 	if r.name != "" {
 		own, found, err := r.look(ctx, r.name, session)
 		if !wanted && errors.Is(err, zk.ErrNoAuth) { // it is ours, and need not be read to be deleted
@@ -32,13 +33,16 @@ func (r *registration) observe(ctx context.Context, session int64, wanted bool) 
 			return o, err
 		}
 		if known = found && own.mine; known {
-			r.own(own)
+			r.own(own) // a create of old servers does not tell the czxid: now it is known
 			o.nodes = append(o.nodes, own)
 		} else {
 			r.lose(wanted)
 		}
 	}
 	o.name, o.czxid = r.name, r.czxid
+	// The directory is looked at where a node may be there that we do not know, or
+	// that is to go; where it is time to look for twins beside ours; and where ours is
+	// lost, for a younger twin means that it must not be created again.
 	doubtful := r.isDoubtful() || len(r.former) > 0
 	first := r.name == "" && r.czxid == 0
 	switch {
@@ -56,9 +60,17 @@ func (r *registration) observe(ctx context.Context, session int64, wanted bool) 
 		}
 	}
 	var err error
-	if o.nodes, o.wiped, err = r.scanAll(ctx, session); err != nil {
+	var wiped bool
+	if o.nodes, wiped, err = r.scanAll(ctx, session); err != nil {
 		return o, err
 	}
+	// Kept until there is a node again: when its creation has to be tried twice, the
+	// directory is known by then.
+	if wiped && !slices.ContainsFunc(o.nodes, func(c candidate) bool { return c.name == r.name }) {
+		r.wiped = true
+	}
+	o.wiped = r.wiped
+	// Only now: a look that failed has answered nothing.
 	r.scan = false
 	r.setDoubtful(false)
 	for name := range r.former {
@@ -73,8 +85,10 @@ func (r *registration) observe(ctx context.Context, session int64, wanted bool) 
 func (r *registration) lose(wanted bool) {
 	r.disown(r.name)
 	if !wanted {
-		return
+		return // it is what was asked for
 	}
+	// Somebody who deletes it again and again is not to be answered with a storm of
+	// creates.
 	if time.Since(r.created) < soon {
 		r.soonLost++
 	} else {
@@ -123,6 +137,7 @@ func (r *registration) scanAll(ctx context.Context, session int64) (nodes []cand
 		return nil, false, err
 	}
 	now := lifeOf(stat)
+	// What is remembered by name is of one life: in another the names come again.
 	if !now.continues(r.life) {
 		clear(r.other)
 		clear(r.cleared)
@@ -156,6 +171,7 @@ func (r *registration) scanAll(ctx context.Context, session int64) (nodes []cand
 		})
 	}
 	err = group.Wait()
+	// Also where one read failed: these need not be read again by the next attempt.
 	for _, name := range other {
 		r.other[name] = true
 	}

@@ -111,7 +111,9 @@ func (r *registration) step(ctx context.Context, session zk.Session, wanted bool
 		return action{}, err
 	}
 	a := decide(o)
-	r.noteLoss(a.loss)
+	if a.loss != 0 && !r.lost {
+		r.loss = a.loss
+	}
 	switch a.verb {
 	case create:
 		if r.soonLost > maxLosses && time.Since(r.created) < soon {
@@ -120,19 +122,23 @@ func (r *registration) step(ctx context.Context, session zk.Session, wanted bool
 		return a, r.create(ctx, session.ID)
 	case deleteOwn, deleteElder:
 		return a, r.delete(ctx, a)
+	case rest:
+		r.settle(a)
 	}
-	r.settle(a)
 	return a, nil
 }
 
-// noteLoss tells why our node is gone: once, for the steps until there is one
-// again may be many, and fail.
-func (r *registration) noteLoss(loss discovery.Loss) {
-	if loss == 0 || r.lost {
+// tellLoss tells why our node is gone: once, for the steps until there is one
+// again may be many, and fail. err is what came of the step that the reason led to.
+// Without an answer to that an expired session may not know of its end yet: its
+// nodes go first, and look deleted.
+func (r *registration) tellLoss(err error) {
+	loss := r.loss
+	if loss == 0 || unanswered(err) {
 		return
 	}
-	r.lost = true
-	r.logger.Warn("our entry is gone", "entry", r.last, "reason", loss.String())
+	r.loss, r.lost = 0, true
+	r.logger.Warn("our entry is gone", "instance", r.last, "reason", loss.String())
 	r.report(func(s *discovery.RegistrationStatus) {
 		losses := maps.Clone(s.Losses) // who has read the status keeps the old one
 		if losses == nil {
@@ -205,16 +211,17 @@ func (r *registration) fail(err error) time.Duration {
 // not known before, what happened to that since it was read was not noticed: there
 // is one more look.
 func (r *registration) settle(a action) {
+	r.tellLoss(nil)
 	if a.node.name != "" {
 		r.own(a.node)
-		r.lost = false
+		r.lost, r.wiped = false, false
 	}
 	before := r.Status()
 	if a.conflict != "" && a.conflict != before.Conflict {
-		r.logger.Warn("a younger entry of another live session has our id", "entry", a.conflict)
+		r.logger.Warn("a younger entry of another live session has our id", "instance", a.conflict)
 	}
 	if a.conflict == "" && before.Conflict != "" {
-		r.logger.Info("the other entry with our id is gone", "entry", before.Conflict)
+		r.logger.Info("the other entry with our id is gone", "instance", before.Conflict)
 	}
 	if a.node.name != before.Name || a.conflict != before.Conflict {
 		r.poke()
@@ -254,10 +261,12 @@ func (r *registration) create(ctx context.Context, session int64) error {
 	created, czxid, err := r.createNode(ctx)
 	if errors.Is(err, zk.ErrNoNode) {
 		if err := ensurePath(ctx, r.shared.registry, r.path, r.acl); err != nil {
+			r.tellLoss(err)
 			return err
 		}
 		created, czxid, err = r.createNode(ctx)
 	}
+	r.tellLoss(err)
 	if err != nil {
 		if perhapsDone(err) {
 			r.setDoubtful(true)
@@ -268,8 +277,8 @@ func (r *registration) create(ctx context.Context, session int64) error {
 	name := childName(r.path, created)
 	r.own(candidate{name: name, czxid: czxid, owner: session})
 	r.created, r.scan = time.Now(), true // elder twins, extra nodes
-	r.lost = false
-	r.logger.Info("registered", "entry", name)
+	r.lost, r.wiped = false, false
+	r.logger.Info("registered", "instance", name)
 	r.report(func(s *discovery.RegistrationStatus) { s.Name, s.Registered, s.Conflict, s.Err = name, true, "", nil })
 	return nil
 }
@@ -294,12 +303,13 @@ func (r *registration) createNode(ctx context.Context) (created string, czxid in
 // delete deletes a node of ours or an elder twin.
 func (r *registration) delete(ctx context.Context, a action) error {
 	err := r.shared.registry.Delete(ctx, join(r.path, a.node.name), a.node.version)
+	r.tellLoss(err)
 	if unanswered(err) {
 		return err
 	}
 	if a.verb == deleteElder {
 		r.cleared[a.node.name] = true
-		r.logger.Info("deleted the elder entry with our id", "entry", a.node.name, "error", err)
+		r.logger.Info("deleted the elder entry with our id", "instance", a.node.name, "error", err)
 		return nil
 	}
 	if err == nil || errors.Is(err, zk.ErrNoNode) {

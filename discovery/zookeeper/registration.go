@@ -49,8 +49,10 @@ type progress struct {
 	resting bool // things were as they should be at the last round
 	scan    bool // the whole directory is to be looked at, not our node alone
 	backoff backoff
-	created time.Time // when the present node was created
-	lost    bool      // there is no node though there was, and why was told
+	created time.Time      // when the present node was created
+	loss    discovery.Loss // why there is no node though there was, not told yet; 0: nothing to tell
+	lost    bool           // there is no node though there was, and why was told
+	wiped   bool           // since then the directory was seen to be another one
 	// soonLost counts the nodes that were lost soon after their creation, in a row.
 	soonLost int
 }

@@ -20,7 +20,7 @@ func (l *lister) takeRead(r readResult) {
 		return
 	}
 	if !l.reads.done(r.name) {
-		return
+		return // it was deleted meanwhile, or changed and is read again
 	}
 	if errors.Is(r.err, zk.ErrNoNode) {
 		l.view.remove(r.name) // gone between the list and the read
@@ -29,7 +29,7 @@ func (l *lister) takeRead(r readResult) {
 	l.backoff.reset()
 	in, err := decode(r.name, r.data, r.stat, r.err)
 	if l.view.set(in, err) && err != nil {
-		l.logger.Warn("entry is not an instance", "entry", r.name, "error", err)
+		l.logger.Warn("entry is not an instance", "instance", r.name, "error", err)
 	}
 }
 
@@ -49,6 +49,8 @@ func (l *lister) takeList(r listResult, now time.Time) {
 	l.listing = false
 	if r.err != nil {
 		l.relist = true
+		// That nobody answers shows in the session, which tells it better. What the
+		// registry has against the list is told here: it may be so for good.
 		if !unanswered(r.err) {
 			l.listErr = r.err
 		}
@@ -59,7 +61,7 @@ func (l *lister) takeList(r listResult, now time.Time) {
 	l.listErr = nil
 	// Where the last list found no directory, what was told since is of one whose
 	// life is not known: it is no proof of what the names stand for now.
-	another := r.found && !(l.lived && lifeOf(r.stat).continues(l.life))
+	another := r.found && (!l.lived || !lifeOf(r.stat).continues(l.life))
 	if another && l.lived {
 		l.logger.Info("directory begins another life: reading everything again")
 	}
@@ -74,14 +76,24 @@ func (l *lister) takeList(r listResult, now time.Time) {
 	l.dropAbsent(present)
 	for name := range present {
 		switch {
+		// While nobody watched, a node whose name anybody may choose can have been
+		// deleted and created with other data. The name of a sequential one comes
+		// once in a life: what was read of it still holds. The reads are awaited, so
+		// that nobody is given half a list, or one of another life.
 		case l.view.entries[name] == nil, another, l.rearmed && !sequential(name):
 			l.reads.want(name, true)
+		// The net below the watch: the list is right as far as anybody knows, and
+		// goes out without waiting for these.
 		case l.sweep:
 			l.reads.wantSlow(name)
 		}
 	}
+	// Both were orders to this list; the next one has its own.
 	l.sweep, l.rearmed = false, false
 	l.touched = nil
+	// A list that was asked for before the connection was lost is no word on what
+	// has happened since: its names are of use, but it makes nothing live. The watch
+	// orders another one when it is armed again.
 	if r.epoch == l.epoch && l.connected() {
 		l.listed, l.listReady = true, true
 	}

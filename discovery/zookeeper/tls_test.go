@@ -51,8 +51,8 @@ func TestTLS(t *testing.T) {
 		name := ready(t, r)
 		sp.live(8001)
 		front.Cut()
-		sp.source(discovery.SourceStale)
-		sp.live(8001)
+		ready(t, register(t, s, target.Path, instance(8002)))
+		sp.live(8001, 8002)
 		if got := ready(t, r); got != name {
 			t.Errorf("got %q after the cut, want %q as before", got, name)
 		}
@@ -71,10 +71,10 @@ func TestTLSOfTheSystem(t *testing.T) {
 		t.Errorf("got zks:// shared %v, with zk:// %v, want true and false", s.shared == again.shared, s.shared == plain.shared)
 	}
 	sp := spectate(t, s, target.Path)
-	var unknown x509.UnknownAuthorityError
-	if u := sp.source(discovery.SourceNone); !errors.As(u.Err, &unknown) {
-		t.Errorf("got %v, want an x509.UnknownAuthorityError", u.Err)
-	}
+	sp.until("an unknown authority", func(u discovery.Update) bool {
+		var unknown x509.UnknownAuthorityError
+		return u.Source == discovery.SourceNone && errors.As(u.Err, &unknown)
+	})
 }
 
 func TestOpenTargetRefuses(t *testing.T) {

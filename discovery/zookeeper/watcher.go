@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rollcall-rpc/rollcall/internal/pause"
 	"github.com/rollcall-rpc/rollcall/zk"
 )
 
@@ -59,12 +60,17 @@ type watcher struct {
 
 	mu        sync.Mutex // guards what follows
 	listeners map[listener]struct{}
-	armed     bool // a watch is on the server, or the client arms it again
+	// armed: the listeners were told that they may look. It stays true while a
+	// watch that ended is made again: who comes meanwhile is told at once, looks, and
+	// is told again when the next one is there. Once too often is harmless; a
+	// listener that is never told would wait for ever.
+	armed bool
 }
 
 // add makes l a listener. When the watch is armed already, and stays, l is told at
-// once. Of one that ends nothing is told: it may be off the server already, and a
-// list made now would have no watch behind it.
+// once: under the lock, so that no later notice comes before. Of one that ends
+// nothing is told: it may be off the server already, and a list made now would have
+// no watch behind it.
 func (w *watcher) add(l listener, stays bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -91,6 +97,7 @@ func (w *watcher) tell(n notice) {
 
 // run watches until ctx ends, whatever happens meanwhile.
 func (w *watcher) run(ctx context.Context) {
+	// A watcher may run again, see shared.runWatcher: then nothing is armed at first.
 	defer func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -106,6 +113,8 @@ func (w *watcher) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		// For the whole session: other watchers need not find it out, and it is said
+		// once.
 		if errors.Is(err, zk.ErrUnimplemented) && !w.oneShot.Swap(true) {
 			w.logger.Info("registry has no persistent watches: using one-shot watches", "path", w.path)
 			continue
@@ -121,7 +130,7 @@ func (w *watcher) run(ctx context.Context) {
 			}
 			w.tell(notice{kind: kind})
 		}
-		sleep(ctx, w.backoff.next())
+		pause.For(ctx, w.backoff.next()) //nolint:errcheck // the loop asks
 	}
 }
 
@@ -135,8 +144,9 @@ func (w *watcher) watchPersistent(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer watch.Close() //nolint:errcheck // there is nothing left that it could spoil
+	defer watch.Close() // there is nothing left that it could spoil
 	w.backoff.reset()
+	// Not before: what happens between a look and the watch would be missed.
 	w.tell(notice{kind: armed})
 	for {
 		select {
@@ -157,7 +167,7 @@ func (w *watcher) watchPersistent(ctx context.Context) error {
 func (w *watcher) tellEvent(ev zk.Event) {
 	kind := written
 	switch ev.Type {
-	case zk.Rearmed, zk.Lost:
+	case zk.Rearmed, zk.Lost: // events may have been missed: look at everything
 		w.tell(notice{kind: armed})
 		return
 	case zk.NodeDeleted:
@@ -193,7 +203,10 @@ func (w *watcher) watchOnce(ctx context.Context) error {
 		if err := w.awaitEvent(ctx, events, session); err != nil {
 			return err
 		}
-		sleep(ctx, w.pause)
+		// A list for each of many changes in a row would cost the square of them.
+		if err := pause.For(ctx, w.pause); err != nil {
+			return err
+		}
 	}
 }
 
@@ -251,6 +264,8 @@ func (w *watcher) awaitEvent(ctx context.Context, events <-chan zk.Event, sessio
 		select {
 		case <-changed:
 		case ev := <-events:
+			// An expiry took the watch along: the next round makes another one, in the
+			// next session.
 			if ev.Err != nil && !errors.Is(ev.Err, zk.ErrSessionExpired) {
 				return ev.Err
 			}
@@ -258,18 +273,5 @@ func (w *watcher) awaitEvent(ctx context.Context, events <-chan zk.Event, sessio
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-	}
-}
-
-// sleep waits for d or the end of ctx.
-func sleep(ctx context.Context, d time.Duration) {
-	if d <= 0 {
-		return
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
 	}
 }

@@ -217,7 +217,7 @@ func (c *lossyConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if c.drop.Load() && n > 0 {
 		c.lossy.lost.Add(1)
-		c.Close() //nolint:errcheck // the answer is lost, that is all
+		c.Close() // the answer is lost, that is all
 		return 0, io.ErrUnexpectedEOF
 	}
 	return n, err

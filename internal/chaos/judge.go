@@ -27,13 +27,14 @@ func (s *stage) judge(l *ledger, row *Row) error {
 	faults := newFaults(s)
 	var before, window load.Recorder
 	struck := s.struck.Sub(l.epoch)
+	// Healing disturbs as well: the window reaches at least to it.
 	end := max(struck+s.cfg.Duration, s.healed.Sub(l.epoch))
 	var longest time.Duration
 	for i := range l.records {
 		r := &l.records[i]
 		longest = max(longest, r.took)
 		switch {
-		case !r.open:
+		case !r.open: // its callers wait for a server that stalls, and so leave it out
 		case r.begun >= struck && r.begun < end:
 			window.Add(r.took)
 		case r.begun >= struck/4 && r.begun+r.took < struck: // connections are warm by then

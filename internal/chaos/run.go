@@ -88,6 +88,7 @@ func playAll(ctx context.Context, cfg *Config, reg *registry, dir string, report
 		if row.Skipped == "" {
 			err = play(ctx, cfg, sc, reg, dir, &row)
 		}
+		// Only the attempt shows what this machine permits.
 		if refused, ok := errors.AsType[*notPermittedError](err); ok {
 			row.Skipped, err = refused.Error(), nil
 		}
@@ -104,6 +105,7 @@ func playAll(ctx context.Context, cfg *Config, reg *registry, dir string, report
 
 // play plays one scenario and fills its row.
 func play(ctx context.Context, cfg *Config, sc *Scenario, reg *registry, dir string, row *Row) error {
+	// Closed whatever became of it: what was started before it failed is there.
 	s, err := openStage(ctx, cfg, sc, reg, dir)
 	defer s.close()
 	if err != nil {
@@ -144,7 +146,7 @@ func (s *stage) perform(ctx context.Context, l *ledger) error {
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case err != nil:
+	case err != nil: // the scenario was played, and this is what it found
 		entries, listErr := s.registry.list(ctx, s.scenario.Name)
 		s.wrong = fmt.Errorf("%w; the registry holds %q, %v", err, entries, listErr) //nolint:errorlint // it may be nil
 	default:

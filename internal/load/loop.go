@@ -106,6 +106,7 @@ func Run(ctx context.Context, callers []Echo, opts Options) (Result, error) {
 		err = pause.For(ctx, opts.Duration)
 	}
 	r.phase.Store(stopped)
+	// The window ends here, however long End and the last calls take.
 	elapsed := time.Since(begun)
 	if opts.End != nil {
 		opts.End()
@@ -152,9 +153,12 @@ func (r *run) call(i, n int, echo Echo) {
 			r.failed(payload, reply, err)
 			continue
 		}
+		// Counted where it ends: what the warm-up lends to the window is what the
+		// window leaves behind.
 		if r.phase.Load() != measuring {
 			continue
 		}
+		// In batches: a lock taken for each call would be measured too.
 		latencies = append(latencies, elapsed)
 		if len(latencies) == batch {
 			home.add(latencies)

@@ -44,6 +44,8 @@ func Open(ctx context.Context, opts OpenOptions, call func(intended time.Time)) 
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for next := time.Now().Add(gap()); ctx.Err() == nil; {
+		// All that are due, for timers are late; what is shed keeps its moment too, or
+		// the rate would sink with the server.
 		for now := time.Now(); !next.After(now); next = next.Add(gap()) {
 			if outstanding.Load() >= most {
 				shed++

@@ -5,7 +5,7 @@
 // not fill the disk.
 //
 //	log := loglimit.New(logger, nil)
-//	log.Warn("connection closed: no known protocol", "address", conn.RemoteAddr())
+//	log.Warn("connection closed: no known protocol", "address", conn.RemoteAddr().String())
 //
 // # Concurrency
 //
@@ -75,7 +75,7 @@ func (l *Limiter) log(level slog.Level, msg string, args []any) {
 	if leftOut > 0 {
 		args = append(args, "left_out_before", leftOut)
 	}
-	l.logger.Log(context.Background(), level, msg, args...)
+	l.logger.Log(context.Background(), level, msg, args...) //nolint:sloglint // the caller's
 }
 
 // take reports whether msg is to be written now, and how many were left out before.

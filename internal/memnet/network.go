@@ -111,10 +111,10 @@ func (l *Listener) Dial(ctx context.Context) (net.Conn, error) {
 		return client, nil
 	case <-l.done:
 		client.Cut()
-		_ = client.Close()
+		client.Close()
 		return nil, fmt.Errorf("memnet: dial %s: connection refused", l.addr)
 	case <-ctx.Done():
-		_ = client.Close()
+		client.Close()
 		return nil, fmt.Errorf("memnet: dial %s: %w", l.addr, context.Cause(ctx))
 	}
 }

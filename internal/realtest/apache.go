@@ -148,7 +148,7 @@ func (z *ZooKeeper) start() error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = cmd.Wait()
+		cmd.Wait() //nolint:errcheck // how it ended is nobody's question
 	}()
 	z.cmd, z.done = cmd, done
 	return z.await()
@@ -197,13 +197,13 @@ func (z *ZooKeeper) end(how syscall.Signal) {
 	if z.cmd == nil {
 		return
 	}
-	_ = z.cmd.Process.Signal(how) // it may have ended already
+	z.cmd.Process.Signal(how) //nolint:errcheck // it may have ended already
 	limit := time.NewTimer(stopTimeout)
 	defer limit.Stop()
 	select {
 	case <-z.done:
 	case <-limit.C:
-		_ = z.cmd.Process.Kill()
+		z.cmd.Process.Kill() //nolint:errcheck // it has ended then
 		<-z.done
 	}
 	z.cmd = nil

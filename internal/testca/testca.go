@@ -151,7 +151,7 @@ func (p *Pair) Write(dir, name string) (certFile, keyFile string) {
 // WriteFile writes data into the file, in place where it is there already.
 func WriteFile(file string, data []byte) {
 	if err := os.WriteFile(file, data, 0o600); err != nil {
-		panic(err)
+		panic(err) //nolint:forbidigo // for tests, which have nothing else to do
 	}
 }
 
@@ -176,7 +176,7 @@ func encodeAll(certs []*x509.Certificate) [][]byte {
 
 func must[T any](v T, err error) T {
 	if err != nil {
-		panic(err)
+		panic(err) //nolint:forbidigo // for tests, which have nothing else to do
 	}
 	return v
 }

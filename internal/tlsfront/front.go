@@ -46,7 +46,7 @@ func Start(t testing.TB, backend string, config *tls.Config) *Front {
 	f := &Front{listener: listener, backend: backend, conns: map[net.Conn]struct{}{}}
 	f.work.Go(f.accept)
 	t.Cleanup(func() {
-		listener.Close() //nolint:errcheck // it is not needed any more
+		listener.Close()
 		f.mu.Lock()
 		f.closed = true
 		f.mu.Unlock()
@@ -73,7 +73,7 @@ func (f *Front) end(conn net.Conn) {
 	if secured, ok := conn.(*tls.Conn); ok {
 		conn = secured.NetConn()
 	}
-	conn.Close() //nolint:errcheck // there is nobody to tell
+	conn.Close()
 }
 
 func (f *Front) accept() {
@@ -92,10 +92,10 @@ func (f *Front) relay(front net.Conn) {
 		return
 	}
 	defer f.drop(front)
-	if front.(*tls.Conn).Handshake() != nil {
+	if front.(*tls.Conn).Handshake() != nil { //nolint:noctx // Close ends it
 		return
 	}
-	back, err := net.Dial("tcp", f.backend)
+	back, err := net.Dial("tcp", f.backend) //nolint:noctx // on loopback
 	if err != nil || !f.keep(back) {
 		return
 	}

@@ -26,7 +26,7 @@ func TestFront(t *testing.T) {
 			return
 		}
 		io.Copy(conn, conn) //nolint:errcheck // until it is cut
-		conn.Close()        //nolint:errcheck // likewise
+		conn.Close()
 	}()
 	ca := testca.New("registry")
 	front := tlsfront.Start(t, echo.Addr().String(), &tls.Config{Certificates: []tls.Certificate{ca.Issue(testca.Leaf{Names: []string{"127.0.0.1"}}).TLS()}})

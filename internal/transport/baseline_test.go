@@ -27,6 +27,7 @@ type baseline struct {
 }
 
 func newBaseline(b *testing.B, callers int) *baseline {
+	b.Helper()
 	client, server := tcpPair(b)
 	bl := &baseline{conn: client, wake: make(chan struct{}, 1)}
 	for range callers {
@@ -37,7 +38,7 @@ func newBaseline(b *testing.B, callers int) *baseline {
 	bl.wg.Go(bl.read)
 	bl.wg.Go(func() { baselineServer(server) })
 	b.Cleanup(func() {
-		_ = client.Close()
+		client.Close()
 		close(bl.wake)
 		bl.wg.Wait()
 	})

@@ -27,7 +27,7 @@ func getBuffer(n int) []byte {
 		return make([]byte, n)
 	}
 	if p, ok := buffers[class].Get().(*byte); ok {
-		return unsafe.Slice(p, 1<<(class+minBufferBits))[:n]
+		return unsafe.Slice(p, 1<<(class+minBufferBits))[:n] //nolint:gosec // the length is that of the memory
 	}
 	return make([]byte, n, 1<<(class+minBufferBits))
 }
@@ -41,7 +41,7 @@ func putBuffer(b []byte) {
 	}
 	b = b[:size]
 	poison(b)
-	buffers[class].Put(unsafe.SliceData(b))
+	buffers[class].Put(unsafe.SliceData(b)) //nolint:gosec // the length is that of the memory
 }
 
 // growBuffer returns a buffer that holds b and has room for n more bytes. b is
@@ -57,5 +57,5 @@ func growBuffer(b []byte, n int) []byte {
 }
 
 func bufferClass(n int) int {
-	return max(bits.Len(uint(max(n, 1)-1))-minBufferBits, 0) //nolint:gosec // not negative
+	return max(bits.Len(uint(max(n, 1)-1))-minBufferBits, 0)
 }

@@ -241,7 +241,7 @@ func TestPing(t *testing.T) {
 		if _, err := r.client.Ping(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Ping = %v, want DeadlineExceeded", err)
 		}
-		_ = r.client.Close()
+		r.client.Close()
 		if _, err := r.client.Ping(t.Context()); !errors.Is(err, ErrClosed) {
 			t.Errorf("Ping = %v, want ErrClosed", err)
 		}

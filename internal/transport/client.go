@@ -142,17 +142,7 @@ func (c *ClientConn) Draining() bool { return c.draining.Load() }
 // Accepts reports whether new calls may be put on the connection: it lives, and
 // a GOAWAY, if there was one, says that the server as a whole leaves and still
 // serves everything, so that another connection to it would be no better.
-func (c *ClientConn) Accepts() bool {
-	if c.ending.Load() {
-		return false
-	}
-	select {
-	case <-c.done:
-		return false
-	default:
-		return true
-	}
-}
+func (c *ClientConn) Accepts() bool { return !c.ending.Load() }
 
 // Done is closed when the connection is dead.
 func (c *ClientConn) Done() <-chan struct{} { return c.done }
@@ -184,7 +174,7 @@ func (c *ClientConn) CloseIdle() {
 		return
 	}
 	c.dieLocked(ErrClosed)
-	_ = c.Close()
+	c.Close()
 }
 
 // die ends the connection with its cause; the first wins.
@@ -199,9 +189,10 @@ func (c *ClientConn) dieLocked(cause error) {
 		c.out.mu.Unlock()
 		return
 	}
+	c.ending.Store(true) // before the calls fail: whoever tries again wants another connection
 	c.out.kill(cause)
 	c.out.mu.Unlock()
-	_ = c.conn.Close()
+	c.conn.Close()
 	c.out.waitStopped() // Close ends the write, which then knows how far it came
 
 	c.out.mu.Lock()
@@ -227,7 +218,7 @@ func (c *ClientConn) writeFailed(err error) {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
 	c.writeErr = ioError("write", err)
-	_ = c.conn.SetReadDeadline(time.Now().Add(lastReadTime))
+	c.conn.SetReadDeadline(time.Now().Add(lastReadTime)) //nolint:errcheck // a dead connection fails the read
 }
 
 // limitRead sets the reader's deadline, unless a failed write has set the last one.
@@ -235,7 +226,7 @@ func (c *ClientConn) limitRead(t time.Time) {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
 	if c.writeErr == nil {
-		_ = c.conn.SetReadDeadline(t)
+		c.conn.SetReadDeadline(t) //nolint:errcheck // a dead connection fails the read
 	}
 }
 

@@ -148,7 +148,7 @@ func (c *ClientConn) admit(ctx context.Context, req *Request) error {
 func (c *ClientConn) appendRequest(ctx context.Context, req *Request, cl *call) (rest []byte, err error) {
 	r := frame.Request{
 		Codec: req.Codec, Metadata: req.Metadata, Body: req.Body,
-		Method: unsafe.Slice(unsafe.StringData(req.Method), len(req.Method)), // only read
+		Method: unsafe.Slice(unsafe.StringData(req.Method), len(req.Method)), //nolint:gosec // only read
 	}
 	if deadline, ok := ctx.Deadline(); ok {
 		r.Remaining = time.Until(deadline)
@@ -180,7 +180,7 @@ func (c *ClientConn) sendRest(ctx context.Context, rest []byte, cl *call) error 
 		err := c.out.waitRoom(ctx)
 		if c.out.err != nil || c.calls.get(id) != cl { // failed with the connection, or answered
 			c.out.mu.Unlock()
-			return nil
+			return nil //nolint:nilerr // told in another way
 		}
 		if err != nil { // the context's
 			c.out.mu.Unlock()

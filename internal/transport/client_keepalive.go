@@ -38,8 +38,8 @@ func (c *ClientConn) monitor() {
 func (c *ClientConn) watch(timer *time.Timer) {
 	tick := max(c.opts.KeepaliveInterval/ticksPerInterval, 1)
 	fatal := max(c.opts.KeepaliveMisses, silentIntervals) * ticksPerInterval
-	told, ticks, seen := false, 0, c.in.reads.Load()
-	c.link.rest(time.Now())
+	told, ticks, seen := false, 0, c.in.reads.Load()   // ticks of silence that count
+	c.link.rest(time.Now())                            // since we fell asleep
 	arrived, asked, since := c.arrived(), uint64(0), 0 // the last PING's end, and the ticks before it
 	tell := func(silent bool) {
 		if told != silent && c.opts.OnSilent != nil {
@@ -60,10 +60,12 @@ func (c *ClientConn) watch(timer *time.Timer) {
 		if reads != seen {
 			tell(false)
 		}
+		// Who was told of a silence waits to hear of its end: then nobody sleeps,
+		// though no call is outstanding any more.
 		if !told && c.fallAsleep() {
 			return
 		}
-		if reads != seen {
+		if reads != seen { // one byte is enough: the peer's process reads and writes
 			ticks, since, seen, arrived = 0, 0, reads, now
 			continue
 		}
@@ -76,7 +78,7 @@ func (c *ClientConn) watch(timer *time.Timer) {
 		// socket; while these arrive, and until it does, its time does not run.
 		if now > arrived {
 			if arrived < asked {
-				ticks = since
+				ticks = since // the PING was still on its way at the last tick
 			}
 			arrived = now
 		}
@@ -88,6 +90,8 @@ func (c *ClientConn) watch(timer *time.Timer) {
 		case ticks >= silentIntervals*ticksPerInterval:
 			tell(true)
 		}
+		// The next PING waits until the last one has arrived: on a slow link they
+		// would pile up, and each move the end that is waited for.
 		if ticks%ticksPerInterval == 0 && arrived >= asked {
 			asked, since = c.ask(), ticks
 		}

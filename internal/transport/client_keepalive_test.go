@@ -24,7 +24,8 @@ type silence struct {
 
 // silences makes a call to a server that is mute for a while, and returns what
 // OnSilent was told, rounded to 100 ms, and how the call ended.
-func silences(t *testing.T, mute time.Duration, patience time.Duration) (told []silence, err error) {
+func silences(t *testing.T, mute, patience time.Duration) (told []silence, err error) {
+	t.Helper()
 	a, b := memnet.Pipe()
 	var start time.Time
 	r := newRig(t, a, b, ClientOptions{OnSilent: func(silent bool) {

@@ -41,5 +41,5 @@ func (l *link) look(now time.Time, taken, confirmed uint64) uint64 {
 func (l *link) carry(now time.Time, end uint64) {
 	took := min(max(now.Sub(l.at), 0), longestWay)
 	l.at = now
-	l.arrived = max(l.arrived, min(end, l.arrived+uint64(took)*slowestLink/uint64(time.Second))) //nolint:gosec // not negative
+	l.arrived = max(l.arrived, min(end, l.arrived+uint64(took)*slowestLink/uint64(time.Second)))
 }

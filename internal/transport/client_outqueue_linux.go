@@ -14,5 +14,5 @@ import (
 func outQueue(fd uintptr) (n uint64, known bool) {
 	var size int32
 	_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, fd, syscall.TIOCOUTQ, uintptr(unsafe.Pointer(&size))) //nolint:gosec // the kernel writes an int there
-	return uint64(max(size, 0)), errno == 0                                                                 //nolint:gosec // not negative
+	return uint64(max(size, 0)), errno == 0
 }

@@ -61,7 +61,7 @@ func (p *pending) add(cl *call) {
 	if 2*(p.count+1) > len(p.slots) {
 		p.grow()
 	}
-	mask := uint64(len(p.slots) - 1)
+	mask := uint64(len(p.slots) - 1) //nolint:gosec // a length, not negative
 	for p.last++; p.slots[p.last&mask] != nil; {
 		p.last++
 	}
@@ -75,7 +75,7 @@ func (p *pending) get(id uint64) *call {
 	if len(p.slots) == 0 {
 		return nil
 	}
-	if cl := p.slots[id&uint64(len(p.slots)-1)]; cl != nil && cl.id == id {
+	if cl := p.slots[id&uint64(len(p.slots)-1)]; cl != nil && cl.id == id { //nolint:gosec // a length, not negative
 		return cl
 	}
 	return nil
@@ -85,7 +85,7 @@ func (p *pending) get(id uint64) *call {
 func (p *pending) take(id uint64) *call {
 	cl := p.get(id)
 	if cl != nil {
-		p.slots[id&uint64(len(p.slots)-1)] = nil
+		p.slots[id&uint64(len(p.slots)-1)] = nil //nolint:gosec // a length, not negative
 		p.leave()
 	}
 	return cl
@@ -124,7 +124,7 @@ func (p *pending) grow() {
 	p.slots = make([]*call, max(2*len(old), minSlots))
 	for _, cl := range old {
 		if cl != nil {
-			p.slots[cl.id&uint64(len(p.slots)-1)] = cl
+			p.slots[cl.id&uint64(len(p.slots)-1)] = cl //nolint:gosec // a length, not negative
 		}
 	}
 }

@@ -43,7 +43,7 @@ func (p *probe) unread() (found bool) {
 	}
 	err := p.socket.Control(func(fd uintptr) {
 		var b [1]byte
-		_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK) //nolint:gosec // a descriptor, which does not block
+		_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK)
 		found = err == nil
 	})
 	return found && err == nil

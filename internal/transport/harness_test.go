@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	if code == 0 {
 		if left := leaked(); left != "" {
-			_, _ = os.Stderr.WriteString("goroutines left behind:\n" + left + "\n")
+			os.Stderr.WriteString("goroutines left behind:\n" + left + "\n")
 			code = 1
 		}
 	}
@@ -36,11 +36,13 @@ func leaked() string {
 	for range 100 {
 		buf := make([]byte, 1<<20)
 		found = ""
+		var foundSb39 strings.Builder
 		for _, g := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n")[1:] {
 			if strings.Contains(g, "internal/transport.") {
-				found += g + "\n\n"
+				foundSb39.WriteString(g + "\n\n")
 			}
 		}
+		found += foundSb39.String()
 		if found == "" {
 			return ""
 		}
@@ -61,12 +63,14 @@ type rig struct {
 
 // memRig connects over memnet; it works in a bubble.
 func memRig(t testing.TB, co ClientOptions, so ServerOptions) *rig {
+	t.Helper()
 	a, b := memnet.Pipe()
 	return newRig(t, a, b, co, so)
 }
 
 // tcpRig connects over loopback.
 func tcpRig(t testing.TB, co ClientOptions, so ServerOptions) *rig {
+	t.Helper()
 	a, b := tcpPair(t)
 	return newRig(t, a, b, co, so)
 }
@@ -90,6 +94,7 @@ func tcpPair(t testing.TB) (client, server net.Conn) {
 }
 
 func newRig(t testing.TB, a, b net.Conn, co ClientOptions, so ServerOptions) *rig {
+	t.Helper()
 	if so.Handler == nil {
 		so.Handler = echo
 	}
@@ -105,8 +110,8 @@ func newRig(t testing.TB, a, b net.Conn, co ClientOptions, so ServerOptions) *ri
 }
 
 func (r *rig) close() {
-	_ = r.client.Close()
-	_ = r.server.Close()
+	r.client.Close()
+	r.server.Close()
 	<-r.served
 }
 

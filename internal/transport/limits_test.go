@@ -210,7 +210,7 @@ func TestAwaitStream(t *testing.T) {
 			go func() { got <- fmt.Sprintf("%s: %v", name, r.client.AwaitStream(ctx)) }()
 			synctest.Wait()
 		}
-		go r.client.Call(t.Context(), &Request{Method: "M"})
+		go r.client.Call(t.Context(), &Request{Method: "M"}) //nolint:errcheck // what comes of it is looked at elsewhere
 		synctest.Wait()
 		wait(ctx, "first")
 		wait(t.Context(), "second")
@@ -222,11 +222,11 @@ func TestAwaitStream(t *testing.T) {
 		if s := <-got; s != "second: <nil>" {
 			t.Error(s)
 		}
-		go r.client.Call(t.Context(), &Request{Method: "M"})
+		go r.client.Call(t.Context(), &Request{Method: "M"}) //nolint:errcheck // what comes of it is looked at elsewhere
 		synctest.Wait()
 		wait(t.Context(), "third")
 		close(release)
-		_ = r.client.Close()
+		r.client.Close()
 		if s := <-got; s != "third: <nil>" && s != "third: transport: connection closed" {
 			t.Error(s)
 		}
@@ -281,7 +281,7 @@ func TestAwaitStreamPassesPlacesOn(t *testing.T) {
 					t.Fatal(err)
 				}
 				for range 2 {
-					go r.client.Call(t.Context(), &Request{Method: "M"})
+					go r.client.Call(t.Context(), &Request{Method: "M"}) //nolint:errcheck // what comes of it is looked at elsewhere
 				}
 				synctest.Wait()
 				go func() {

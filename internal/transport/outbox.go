@@ -146,7 +146,7 @@ func (o *outbox) begin() bool {
 // peer for as long as it takes. An impatient one hands over to a goroutine
 // before that happens. yield lets the neighbours append first.
 func (o *outbox) flush(yield, patient bool) {
-	if !patient && o.raw == nil {
+	if !patient && o.raw == nil { // a wrapped connection may block in any write
 		o.handOver(nil, yield)
 		return
 	}
@@ -154,7 +154,7 @@ func (o *outbox) flush(yield, patient bool) {
 		runtime.Gosched()
 	}
 	for rounds := 1; ; rounds++ {
-		buf := o.take()
+		buf := o.take() // all that was appended during the last write: one write for many
 		if buf == nil {
 			return
 		}
@@ -163,12 +163,15 @@ func (o *outbox) flush(yield, patient bool) {
 		if patient {
 			n, err = o.write(buf)
 		} else if n, err = o.try(buf); err == nil && n < len(buf) {
+			// The socket is full. What it has not taken goes along: another flusher
+			// must not write before it.
 			o.handOver(buf[n:], false)
 			return
 		}
 		if !o.wrote(buf, n, err) {
 			return
 		}
+		// Others append as fast as we write: the caller would serve them for ever.
 		if !patient && rounds == maxFlushRounds {
 			o.handOver(nil, true)
 			return
@@ -239,6 +242,8 @@ func (o *outbox) handOver(rest []byte, yield bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.err != nil { // also keeps wg from growing while its owner waits
+		// As a failed write: bytes that were never given to the socket are not sent,
+		// and whose call they are may hear that it was not executed.
 		o.sent -= uint64(len(rest))
 		o.failed = o.failed || len(rest) > 0
 		o.stop()

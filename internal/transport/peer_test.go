@@ -30,8 +30,8 @@ func dialServer(t testing.TB, so ServerOptions, preface *frame.Preface) (*peer, 
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(t.Context()) }()
 	t.Cleanup(func() {
-		_ = s.Close()
-		_ = a.Close()
+		s.Close()
+		a.Close()
 	})
 	p := &peer{t, a}
 	if preface != nil {
@@ -50,8 +50,8 @@ func acceptClient(t testing.TB, co ClientOptions, answer *frame.ServerPreface) (
 	a, b := memnet.Pipe()
 	c := NewClientConn(a, co)
 	t.Cleanup(func() {
-		_ = b.Close()
-		_ = c.Close()
+		b.Close()
+		c.Close()
 	})
 	p := &peer{t, b}
 	if _, err := frame.ParsePreface(p.preface()); err != nil {
@@ -98,7 +98,7 @@ func (p *peer) preface() []byte {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	b = append(b, make([]byte, n-len(b))...)
+	b = append(b, make([]byte, n-len(b))...) //nolint:makezero // it is cut to length
 	if _, err := io.ReadFull(p.conn, b[frame.PrefaceHeaderBytes:]); err != nil {
 		p.t.Fatalf("reading a preface: %v", err)
 	}

@@ -63,7 +63,7 @@ func (w *rawWriter) try(b []byte) (n int, err error) {
 
 func (w *rawWriter) write(fd uintptr) bool {
 	for w.n < len(w.buf) {
-		n, err := syscall.Write(int(fd), w.buf[w.n:]) //nolint:gosec // a descriptor
+		n, err := syscall.Write(int(fd), w.buf[w.n:])
 		switch {
 		case err == nil && n > 0:
 			w.n += n

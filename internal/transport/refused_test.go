@@ -47,28 +47,28 @@ func TestOwnerIsToldOfRefusals(t *testing.T) {
 		long := strings.Repeat("x", 101)
 
 		send(1, 0, "Big", "1", long)
-		p.wantError(1)
+		p.wantError(1) //nolint:errcheck // it fails the test itself
 		send(2, frame.FlagMore, "Pieces", "2", long[:60])
 		p.sendFrame(frame.TypeData, 0, 2, []byte(long[60:]))
-		p.wantError(2)
+		p.wantError(2) //nolint:errcheck // it fails the test itself
 		send(3, 0, "Metadata", "12345", "m")
-		p.wantError(3)
+		p.wantError(3) //nolint:errcheck // it fails the test itself
 		p.sendFrame(frame.TypeRequest, frame.FlagMore, 4, frame.AppendRequest(nil, &frame.Request{Method: []byte("Late"), Remaining: 1, Body: []byte("la")}))
 		time.Sleep(time.Nanosecond)
 		p.sendFrame(frame.TypeData, 0, 4, []byte("te"))
-		p.wantError(4)
+		p.wantError(4)                   //nolint:errcheck // it fails the test itself
 		send(5, 0, "Fine", "5", "block") // neither this
 		send(6, frame.FlagMore, "Cancelled", "6", "half")
 		send(7, 0, "Crowd", "7", "crowd")
-		p.wantError(7)
+		p.wantError(7)                           //nolint:errcheck // it fails the test itself
 		p.sendFrame(frame.TypeCancel, 0, 6, nil) // nor this
 		send(8, frame.FlagMore, "Drained", "8", "half")
 		synctest.Wait()
 		s.Refuse()
 		send(9, 0, "Draining", "9", "late")
-		p.wantError(9)
+		p.wantError(9) //nolint:errcheck // it fails the test itself
 		p.sendFrame(frame.TypeData, 0, 8, []byte(" and half"))
-		p.wantError(8)
+		p.wantError(8) //nolint:errcheck // it fails the test itself
 		close(block)
 		p.wantReply(5, "block")
 		synctest.Wait()

@@ -32,7 +32,7 @@ type ServerConn struct {
 	ready   batch // the reader's: requests to submit
 	out     outbox
 
-	ctx     context.Context // the parent of the handlers'; set by Serve
+	ctx     context.Context //nolint:containedctx // the parent of the handlers'; set by Serve
 	cancel  context.CancelCauseFunc
 	running sync.WaitGroup // requests submitted to the workers
 	drained chan struct{}
@@ -180,8 +180,8 @@ func (s *ServerConn) endWriting() bool {
 // of our direction, find the end of the other: closing a socket with unread bytes
 // resets it and may destroy our last word on its way.
 func (s *ServerConn) awaitReader() {
-	_ = s.conn.SetReadDeadline(time.Now().Add(partingTime))
-	timer := time.NewTimer(partingTime) // Serve may not have been called
+	s.conn.SetReadDeadline(time.Now().Add(partingTime)) //nolint:errcheck // a dead connection fails the read
+	timer := time.NewTimer(partingTime)                 // Serve may not have been called
 	defer timer.Stop()
 	select {
 	case <-s.unread:
@@ -203,7 +203,7 @@ func (s *ServerConn) lastWord(reason frame.GoAwayReason, cause error) (said bool
 		s.appendGoAway(frame.GoAway{LastStreamID: s.lastHanded, Reason: reason, Text: cause.Error()})
 	}
 	s.out.mu.Unlock()
-	_ = s.conn.SetWriteDeadline(time.Now().Add(partingTime))
+	s.conn.SetWriteDeadline(time.Now().Add(partingTime)) //nolint:errcheck // a dead connection fails the write
 	s.out.drain()
 	s.out.mu.Lock()
 	defer s.out.mu.Unlock()
@@ -237,7 +237,7 @@ func (s *ServerConn) linger() {
 	if !s.endWriting() {
 		return
 	}
-	_ = s.conn.SetReadDeadline(time.Now().Add(partingTime))
+	s.conn.SetReadDeadline(time.Now().Add(partingTime)) //nolint:errcheck // a dead connection fails the read
 	var waste [4 << 10]byte
 	for n := 0; n < partingBytes; {
 		m, err := s.conn.Read(waste[:])
@@ -265,7 +265,7 @@ func (s *ServerConn) die(cause error) {
 		close(s.drained)
 	}
 	s.out.mu.Unlock()
-	_ = s.conn.Close()
+	s.conn.Close()
 	s.cancel(cause)
 	close(s.dead)
 }

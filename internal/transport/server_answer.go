@@ -31,7 +31,7 @@ func (s *ServerConn) answer(r *request, reply Reply, refusal *RemoteError) {
 // while there is no room for another piece.
 func (s *ServerConn) appendAnswer(id uint64, reply Reply, refusal *RemoteError) {
 	if refusal == nil {
-		refusal = s.checkReply(reply)
+		refusal = s.CheckReply(reply)
 	}
 	if refusal != nil {
 		s.appendError(id, refusal)
@@ -58,8 +58,9 @@ func (s *ServerConn) appendAnswer(id uint64, reply Reply, refusal *RemoteError) 
 	}
 }
 
-// checkReply finds what the client would not take.
-func (s *ServerConn) checkReply(reply Reply) *RemoteError {
+// CheckReply returns what a client that would not take the reply gets in its
+// place, and nil where it takes it. A handler may ask before it returns.
+func (s *ServerConn) CheckReply(reply Reply) *RemoteError {
 	if uint64(len(reply.Body)) > uint64(s.peer.MaxMessage) {
 		return tooLarge(ReasonMessageTooLarge, frame.ExecutedYes,
 			&frame.LimitError{Kind: frame.LimitMessage, Field: "reply", Value: len(reply.Body), Limit: int(s.peer.MaxMessage)})
@@ -67,8 +68,7 @@ func (s *ServerConn) checkReply(reply Reply) *RemoteError {
 	if reply.Metadata == nil {
 		return nil
 	}
-	var limit *frame.LimitError
-	if errors.As(reply.Metadata.Check(int(s.peer.MaxMetadata)), &limit) {
+	if limit, ok := errors.AsType[*frame.LimitError](reply.Metadata.Check(int(s.peer.MaxMetadata))); ok {
 		return tooLarge(ReasonMetadataTooLarge, frame.ExecutedYes, limit)
 	}
 	return nil

@@ -16,8 +16,8 @@ type callContext struct {
 	parent   context.Context //nolint:containedctx // that is what it is
 	deadline time.Time
 
-	mu     sync.Mutex // guards what follows
-	real   context.Context
+	mu     sync.Mutex      // guards what follows
+	real   context.Context //nolint:containedctx // it ends with the owner, who made it
 	cancel context.CancelCauseFunc
 	err    error // set once
 	cause  error

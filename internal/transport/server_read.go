@@ -15,7 +15,7 @@ import (
 // greet exchanges prefaces.
 func (s *ServerConn) greet() error {
 	if s.opts.HandshakeTimeout > 0 {
-		_ = s.conn.SetReadDeadline(time.Now().Add(s.opts.HandshakeTimeout))
+		s.conn.SetReadDeadline(time.Now().Add(s.opts.HandshakeTimeout)) //nolint:errcheck // a dead connection fails the read
 	}
 	b, err := s.in.preface()
 	if err != nil {
@@ -26,7 +26,7 @@ func (s *ServerConn) greet() error {
 		return err
 	}
 	if s.opts.HandshakeTimeout > 0 {
-		_ = s.conn.SetReadDeadline(time.Time{})
+		s.conn.SetReadDeadline(time.Time{}) //nolint:errcheck // a dead connection fails the read
 	}
 	p, err := frame.ParsePreface(b)
 	answer := frame.ServerPreface{Status: frame.StatusOK, InstanceID: s.opts.InstanceID, Settings: s.opts.settings()}
@@ -62,7 +62,7 @@ func (s *ServerConn) refuse(answer frame.ServerPreface, cause error) error {
 	s.closing = true
 	s.out.commit(frame.AppendServerPreface(s.out.reserve(frame.MaxPrefaceBytes), answer))
 	s.out.mu.Unlock()
-	_ = s.conn.SetWriteDeadline(time.Now().Add(partingTime))
+	s.conn.SetWriteDeadline(time.Now().Add(partingTime)) //nolint:errcheck // a dead connection fails the write
 	s.out.drain()
 	s.linger()
 	return cause
@@ -85,7 +85,7 @@ func (s *ServerConn) read(base context.Context) error {
 			err = s.onCancel(h.StreamID)
 		case frame.TypePing:
 			s.out.mu.Lock()
-			if !s.out.full() {
+			if !s.out.full() { // a reader must not wait for a writer: the PONG may be dropped
 				s.out.appendFrame(frame.TypePong, 0, payload)
 			}
 			s.out.mu.Unlock()
@@ -98,7 +98,9 @@ func (s *ServerConn) read(base context.Context) error {
 		if err != nil {
 			return err
 		}
-		if !s.in.buffered() { // the reader may have to wait
+		// The reader may have to wait now. Until then what it has read goes to the
+		// workers, and what it has appended to the socket, in one go each.
+		if !s.in.buffered() {
 			s.workers.submit(&s.ready)
 			s.out.mu.Lock()
 			s.unlockAndFlush(false)
@@ -136,7 +138,7 @@ func (s *ServerConn) onRequest(base context.Context, h frame.Header, payload []b
 	}
 	s.lastSeen = h.StreamID
 	switch {
-	case s.closing:
+	case s.closing: // our last GOAWAY has said so: it is not executed, and not answered
 		s.out.mu.Unlock()
 		return nil
 	case refusal != nil:
@@ -157,7 +159,7 @@ func (s *ServerConn) onRequest(base context.Context, h frame.Header, payload []b
 		return err
 	}
 	s.requests.add(r)
-	if more {
+	if more { // it holds its place among the streams, but no handler
 		s.out.mu.Unlock()
 		return nil
 	}
@@ -192,7 +194,7 @@ func (s *ServerConn) onData(base context.Context, h frame.Header, payload []byte
 		return protocolError("DATA on stream %d, whose request is complete", h.StreamID)
 	case len(r.buf)-r.nameLen+len(payload) > s.opts.MaxMessageBytes:
 		refusal = s.messageTooLarge(len(r.buf) - r.nameLen + len(payload))
-	case s.refusing:
+	case s.refusing: // begun before the drain, not complete: no handler has it
 		refusal = draining()
 	}
 	if refusal != nil {
@@ -233,7 +235,7 @@ func (s *ServerConn) onCancel(id uint64) error {
 		return nil
 	}
 	r.canceled = true
-	ctx := r.ctx
+	ctx := r.ctx // r is reused once its handler has answered
 	s.out.mu.Unlock()
 	ctx.end(errCanceledByPeer)
 	return nil

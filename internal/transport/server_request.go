@@ -31,7 +31,7 @@ type request struct {
 var requests = sync.Pool{New: func() any { return &request{} }}
 
 func newRequest(s *ServerConn) *request {
-	r := requests.Get().(*request) //nolint:errcheck,forcetypeassert // the pool holds nothing else
+	r := requests.Get().(*request) //nolint:forcetypeassert // the pool holds nothing else
 	if r.task.run == nil {
 		r.task.run = r.serve // the one allocation of a closure
 	}
@@ -119,8 +119,7 @@ func (r *request) panicked(value any) *RemoteError {
 
 // remoteError turns a handler's error into what the client gets.
 func remoteError(err error) *RemoteError {
-	var typed *RemoteError
-	if errors.As(err, &typed) {
+	if typed, ok := errors.AsType[*RemoteError](err); ok {
 		e := *typed
 		if e.Executed == 0 {
 			e.Executed = frame.ExecutedYes
@@ -150,7 +149,7 @@ type requestTable struct {
 }
 
 func (t *requestTable) bucket(id uint64) **request {
-	return &t.buckets[id&uint64(len(t.buckets)-1)]
+	return &t.buckets[id&uint64(len(t.buckets)-1)] //nolint:gosec // a length, not negative
 }
 
 func (t *requestTable) add(r *request) {

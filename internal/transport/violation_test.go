@@ -64,7 +64,7 @@ func TestServerEndsConnectionsThatBreakTheProtocol(t *testing.T) {
 				t.Errorf("%s: got %+v, want last id %d and %q", name, g, want, c.text)
 			}
 			p.wantEnd()
-			_ = p.conn.Close()
+			p.conn.Close()
 			close(release)
 			if err := <-served; !errors.Is(err, ErrProtocol) {
 				t.Errorf("%s: Serve returned %v", name, err)
@@ -160,7 +160,7 @@ func TestOtherVersions(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	p.wantEnd()
-	_ = p.conn.Close()
+	p.conn.Close()
 	if err := <-served; !errors.Is(err, ErrUnsupportedVersion) {
 		t.Errorf("Serve returned %v", err)
 	}
@@ -192,7 +192,7 @@ func TestStrangers(t *testing.T) {
 		}
 	}
 	p, _, served := dialServer(t, ServerOptions{}, nil) // a health probe
-	_ = p.conn.Close()
+	p.conn.Close()
 	if err := <-served; err != nil {
 		t.Errorf("a connection without a byte: %v", err)
 	}
@@ -290,10 +290,10 @@ func TestCallbacksAndClose(t *testing.T) {
 			done <- err
 		}()
 		synctest.Wait()
-		_ = b.Close()
+		b.Close()
 		wantCallError(t, <-done, frame.ExecutedMaybe, PhaseHandshake, ErrPeerClosed)
-		_ = c.Close()
-		_ = c.Close()
+		c.Close()
+		c.Close()
 		if len(causes) != 1 || !errors.Is(causes[0], ErrPeerClosed) {
 			t.Errorf("OnClose saw %v", causes)
 		}
@@ -350,11 +350,11 @@ func exchangeBytes(opts ServerOptions, b []byte) *ServerConn {
 	served := make(chan error)
 	go func() { served <- s.Serve(context.Background()) }()
 	go func() {
-		_, _ = a.Write(b)
-		_ = a.CloseWrite()
+		a.Write(b)     //nolint:errcheck // the other end may be gone
+		a.CloseWrite() //nolint:errcheck // the other end may be gone
 	}()
-	_, _ = io.Copy(io.Discard, a)
-	<-served
+	io.Copy(io.Discard, a) //nolint:errcheck // until the other end is gone
+	<-served               //nolint:errcheck // what comes of it is looked at elsewhere
 	return s
 }
 
@@ -366,7 +366,7 @@ func TestRandomFramesToAClient(t *testing.T) {
 		a, b := net.Pipe()
 		c := NewClientConn(a, ClientOptions{})
 		go func() {
-			_, _ = b.Write(frame.AppendServerPreface(nil, *ok))
+			b.Write(frame.AppendServerPreface(nil, *ok)) //nolint:errcheck // the other end may be gone
 			for range 20 {
 				payload := make([]byte, rng.IntN(20))
 				for i := range payload {
@@ -379,9 +379,9 @@ func TestRandomFramesToAClient(t *testing.T) {
 					break
 				}
 			}
-			_ = b.Close()
+			b.Close()
 		}()
-		go func() { _, _ = io.Copy(io.Discard, b) }()
+		go func() { io.Copy(io.Discard, b) }() //nolint:errcheck // until the other end is gone
 		_, err := c.Call(t.Context(), &Request{Method: "M"})
 		var call *CallError
 		var remote *RemoteError
@@ -391,6 +391,6 @@ func TestRandomFramesToAClient(t *testing.T) {
 		default:
 			t.Errorf("seed %d: %v", seed, err)
 		}
-		_ = c.Close()
+		c.Close()
 	}
 }

@@ -29,7 +29,7 @@ func (s *Server) admit(sv *serve, nc net.Conn) {
 	}
 	if sv.stopping || limit != "" && gives == nil {
 		s.mu.Unlock()
-		_ = nc.Close()
+		nc.Close()
 		s.warnOfLimit(limit, c)
 		return
 	}
@@ -90,16 +90,20 @@ func (s *Server) heard(c *conn) {
 // warnPause is how often limits are warned of.
 const warnPause = time.Second
 
-// warnOfLimit says that a connection is closed for a limit, unless somebody has
-// just been warned.
+// warnOfLimit says that a connection is closed for a limit; in the log, unless
+// somebody has just been warned.
 func (s *Server) warnOfLimit(limit string, c *conn) {
+	if limit == "" {
+		return
+	}
+	s.refused(c, RefusedInfo{Reason: RefusedLimit, Limit: limit})
 	now := int64(time.Since(s.held.begin))
 	last := s.warned.Load()
-	if limit == "" || last != 0 && now-last < int64(warnPause) || !s.warned.CompareAndSwap(last, now) {
+	if last != 0 && now-last < int64(warnPause) || !s.warned.CompareAndSwap(last, now) {
 		return
 	}
 	s.opts.Logger.Warn("a limit is reached, closing a connection; there may be more of them",
-		slog.String("limit", limit), slog.Any("remote", c.nc.RemoteAddr()))
+		slog.String("limit", limit), slog.String("address", addressOf(c.nc.RemoteAddr())))
 }
 
 // leave takes the connection out of everything that knows it.
@@ -110,6 +114,9 @@ func (c *conn) leave() {
 	s.pub.RUnlock()
 	if c.greedy {
 		s.warnOfLimit("MaxWatchBytes", c)
+	}
+	if c.out.hasOverrun() {
+		s.refused(c, RefusedInfo{Reason: RefusedLimit, Limit: "MaxUnreadBytes"})
 	}
 	if c.session != nil {
 		c.session.conn.CompareAndSwap(c, nil)

@@ -5,6 +5,7 @@ package zkserver_test
 
 import (
 	"encoding/binary"
+	"errors"
 	"io"
 	"net"
 	"runtime"
@@ -68,9 +69,9 @@ func TestStrangersOnThePort(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := dialRaw(t, addr)
-			_ = c.nc.SetDeadline(time.Now().Add(frameWait))
-			_, _ = io.WriteString(c.nc, sent) // the server may have closed it meanwhile
-			_ = c.nc.(*net.TCPConn).CloseWrite()
+			c.nc.SetDeadline(time.Now().Add(frameWait)) //nolint:errcheck // it shows in the next read
+			io.WriteString(c.nc, sent)                  //nolint:errcheck // the server may have closed it meanwhile
+			c.nc.(*net.TCPConn).CloseWrite()            //nolint:errcheck // the server may have closed it meanwhile
 			if _, err := io.Copy(io.Discard, c.nc); isTimeout(err) {
 				t.Error("the connection stays open, want it closed")
 			}
@@ -83,7 +84,8 @@ func TestStrangersOnThePort(t *testing.T) {
 }
 
 func isTimeout(err error) bool {
-	timeout, ok := err.(net.Error)
+	var timeout net.Error
+	ok := errors.As(err, &timeout)
 	return ok && timeout.Timeout()
 }
 
@@ -113,15 +115,15 @@ func FuzzStream(f *testing.F) {
 		read := make(chan struct{})
 		go func() {
 			defer close(read)
-			_, _ = io.Copy(io.Discard, client)
+			io.Copy(io.Discard, client) //nolint:errcheck // it ends when the connection does
 		}()
-		_ = client.SetDeadline(time.Now().Add(frameWait))
+		client.SetDeadline(time.Now().Add(frameWait)) //nolint:errcheck // it shows in the next read
 		for _, part := range [][]byte{hello, input[:cut], input[cut:]} {
 			if _, err := client.Write(part); err != nil {
 				break
 			}
 		}
-		_ = client.Close()
+		client.Close()
 		<-served
 		<-read
 		if got := s.Watches(); got != 0 {
@@ -147,6 +149,6 @@ func servesNext(t *testing.T, s *zkserver.Server) {
 	c.must(jute.OpSync, &jute.Path{Path: "/"}, nil)
 	c.must(jute.OpCloseSession, &jute.Empty{}, nil)
 	c.wantEOF()
-	_ = client.Close()
+	client.Close()
 	<-served
 }

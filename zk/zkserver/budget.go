@@ -65,16 +65,27 @@ func (s *Server) shed() {
 	if !s.held.over() || !s.held.shedding.TryLock() {
 		return
 	}
-	defer s.held.shedding.Unlock()
+	closed := s.shedStuck()
+	s.held.shedding.Unlock()
+	for _, c := range closed {
+		s.warnOfLimit("MaxBufferedBytes", c)
+	}
+}
+
+// shedStuck is shed with shedding held, and returns the connections that it has
+// closed.
+func (s *Server) shedStuck() (closed []*conn) {
 	all := s.stuck()
 	slices.SortFunc(all, func(a, b stuck) int { return cmp.Compare(a.since, b.since) })
 	for _, v := range all {
 		if s.held.used.Load() <= s.held.limit-s.held.limit/8 {
-			return
+			break
 		}
-		v.conn.out.kill()
-		s.warnOfLimit("MaxBufferedBytes", v.conn)
+		if v.conn.out.kill() { // it may be there twice, for what it reads and what it sends
+			closed = append(closed, v.conn)
+		}
 	}
+	return closed
 }
 
 // stuck returns the connections that are counted.

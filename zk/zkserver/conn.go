@@ -123,14 +123,14 @@ const (
 
 // hangUp sends what waits and closes the connection.
 func (c *conn) hangUp() {
-	_ = c.nc.SetWriteDeadline(time.Now().Add(lingerTime))
+	c.nc.SetWriteDeadline(time.Now().Add(lingerTime)) //nolint:errcheck // it shows in the next write
 	c.out.awaitSent()
 	if tc, ok := c.nc.(interface{ CloseWrite() error }); ok && tc.CloseWrite() == nil {
-		_ = c.nc.SetReadDeadline(time.Now().Add(lingerTime))
-		_, _ = io.CopyN(io.Discard, c.nc, lingerBytes)
+		c.nc.SetReadDeadline(time.Now().Add(lingerTime)) //nolint:errcheck // it shows in the next read
+		io.CopyN(io.Discard, c.nc, lingerBytes)          //nolint:errcheck // what comes is thrown away
 	}
 	c.out.kill()
-	_ = c.nc.Close() // of one that was muted
+	c.nc.Close()
 }
 
 // requests reads and answers requests until the connection ends.
@@ -139,6 +139,8 @@ func (c *conn) requests() {
 	c.readAt = c.srv.sessionNow()
 	for {
 		ok := c.drain()
+		// All that has arrived goes to the owner at once, and its answers out in one
+		// write, before anything is waited for.
 		c.submit()
 		c.receiving()
 		c.count()
@@ -147,10 +149,13 @@ func (c *conn) requests() {
 		if !ok || c.closing {
 			return
 		}
+		// Who does not read, or asks faster than is answered, is not read either: TCP
+		// passes that on.
 		c.out.await(func() bool { return len(c.out.buf) <= softOut && c.out.pending < maxPending })
 		if c.in.fill() != nil {
 			return
 		}
+		// Anything at all is a sign of life, half a request too.
 		c.readAt = c.srv.sessionNow()
 		c.session.touched.Store(c.readAt)
 	}
@@ -175,7 +180,8 @@ func (c *conn) drain() bool {
 		payload, ok, err := c.in.next()
 		if err != nil {
 			c.srv.stats.tooLarge.Add(1)
-			c.srv.opts.Logger.Debug("closing a connection", slog.Any("remote", c.nc.RemoteAddr()), slog.Any("error", err))
+			c.srv.opts.Logger.Debug("closing a connection", slog.String("address", addressOf(c.nc.RemoteAddr())), slog.Any("error", err))
+			c.srv.refused(c, RefusedInfo{Reason: RefusedLimit, Limit: "MaxPacketBytes", Err: err})
 			return false
 		}
 		if !ok {
@@ -223,6 +229,7 @@ func (c *conn) write(h *handler, rh jute.RequestHeader, size int) {
 	it := c.enqueue(h, rh.Xid)
 	it.req.Op, it.req.Who = rh.Op, c.identities()
 	if err := h.write(&c.rd.d, &it.req); err != 0 {
+		// The owner has no use for it: it is answered here, behind what came before.
 		*it = item{}
 		c.burst = c.burst[:len(c.burst)-1]
 		c.bytes -= itemCost
@@ -255,6 +262,7 @@ func (c *conn) read(h *handler, xid int32) {
 		return
 	}
 	if c.behind >= maxReadsBehind {
+		// Once all is answered, it need not go behind anything.
 		c.settle()
 		if !h.ordered && c.readNow(h, xid) {
 			return
@@ -270,7 +278,7 @@ func (c *conn) read(h *handler, xid int32) {
 // connection are with the owner.
 func (c *conn) readNow(h *handler, xid int32) bool {
 	c.lock()
-	if c.out.pending > 0 {
+	if c.out.pending > 0 { // only the reader adds to it, so that 0 stays 0
 		c.unlock()
 		return false
 	}
@@ -321,9 +329,12 @@ func (c *conn) submit() {
 	}
 	rest, each, idle := c.burst, c.bytes/len(c.burst), false
 	for len(rest) > 0 {
+		// Counted first: the owner may answer before push returns.
 		c.out.add(len(rest))
 		n, open := c.srv.queue.push(rest, each, idle)
 		if n < len(rest) {
+			// The queue is crowded. Once nothing of this connection is there, it gets
+			// in a few, however many others wait: everybody comes forward.
 			c.out.add(n - len(rest))
 			c.out.awaitIdle()
 		}

@@ -28,7 +28,7 @@ type disk struct {
 
 const (
 	// slowSync is from when on a batch that takes long is worth a line in the log
-	// (fsync.warningthresholdms).
+	// and an event (fsync.warningthresholdms).
 	slowSync = time.Second
 	// keepBatch is the greatest batch whose memory is kept.
 	keepBatch = 4 << 20
@@ -68,6 +68,9 @@ func (d *disk) append(txns []tree.Txn) error {
 	d.s.stats.synced(took)
 	if took > slowSync {
 		d.s.opts.Logger.Warn("the disk is slow", slog.Duration("sync", took), slog.Int("bytes", d.log.Size()))
+		if f := d.s.opts.Events.SlowDisk; f != nil {
+			f(SlowDiskInfo{Took: took, Transactions: len(txns), Bytes: d.log.Size(), Err: err})
+		}
 	}
 	if d.log.Size() > keepBatch {
 		d.log = store.Batch{}
@@ -80,6 +83,7 @@ func (d *disk) append(txns []tree.Txn) error {
 func (d *disk) snapshot(t *tree.Tree) {
 	w, err := d.store.BeginSnapshot(0)
 	if err != nil {
+		d.tellSnapshot(SnapshotInfo{Zxid: Hex(t.Zxid()), Znodes: t.Len(), Err: err})
 		d.s.fail(err)
 		return
 	}
@@ -94,12 +98,37 @@ func (d *disk) snapshot(t *tree.Tree) {
 
 var errStopping = errors.New("zkserver: stopping")
 
-// writeSnapshot writes the head of the server and then the tree.
+// writeSnapshot writes a version, and tells of it.
 func (d *disk) writeSnapshot(w *store.SnapshotWriter, t *tree.Tree) error {
 	begin := time.Now()
+	err := d.writeChunks(w, t)
+	took := time.Since(begin)
+	if errors.Is(err, errStopping) { // the log has everything; the next life writes one
+		return err
+	}
+	if err == nil {
+		d.s.stats.snapshotted(took)
+		d.last.Store(&SnapshotState{
+			At: d.s.opts.Clock.Now(), TookMS: took.Milliseconds(), Zxid: Hex(t.Zxid()), Znodes: t.Len(), Bytes: w.Size(),
+		})
+		d.s.opts.Logger.Info("snapshot written", slog.Int("znodes", t.Len()), slog.Duration("took", took))
+	}
+	d.tellSnapshot(SnapshotInfo{Zxid: Hex(t.Zxid()), Znodes: t.Len(), Bytes: w.Size(), Took: took, Err: err})
+	return err
+}
+
+func (d *disk) tellSnapshot(info SnapshotInfo) {
+	if f := d.s.opts.Events.SnapshotWritten; f != nil {
+		f(info)
+	}
+}
+
+// writeChunks writes the head of the server and then the tree.
+func (d *disk) writeChunks(w *store.SnapshotWriter, t *tree.Tree) error {
 	head := d.s.head()
 	err := w.Write(head.append(nil))
 	if err == nil {
+		// t never changes: the owner goes on to later versions meanwhile.
 		err = t.WriteSnapshot(func(chunk []byte) error {
 			if d.stopping.Load() {
 				return errStopping
@@ -111,16 +140,7 @@ func (d *disk) writeSnapshot(w *store.SnapshotWriter, t *tree.Tree) error {
 		w.Abort()
 		return err
 	}
-	if err := w.Commit(); err != nil {
-		return err
-	}
-	took := time.Since(begin)
-	d.s.stats.snapshotted(took)
-	d.last.Store(&SnapshotState{
-		At: d.s.opts.Clock.Now(), TookMS: took.Milliseconds(), Zxid: Hex(t.Zxid()), Znodes: t.Len(), Bytes: w.Size(),
-	})
-	d.s.opts.Logger.Info("snapshot written", slog.Int("znodes", t.Len()), slog.Duration("took", took))
-	return nil
+	return w.Commit()
 }
 
 // fail ends everything for good: what the disk holds is not known any more, so

@@ -26,11 +26,18 @@
 // asked on the one before is done: a client whose answer was lost finds out what
 // became of its request. Nobody sees what was not committed.
 //
+// # Operation
+//
+// [Server.State] is what the server does now, as a struct with JSON tags; the
+// four-letter words of ZooKeeper's tools are written from it. [Options.Events] are
+// told of sessions, snapshots, a slow disk and refused connections as they happen.
+//
 // # Concurrency
 //
 // The methods of [Server] may be called from any goroutine. Lock order:
 // Server.life, Server.mu, Server.pub, outbox.mu, watchTable.mu; queue.mu is
-// always the last. None is held while anything may block for long.
+// always the last. None is held while anything may block for long. DESIGN.md beside
+// this file says who may touch what.
 //
 // # Caveats
 //

@@ -69,7 +69,7 @@ func (c *chronicle) life() error {
 	if err != nil {
 		return err
 	}
-	defer k.Close() //nolint:errcheck // it fails, as it has to
+	defer k.Close()
 	if err := c.attach(k); err != nil {
 		return err
 	}
@@ -144,11 +144,11 @@ func (c *chronicle) work() error {
 			r := c.request(true)
 			frame := request(int32(len(outcomes)), r.Op, recordOf(&r))
 			outcomes = append(outcomes, c.apply(&r))
-			_, _ = c.session.nc.Write(frame) // it shows below if the server is gone
+			c.session.nc.Write(frame) //nolint:errcheck // what has happened is seen by who reads
 		}
 		b, err := c.session.next()
 		if err != nil {
-			return nil
+			return nil //nolint:nilerr // told in another way
 		}
 		var h jute.ReplyHeader
 		d := jute.NewDecoder(b)

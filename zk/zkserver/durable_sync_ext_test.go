@@ -65,7 +65,7 @@ func (fs *gatedFS) shut() (reopen func()) {
 // silent demands that nothing arrives for a moment.
 func (c *rawConn) silent(what string) {
 	c.t.Helper()
-	_ = c.nc.SetReadDeadline(time.Now().Add(30 * time.Millisecond))
+	c.nc.SetReadDeadline(time.Now().Add(30 * time.Millisecond)) //nolint:errcheck // it shows in the next read
 	var b [1]byte
 	n, err := c.nc.Read(b[:])
 	var ne net.Error

@@ -44,7 +44,7 @@ type flood struct {
 func endless(frames []byte, reads bool) func(net.Conn) error {
 	return func(nc net.Conn) error {
 		if reads {
-			go func() { _, _ = io.Copy(io.Discard, nc) }()
+			go func() { io.Copy(io.Discard, nc) }() //nolint:errcheck // it ends when the connection does
 		}
 		for {
 			if _, err := nc.Write(frames); err != nil {
@@ -96,7 +96,7 @@ var watchSerial atomic.Int64
 
 // watchFlood leaves watches on paths of 1000 bytes.
 func watchFlood(nc net.Conn) error {
-	go func() { _, _ = io.Copy(io.Discard, nc) }()
+	go func() { io.Copy(io.Discard, nc) }() //nolint:errcheck // it ends when the connection does
 	for {
 		var b []byte
 		for range 50 {
@@ -132,7 +132,7 @@ func TestFloodProcess(t *testing.T) {
 			})
 		}
 	}
-	_, _ = io.Copy(io.Discard, os.Stdin)
+	io.Copy(io.Discard, os.Stdin) //nolint:errcheck // its end is waited for
 	cancel()
 	clients.Wait()
 }
@@ -150,8 +150,8 @@ func (f *flood) start(t *testing.T, addr string) (stop func()) {
 		t.Fatal(err)
 	}
 	return func() {
-		_ = stdin.Close()
-		_ = cmd.Wait()
+		stdin.Close()
+		cmd.Wait() //nolint:errcheck // how it ends does not matter
 	}
 }
 
@@ -162,8 +162,8 @@ func (f *flood) once(ctx context.Context, addr string) {
 	if err != nil {
 		return
 	}
-	defer func() { _ = nc.Close() }()
-	stop := context.AfterFunc(ctx, func() { _ = nc.Close() })
+	defer nc.Close()
+	stop := context.AfterFunc(ctx, func() { nc.Close() })
 	defer stop()
 	if f.shakes {
 		if _, err := nc.Write(connectFrame(jute.ConnectRequest{TimeoutMillis: 10000})); err != nil {
@@ -173,7 +173,7 @@ func (f *flood) once(ctx context.Context, addr string) {
 			return
 		}
 	}
-	_ = f.attack(nc)
+	f.attack(nc) //nolint:errcheck // it ends when the server closes the connection
 }
 
 // A usage is what the process takes, at its greatest.
@@ -235,6 +235,7 @@ func TestLongFlood(t *testing.T) {
 }
 
 func (f *flood) test(t *testing.T) {
+	t.Helper()
 	_, addr := startServer(t, zkserver.Options{})
 	good := open(t, addr, 30*time.Second)
 	good.create("/n", 0)
@@ -250,7 +251,7 @@ func (f *flood) test(t *testing.T) {
 		c := open(t, addr, 30*time.Second)
 		connects = append(connects, time.Since(at))
 		c.must(jute.OpCloseSession, &jute.Empty{}, nil)
-		_ = c.nc.Close()
+		c.nc.Close()
 	}
 	slices.Sort(connects)
 	u := stop()

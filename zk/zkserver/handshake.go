@@ -5,6 +5,7 @@ package zkserver
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"time"
@@ -24,7 +25,7 @@ var openHandler = handler{short: "SESS"}
 // a four-letter word. It reports whether requests follow.
 func (c *conn) handshake() bool {
 	// The deadline is the network's own: a turned clock does not cut handshakes.
-	_ = c.nc.SetReadDeadline(time.Now().Add(c.srv.opts.HandshakeTimeout))
+	c.nc.SetReadDeadline(time.Now().Add(c.srv.opts.HandshakeTimeout)) //nolint:errcheck // it shows in the next read
 	c.in.max = min(maxHandshake, c.srv.opts.MaxPacketBytes)
 	payload, ok := c.first()
 	if !ok {
@@ -38,19 +39,21 @@ func (c *conn) handshake() bool {
 	d := jute.NewDecoder(payload)
 	r.Decode(&d)
 	if d.Err() != nil {
-		c.srv.opts.Logger.Debug("handshake refused", slog.Any("remote", c.nc.RemoteAddr()), slog.Any("error", d.Err()))
+		c.srv.opts.Logger.Debug("handshake refused", slog.String("address", addressOf(c.nc.RemoteAddr())), slog.Any("error", d.Err()))
+		c.srv.refused(c, RefusedInfo{Reason: RefusedHandshake, Err: d.Err()})
 		return false
 	}
 	if last := c.srv.version.Load().Zxid(); r.LastZxidSeen > last {
 		c.srv.opts.Logger.Warn("client has seen a later state than this server has: was the data wiped or replaced by an older one? closing its connection",
-			slog.Any("remote", c.nc.RemoteAddr()), slog.Int64("client_zxid", r.LastZxidSeen), slog.Int64("zxid", last))
+			slog.String("address", addressOf(c.nc.RemoteAddr())), slog.String("client_zxid", Hex(r.LastZxidSeen).String()), slog.String("zxid", Hex(last).String()))
 		c.srv.stats.ahead.Add(1)
+		c.srv.refused(c, RefusedInfo{Reason: RefusedAhead, Err: fmt.Errorf("zkserver: zxid %s: the last one is %s", Hex(r.LastZxidSeen), Hex(last))})
 		return false
 	}
 	if !c.join(&r) {
 		return false
 	}
-	_ = c.nc.SetReadDeadline(time.Time{})
+	c.nc.SetReadDeadline(time.Time{}) //nolint:errcheck // it shows in the next read
 	c.in.max = c.srv.opts.MaxPacketBytes
 	return true
 }
@@ -63,12 +66,16 @@ func (c *conn) first() (payload []byte, ok bool) {
 			return nil, false
 		}
 		payload, ok, err := c.in.next()
+		if err != nil {
+			c.srv.refused(c, RefusedInfo{Reason: RefusedHandshake, Err: err})
+		}
 		if ok || err != nil {
 			return payload, ok
 		}
 		if err := c.in.fill(); err != nil {
 			if errors.Is(err, os.ErrDeadlineExceeded) {
 				c.srv.stats.silent.Add(1)
+				c.srv.refused(c, RefusedInfo{Reason: RefusedSilent})
 			}
 			return nil, false
 		}
@@ -92,11 +99,12 @@ func (c *conn) join(r *jute.ConnectRequest) bool {
 	if c.session == nil {
 		reply.Password = make([]byte, jute.PasswordSize)
 		c.sendConnectReply(reply)
+		s.refused(c, RefusedInfo{Reason: RefusedSession})
 		return false
 	}
 	password := s.password(c.session.id)
 	reply.SessionID, reply.Password = c.session.id, password[:]
-	reply.TimeoutMillis = int32(timeout.Milliseconds()) //nolint:gosec // bounded by validate
+	reply.TimeoutMillis = int32(timeout.Milliseconds()) //nolint:gosec // bounded by check
 	if opening {
 		return c.openSession(reply)
 	}

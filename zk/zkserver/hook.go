@@ -34,7 +34,7 @@ func (c *conn) ask(f hook.Func, h *handler, rh jute.RequestHeader, payload []byt
 	goesOn := c.meet(&v, h, rh, len(payload))
 	v.Done()
 	if v.Fault == hook.Drop {
-		_, _ = io.Copy(io.Discard, c.nc)
+		io.Copy(io.Discard, c.nc) //nolint:errcheck // it ends when the connection does
 	}
 	return goesOn
 }
@@ -55,6 +55,7 @@ func (c *conn) meet(v *hook.Verdict, h *handler, rh jute.RequestHeader, size int
 		c.settle()
 	case hook.Expire:
 		c.srv.ExpireSession(c.session.id)
+	case hook.Drop, hook.Cut: // nothing is done, and nothing more comes
 	}
 	return false
 }

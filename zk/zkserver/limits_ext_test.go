@@ -69,7 +69,7 @@ func pipes(t *testing.T, s *zkserver.Server, n int) []*rawConn {
 		var served sync.WaitGroup
 		served.Go(func() { s.ServeConn(server) })
 		t.Cleanup(func() {
-			_ = client.Close()
+			client.Close()
 			served.Wait()
 		})
 		conns[i] = &rawConn{t: t, nc: client}
@@ -158,7 +158,7 @@ func TestUnfinishedRequestsShareABudget(t *testing.T) {
 	halves := pipes(t, s, conns)
 	half := request(1, jute.OpCreate, great)[:600<<10]
 	for _, c := range halves {
-		_ = c.nc.SetWriteDeadline(time.Now().Add(frameWait))
+		c.nc.SetWriteDeadline(time.Now().Add(frameWait)) //nolint:errcheck // it shows in the next write
 		if _, err := c.nc.Write(half); err != nil {
 			t.Fatal(err)
 		}
@@ -236,9 +236,9 @@ func TestMaxOutstanding(t *testing.T) {
 	resume := s.Stall()
 	var pipeliners sync.WaitGroup
 	for _, c := range clients {
-		_ = c.nc.SetDeadline(time.Now().Add(frameWait))
+		c.nc.SetDeadline(time.Now().Add(frameWait)) //nolint:errcheck // it shows in the next read or write
 		pipeliners.Go(func() {
-			_, _ = c.nc.Write(burst)
+			c.nc.Write(burst) //nolint:errcheck // what has happened is seen by who reads
 			for i := range int32(each) {
 				if m := c.message(); m.Xid != i+1 || m.Err != 0 {
 					t.Errorf("got xid %d and %v, want %d and ok", m.Xid, m.Err, i+1)

@@ -38,6 +38,7 @@ func authenticate(c *conn, xid int32) bool {
 	if !c.prove(&r) {
 		c.srv.stats.unproven.Add(1)
 		c.answer(xid, 0, jute.ErrAuthFailed)
+		c.srv.refused(c, RefusedInfo{Reason: RefusedAuth})
 		return false
 	}
 	c.answer(xid, 0, jute.ErrOk)

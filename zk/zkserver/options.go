@@ -105,6 +105,8 @@ type Options struct {
 	// is about to return the same error. It runs on a goroutine of the server and
 	// must not call Close.
 	OnFatal func(error)
+	// Events are told what happens. The zero value: nobody is.
+	Events Events
 	// Logger receives what an operator should know. nil: nothing is logged.
 	Logger *slog.Logger
 }
@@ -204,8 +206,11 @@ func limit[N int | int64](n, byDefault N) N {
 	return n
 }
 
-// validate says everything that is wrong with o, whose defaults are filled in.
-func (o Options) validate() error {
+// check returns everything that is wrong with the options. Where two of them have
+// to fit together, a default counts as what it stands for.
+func (o *Options) check() error {
+	filled := o.withDefaults()
+	o = &filled
 	var errs []error
 	bad := func(cond bool, format string, args ...any) {
 		if cond {

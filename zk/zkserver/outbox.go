@@ -41,6 +41,7 @@ type outbox struct {
 	spare   []byte
 	writing bool          // somebody is writing; he takes what is added meanwhile
 	dead    bool          // nothing is sent any more
+	overrun bool          // it died of too much that waited
 	ended   chan struct{} // closed with dead; nil: nobody wants to know
 	pending int           // requests with the owner, whose replies are still to come
 
@@ -52,7 +53,7 @@ type outbox struct {
 func (o *outbox) init(nc net.Conn, maxBytes int, b *budget) {
 	o.nc, o.max, o.budget = nc, maxBytes, b
 	if sc, ok := nc.(syscall.Conn); ok {
-		o.raw, _ = sc.SyscallConn() // without it, the writer does all the work
+		o.raw, _ = sc.SyscallConn()
 	}
 	o.now = func(fd uintptr) bool {
 		o.taken = writeNow(fd, o.offered)
@@ -69,6 +70,7 @@ func (o *outbox) open() bool {
 	if !o.dead && len(o.buf) > countedFrom {
 		o.count(false)
 		if len(o.buf) > o.max {
+			o.overrun = true
 			o.die()
 		}
 	}
@@ -94,13 +96,22 @@ func (o *outbox) receiving(bytes int, cameForward bool) {
 	}
 }
 
-// die gives up what waits and closes the connection. Called with mu held.
-func (o *outbox) die() {
+// hasOverrun reports whether too much waited.
+func (o *outbox) hasOverrun() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.overrun
+}
+
+// die gives up what waits and closes the connection, and reports whether it was
+// alive. Called with mu held.
+func (o *outbox) die() bool {
 	if o.dead {
-		return
+		return false
 	}
 	o.giveUp()
-	_ = o.nc.Close()
+	o.nc.Close()
+	return true
 }
 
 // giveUp sends nothing any more. Called with mu held.
@@ -128,10 +139,11 @@ func (o *outbox) awaitable() <-chan struct{} {
 	return o.ended
 }
 
-func (o *outbox) kill() {
+// kill is die without mu.
+func (o *outbox) kill() bool {
 	o.mu.Lock()
-	o.die()
-	o.mu.Unlock()
+	defer o.mu.Unlock()
+	return o.die()
 }
 
 // mute gives up what waits and what is still to come, and leaves the connection
@@ -154,6 +166,7 @@ func (o *outbox) flush() {
 	}
 	o.writing = true
 	for len(o.buf) > 0 && !o.dead {
+		// Two buffers take turns: one is written without mu, the other filled.
 		out := o.buf
 		o.buf, o.spare, o.sending = o.spare[:0], nil, len(out)
 		if len(out) > countedFrom {
@@ -163,7 +176,7 @@ func (o *outbox) flush() {
 		_, err := o.nc.Write(out)
 		o.mu.Lock()
 		o.sending = 0
-		o.count(true)
+		o.count(true) // something went out
 		if err != nil {
 			o.die()
 		}
@@ -184,6 +197,8 @@ func (o *outbox) offer() {
 	if len(o.buf) == 0 || o.writing {
 		return
 	}
+	// More than a little is left to the writer: copying it into the socket would
+	// keep everybody else waiting.
 	if o.raw != nil && len(o.buf) <= offerOut {
 		o.writeSome()
 	}
@@ -200,7 +215,7 @@ func (o *outbox) writeSome() {
 	o.writing = true
 	o.mu.Unlock()
 	o.offered, o.taken = out, 0
-	_ = o.raw.Write(o.now) // the writer will meet the same error
+	o.raw.Write(o.now) //nolint:errcheck // the writer will meet the same error
 	n := o.taken
 	o.offered = nil
 	o.mu.Lock()
@@ -210,6 +225,7 @@ func (o *outbox) writeSome() {
 	case n == len(out):
 		o.spare = out[:0]
 	default:
+		// What was appended meanwhile comes behind what is left.
 		o.buf = append(out[n:], o.buf...)
 	}
 	o.count(n > 0)
@@ -278,6 +294,7 @@ func (o *outbox) add(n int) {
 // answered notes that the owner is done with a request. Called with mu held.
 func (o *outbox) answered() {
 	o.pending--
+	// The two values that somebody waits for, see awaitIdle and requests.
 	if o.pending == 0 || o.pending == maxPending-1 {
 		o.changed.Broadcast()
 	}

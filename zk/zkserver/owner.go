@@ -105,7 +105,7 @@ func (o *owner) work(items []item, tick bool) {
 			return
 		}
 	}
-	if len(items) > 0 {
+	if len(items) > 0 { // a version without items is the one that is there
 		o.publish(next, items)
 	}
 	if s.disk != nil && s.disk.store.SnapshotDue() {
@@ -135,6 +135,8 @@ func (o *owner) publish(next *tree.Tree, items []item) {
 	s := o.s
 	o.round++
 	now := s.sessionNow()
+	// They are committed: who waits in a handshake to be told of the end of a
+	// session may be told.
 	for i := range items {
 		if items[i].endsSession() {
 			s.dropSession(items[i].req.Session)
@@ -152,12 +154,15 @@ func (o *owner) publish(next *tree.Tree, items []item) {
 	s.pub.Unlock()
 	s.stats.add(&o.tally)
 	s.shed()
+	// One write for each connection, whatever the batch had for it; without pub, for
+	// readers wait for that.
 	for _, c := range o.touched {
 		c.out.offer()
 	}
 	o.rd = reading{}
 	clear(o.touched)
 	o.touched = o.touched[:0]
+	o.tellSessions(items) // when the replies are on their way
 	for i := range items {
 		if items[i].done != nil {
 			items[i].done <- items[i].out.Err == 0
@@ -195,6 +200,7 @@ func (o *owner) answer(it *item, now int64) {
 		c.out.buf = appendConnectReply(c.out.buf, it.reply)
 	case it.view != nil:
 		zxid = it.view.Zxid()
+		// Its session may have ended in this very batch.
 		if _, ok := it.view.Session(it.req.Session); !ok {
 			c.out.buf = appendReply(c.out.buf, it.xid, it.view.Zxid(), jute.ErrSessionExpired)
 			break

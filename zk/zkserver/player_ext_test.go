@@ -133,7 +133,7 @@ func (p *player) ask(c *rawConn, verb string, a args, lines []string) (asked, []
 func (p *player) write(name string, b []byte) {
 	p.t.Helper()
 	p.sent[name] = time.Now()
-	_, _ = p.conns[name].nc.Write(b) // what has happened is seen by who reads
+	p.conns[name].nc.Write(b) //nolint:errcheck // what has happened is seen by who reads
 }
 
 // next reads a frame, and returns nil at the end of the connection.
@@ -147,7 +147,7 @@ func (p *player) next(name string) []byte {
 	if errors.As(err, &ne) && ne.Timeout() {
 		p.t.Fatalf("%s: nothing came for %v", name, frameWait)
 	}
-	_ = p.conns[name].nc.Close()
+	p.conns[name].nc.Close()
 	delete(p.conns, name)
 	return nil
 }

@@ -42,7 +42,7 @@ func (p *player) dial(name string, _ args, _ []string) []string {
 		p.known[name] = &rawConn{t: p.t}
 		return nil
 	}
-	p.t.Cleanup(func() { _ = nc.Close() })
+	p.t.Cleanup(func() { nc.Close() })
 	p.add(name, &rawConn{t: p.t, nc: nc})
 	return nil
 }
@@ -233,7 +233,7 @@ func (p *player) notBefore(a args) string {
 
 // drop cuts the connection; the session lives on.
 func (p *player) drop(name string, _ args, _ []string) []string {
-	_ = p.conn(name).nc.Close()
+	p.conn(name).nc.Close()
 	delete(p.conns, name)
 	return nil
 }
@@ -242,10 +242,10 @@ func (p *player) drop(name string, _ args, _ []string) []string {
 func (p *player) end() {
 	for _, c := range p.conns {
 		if c.id != 0 {
-			_, _ = c.nc.Write(request(1, jute.OpCloseSession, &jute.Empty{}))
-			_ = c.nc.SetReadDeadline(time.Now().Add(frameWait))
-			_, _ = io.Copy(io.Discard, c.nc)
+			c.nc.Write(request(1, jute.OpCloseSession, &jute.Empty{})) //nolint:errcheck // the server may have closed it already
+			c.nc.SetReadDeadline(time.Now().Add(frameWait))            //nolint:errcheck // it shows in the next read
+			io.Copy(io.Discard, c.nc)                                  //nolint:errcheck // it ends when the connection does
 		}
-		_ = c.nc.Close()
+		c.nc.Close()
 	}
 }

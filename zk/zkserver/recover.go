@@ -156,7 +156,7 @@ func (s *Server) openDisk() error {
 	}
 	t := s.version.Load()
 	s.opts.Logger.Info("data loaded", slog.String("dir", dir), slog.Int("znodes", t.Len()), slog.Int("sessions", t.NumSessions()),
-		slog.String("zxid", fmt.Sprintf("0x%x", t.Zxid())), slog.Duration("took", time.Since(begin)))
+		slog.String("zxid", Hex(t.Zxid()).String()), slog.Duration("took", time.Since(begin)))
 	return nil
 }
 
@@ -208,7 +208,7 @@ func (s *Server) beginEpoch(c *contents) error {
 		return err
 	}
 	s.opts.Logger.Warn("the data is a backup or older than clients may know it: beginning a new epoch",
-		slog.String("from", fmt.Sprintf("0x%x", c.tree.Zxid())), slog.String("to", fmt.Sprintf("0x%x", txn.Zxid)))
+		slog.String("from", Hex(c.tree.Zxid()).String()), slog.String("to", Hex(txn.Zxid).String()))
 	var b store.Batch
 	b.Add(txn.Zxid, func(b []byte) []byte { return tree.AppendTxn(b, &txn) })
 	if err := s.disk.store.Append(&b); err != nil {

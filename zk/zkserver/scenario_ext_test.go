@@ -181,7 +181,7 @@ func (su *suite) ours(t *testing.T) place {
 	}
 	s, addr := startServer(t, opts)
 	return place{addr: addr, restart: func() string {
-		_ = s.Close()
+		s.Close()
 		s, addr = startServer(t, opts)
 		return addr
 	}}

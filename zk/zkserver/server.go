@@ -64,11 +64,11 @@ type Server struct {
 // which it keeps locked until [Server.Close]. It starts nothing. The error names
 // every bad option, or is a [*DataError].
 func New(opts Options) (*Server, error) {
-	first := opts.Epoch << 32
-	opts = opts.withDefaults()
-	if err := opts.validate(); err != nil {
+	if err := opts.check(); err != nil {
 		return nil, err
 	}
+	first := opts.Epoch << 32
+	opts = opts.withDefaults()
 	if first == 0 {
 		first = firstZxid(opts.Clock.Now())
 		opts.Epoch = first >> 32
@@ -82,7 +82,7 @@ func New(opts Options) (*Server, error) {
 		hosts:    map[string]int{},
 		failed:   make(chan struct{}),
 	}
-	_, _ = rand.Read(s.secret[:]) // never fails
+	rand.Read(s.secret[:])
 	s.traceMask.Store(firstTraceMask)
 	s.held.init(opts.MaxBufferedBytes)
 	s.queue.init(opts.MaxOutstanding)
@@ -131,20 +131,20 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	defer cancel()
 	sv := &serve{listener: l, cancel: cancel, hooks: hook.FromContext(ctx), done: make(chan struct{})}
 	if err := s.begin(sv); err != nil {
-		_ = l.Close()
+		l.Close()
 		return err
 	}
 	defer s.end(sv)
 	closed := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
-		_ = l.Close()
+		l.Close()
 		close(closed)
 	})
 	err := s.accept(ctx, sv)
 	// A second Close returns before the first has freed the port, so the first is
 	// waited for.
 	if stop() {
-		_ = l.Close()
+		l.Close()
 	} else {
 		<-closed
 	}
@@ -163,7 +163,7 @@ func (s *Server) accept(ctx context.Context, sv *serve) error {
 		nc, err := sv.listener.Accept()
 		if ctx.Err() != nil {
 			if err == nil {
-				_ = nc.Close()
+				nc.Close()
 			}
 			return nil
 		}

@@ -4,6 +4,7 @@
 package zkserver
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -116,6 +117,8 @@ func (t *watchTable) unset(index watchIndex, own map[string]*watch, w *watch, mo
 	delete(own, w.path)
 	t.count.Add(-1)
 	t.add(w.conn, -w.cost())
+	// The last one takes its place: the order means nothing, and a path may have
+	// thousands.
 	list := index[w.path]
 	last := len(list) - 1
 	if last == 0 {
@@ -150,16 +153,17 @@ func (t *watchTable) fire(e *tree.Event, zxid int64, o *owner) {
 		return
 	}
 	n := notice{event: e, zxid: zxid, table: t, owner: o}
-	t.frame = t.frame[:0]
-	t.round++
+	t.frame = t.frame[:0] // encoded when the first one wants it, and copied for all
+	t.round++             // told once, though several watches see it
 	if e.Type == jute.EventNodeChildrenChanged {
 		n.list(t.child, false)
 		return
 	}
 	n.list(t.data, true)
-	if t.recursives > 0 {
+	if t.recursives > 0 { // else nobody looks up every ancestor
 		n.ancestors()
 	}
+	// The list of children of a node that is gone is gone too.
 	if e.Type == jute.EventNodeDeleted {
 		n.list(t.child, false)
 	}
@@ -177,8 +181,8 @@ type notice struct {
 // backwards, for removing puts the last watch in the place of the removed one.
 func (n *notice) list(index watchIndex, data bool) {
 	list := index[n.event.Path]
-	for i := len(list) - 1; i >= 0; i-- {
-		w := list[i]
+	for _, w := range slices.Backward(list) {
+
 		n.tell(w.conn)
 		if w.mode&oneShot != 0 {
 			own := w.conn.child
@@ -211,6 +215,7 @@ func (n *notice) tell(c *conn) {
 	if c.told == t.round {
 		return
 	}
+	// Noted whether it may know or not: the answer would be the same.
 	c.told = t.round
 	if !tree.Allowed(n.event.ACL, jute.PermRead, c.identities()) {
 		return

@@ -32,7 +32,7 @@ func word(t *testing.T, addr, w string) string {
 	if err != nil {
 		t.Fatalf("%s: %v", w, err)
 	}
-	_ = c.nc.Close()
+	c.nc.Close()
 	return string(b)
 }
 

@@ -73,7 +73,7 @@ func (l *gatedListener) Accept() (net.Conn, error) {
 		if l.gate.pass(l.closed) {
 			return c, nil
 		}
-		_ = c.Close()
+		c.Close()
 	}
 }
 

@@ -31,7 +31,7 @@ func dial(t *testing.T, srv *zktest.Server) *zk.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = c.Close() })
+	t.Cleanup(func() { c.Close() })
 	if err := c.Connected(within(t)); err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +142,7 @@ func TestHold(t *testing.T) {
 	in := srv.Inject(zktest.Always(zktest.Match{}, zktest.HoldUntil(nil)))
 	held := srv.Inject(zktest.Always(zktest.Match{}, zktest.HoldUntil(make(chan struct{}))))
 	c := dial(t, srv)
-	go func() { _ = create(t, c, "/held") }()
+	go func() { create(t, c, "/held") }() //nolint:errcheck // it ends with the test
 	happened(t, held, 1)
 	srv.Stop()
 	if in.Count() != 0 {

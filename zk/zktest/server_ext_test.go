@@ -32,7 +32,7 @@ func connect(t *testing.T, addr string, old *session) *session {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = nc.Close() })
+	t.Cleanup(func() { nc.Close() })
 	s := &session{t: t, nc: nc}
 	r := jute.ConnectRequest{TimeoutMillis: 1500, HasReadOnly: true}
 	if old != nil {
@@ -50,7 +50,7 @@ func connect(t *testing.T, addr string, old *session) *session {
 }
 
 func (s *session) exchange(frame []byte) ([]byte, error) {
-	_ = s.nc.SetDeadline(time.Now().Add(20 * time.Second))
+	s.nc.SetDeadline(time.Now().Add(20 * time.Second)) //nolint:errcheck // it shows in the next read or write
 	if _, err := s.nc.Write(frame); err != nil {
 		return nil, err
 	}
@@ -108,7 +108,7 @@ func TestRestartKeepsSessions(t *testing.T) {
 		t.Error("a stopped server has answered")
 	}
 	if nc, err := net.Dial("tcp", addr); err == nil {
-		_ = nc.Close()
+		nc.Close()
 		t.Error("a stopped server has accepted a connection")
 	}
 	srv.Restart()

@@ -130,7 +130,7 @@ func NewBench(ctx context.Context, system System, opts Options) (*Bench, error) 
 		return nil, err
 	}
 	if err := b.prepare(ctx); err != nil {
-		_ = b.Close()
+		b.Close() // what failed before is told
 		return nil, fmt.Errorf("%s: prepare: %w", system.Name, err)
 	}
 	return b, nil

@@ -117,7 +117,7 @@ func (s *System) Start(ctx context.Context, dir string) (*Server, error) {
 	}
 	go func() {
 		defer close(v.done)
-		_ = v.cmd.Wait()
+		v.cmd.Wait() //nolint:errcheck // how it ended is nobody's question
 	}()
 	if err := v.await(ctx, begun); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w, see %s", s.Name, err, filepath.Join(dir, logName)), v.end(false))
@@ -184,15 +184,15 @@ func (v *Server) await(ctx context.Context, begun time.Time) error {
 func (v *Server) Stop() error { return v.end(true) }
 
 func (v *Server) end(remove bool) error {
-	_ = v.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+	v.cmd.Process.Signal(syscall.SIGTERM) //nolint:errcheck // it may have ended
 	select {
 	case <-v.done:
 	case <-time.After(startTimeout):
-		_ = v.cmd.Process.Kill()
+		v.cmd.Process.Kill() //nolint:errcheck // it has ended then
 		<-v.done
 	}
 	if f, ok := v.cmd.Stderr.(*os.File); ok && f != nil {
-		_ = f.Close()
+		f.Close()
 	}
 	if !remove {
 		return nil

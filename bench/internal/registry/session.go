@@ -80,7 +80,7 @@ func (s *session) handshake() error {
 }
 
 // drop closes the connection; the session expires.
-func (s *session) drop() { _ = s.nc.Close() }
+func (s *session) drop() { s.nc.Close() }
 
 // close ends the session.
 func (s *session) close() error {

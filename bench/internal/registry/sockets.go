@@ -49,7 +49,7 @@ func ServeSockets(ctx context.Context, addr string) error {
 	defer serving.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	context.AfterFunc(ctx, func() { _ = l.Close() })
+	context.AfterFunc(ctx, func() { l.Close() })
 	m := newMimic()
 	for {
 		nc, err := l.Accept()
@@ -60,7 +60,7 @@ func ServeSockets(ctx context.Context, addr string) error {
 			return err
 		}
 		serving.Go(func() {
-			defer context.AfterFunc(ctx, func() { _ = nc.Close() })()
+			defer context.AfterFunc(ctx, func() { nc.Close() })()
 			if err := m.serve(nc); err != nil && !errors.Is(err, errEnd) {
 				fmt.Fprintf(os.Stderr, "closing the connection of %v: %v\n", nc.RemoteAddr(), err)
 			}
@@ -93,7 +93,7 @@ var errEnd = errors.New("the session ends")
 func (m *mimic) serve(nc net.Conn) error {
 	defer func() {
 		m.watch(nc, false)
-		_ = nc.Close()
+		nc.Close()
 	}()
 	answer := m.open
 	in, out := make([]byte, 64<<10), []byte(nil)

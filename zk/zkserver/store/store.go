@@ -34,6 +34,7 @@ const (
 	defaultSnapshotRecords = 1_000_000
 )
 
+// withDefaults returns o with every default filled in.
 func (o Options) withDefaults() Options {
 	if o.SegmentBytes == 0 {
 		o.SegmentBytes = defaultSegmentBytes
@@ -50,7 +51,8 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-func (o Options) validate() error {
+// check returns everything that is wrong with the options.
+func (o *Options) check() error {
 	var errs []error
 	if o.FS == nil {
 		errs = append(errs, errors.New("store: FS is nil: want a directory, such as Dir(path)"))
@@ -101,10 +103,10 @@ type Store struct {
 // what it holds. The error is a [*DamageError] or [*VersionError] if the files
 // are not usable, and is [ErrInUse] if somebody else has the store open.
 func Open(opts Options) (*Store, *Recovered, error) {
-	opts = opts.withDefaults()
-	if err := opts.validate(); err != nil {
+	if err := opts.check(); err != nil {
 		return nil, nil, err
 	}
+	opts = opts.withDefaults()
 	fs := opts.FS
 	if err := fs.MakeDir(); err != nil {
 		return nil, nil, fmt.Errorf("store: %w", err)
@@ -128,7 +130,7 @@ func (s *Store) open() (*Recovered, error) {
 		return nil, err
 	}
 	for _, w := range st.warnings {
-		s.opts.Logger.Warn("data directory: " + w)
+		s.opts.Logger.Warn("data directory", slog.String("warning", w))
 	}
 	for _, err := range st.damage {
 		s.opts.Logger.Error("data directory: going on in spite of damage", slog.Any("error", err))
@@ -210,10 +212,10 @@ func (s *Store) finish() error {
 // does not count.
 func (s *Store) closeFiles() {
 	if s.log != nil {
-		_ = s.log.Close()
+		s.log.Close()
 	}
 	if s.marks != nil {
-		_ = s.marks.Close()
+		s.marks.Close()
 	}
-	_ = s.lock.Close()
+	s.lock.Close()
 }

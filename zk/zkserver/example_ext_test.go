@@ -36,6 +36,37 @@ func Example() {
 	// served: <nil>
 }
 
+// An operator's program is told of what happens, and asks for the state.
+func ExampleOptions_events() {
+	happened := make(chan string, 1)
+	events := zkserver.Events{
+		ConnectionRefused: func(info zkserver.RefusedInfo) { happened <- fmt.Sprint("refused: ", info.Reason) },
+	}
+	srv, err := zkserver.New(zkserver.Options{Events: events})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	var lc net.ListenConfig
+	l, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	served := make(chan error)
+	go func() { served <- srv.Serve(ctx, l) }()
+
+	ask(l.Addr(), "GET / HTTP/1.0\r\n\r\n")
+	fmt.Println(<-happened)
+	fmt.Println("znodes:", srv.State().Znodes)
+	stop()
+	<-served //nolint:errcheck // what comes of it is looked at elsewhere
+	// Output:
+	// refused: handshake
+	// znodes: 4
+}
+
 // ask sends a four-letter word.
 func ask(addr net.Addr, word string) string {
 	var d net.Dialer
@@ -43,7 +74,7 @@ func ask(addr net.Addr, word string) string {
 	if err != nil {
 		return err.Error()
 	}
-	defer func() { _ = c.Close() }()
+	defer c.Close()
 	if _, err := c.Write([]byte(word)); err != nil {
 		return err.Error()
 	}

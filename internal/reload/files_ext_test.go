@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -41,6 +42,7 @@ type fixture struct {
 }
 
 func newFixture(t *testing.T) *fixture {
+	t.Helper()
 	return &fixture{t: t, dir: t.TempDir(), now: time.Unix(1_000_000, 0)}
 }
 
@@ -292,7 +294,7 @@ func TestTogether(t *testing.T) {
 		})
 	}
 	for i := 1; i <= 9; i++ {
-		f.write("new", fmt.Sprint(i))
+		f.write("new", strconv.Itoa(i))
 		f.must(os.Rename(f.path("new"), f.path("a")))
 	}
 	wg.Wait()

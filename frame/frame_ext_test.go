@@ -65,21 +65,21 @@ func TestTruncatedPayloads(t *testing.T) {
 		}
 	}
 	reply := frame.AppendReply(nil, &frame.Reply{Metadata: frame.Metadata{"a": "b"}})
-	for n := range len(reply) {
+	for n := range reply {
 		if _, err := frame.ParseReply(reply[:n], 1000); err == nil {
 			t.Errorf("reply of %d bytes was accepted", n)
 		}
 	}
 	e := frame.AppendError(nil, &exampleError)
 	noDetails := len(e) - exampleError.Details.Size()
-	for n := range len(e) {
+	for n := range e {
 		if _, err := frame.ParseError(e[:n]); err == nil && n != noDetails {
 			t.Errorf("error of %d bytes was accepted", n)
 		}
 	}
 	for _, name := range []string{"preface", "server-preface"} {
 		whole := examples(t)[name]
-		for n := range len(whole) {
+		for n := range whole {
 			if _, err := frame.ParsePreface(whole[:n]); err == nil {
 				t.Errorf("%s of %d bytes was accepted", name, n)
 			}
@@ -192,10 +192,9 @@ func TestErrorsAreCutToOneFrame(t *testing.T) {
 func TestExecutedAndPassedOn(t *testing.T) {
 	for b := range 256 {
 		got, err := frame.ParseError([]byte{byte(frame.CodeUnavailable), byte(b), 0, 0, 0})
-		executed, passedOn := frame.Executed(b%0x80), b >= 0x80 //nolint:gosec // small
+		executed, passedOn := frame.Executed(b%0x80), b >= 0x80
 		if executed < frame.ExecutedNo || executed > frame.ExecutedYes {
-			var format *frame.FormatError
-			if !errors.As(err, &format) {
+			if _, ok := errors.AsType[*frame.FormatError](err); !ok {
 				t.Errorf("0x%02x: got %v, want a FormatError", b, err)
 			}
 			continue

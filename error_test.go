@@ -1,0 +1,109 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package rollcall_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"testing"
+
+	"github.com/rollcall-rpc/rollcall"
+	"github.com/rollcall-rpc/rollcall/discovery"
+)
+
+func TestCodeOf(t *testing.T) {
+	aborted := &rollcall.Error{Code: rollcall.CodeAborted}
+	for _, tt := range []struct {
+		name string
+		err  error
+		want rollcall.Code
+	}{
+		{"nil", nil, 0},
+		{"an *Error", aborted, rollcall.CodeAborted},
+		{"a wrapped one", fmt.Errorf("cart: %w", aborted), rollcall.CodeAborted},
+		{"a joined one", errors.Join(io.EOF, aborted), rollcall.CodeAborted},
+		{"one that wraps a deadline", rollcall.Errorf(rollcall.CodeAborted, "", "late: %w", context.DeadlineExceeded), rollcall.CodeAborted},
+		{"a deadline", context.DeadlineExceeded, rollcall.CodeDeadlineExceeded},
+		{"a wrapped deadline", fmt.Errorf("cart: %w", context.DeadlineExceeded), rollcall.CodeDeadlineExceeded},
+		{"a cancelled context", context.Canceled, rollcall.CodeCanceled},
+		{"any other", io.EOF, rollcall.CodeUnknown},
+		{"a nil *Error", (*rollcall.Error)(nil), rollcall.CodeUnknown},
+		{"a wrapped nil *Error", fmt.Errorf("cart: %w", (*rollcall.Error)(nil)), rollcall.CodeUnknown},
+	} {
+		if got := rollcall.CodeOf(tt.err); got != tt.want {
+			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+// A service's own errors are found by code and reason, also where they are wrapped,
+// and whatever they say.
+func TestErrorIs(t *testing.T) {
+	err := fmt.Errorf("cart: %w", &rollcall.Error{
+		Code: rollcall.CodeFailedPrecondition, Reason: "OUT_OF_STOCK", Message: "none left", Executed: rollcall.ExecutedYes,
+	})
+	for _, tt := range []struct {
+		name   string
+		target error
+		want   bool
+	}{
+		{"code and reason", rollcall.Errorf(rollcall.CodeFailedPrecondition, "OUT_OF_STOCK", "another text"), true},
+		{"the code", &rollcall.Error{Code: rollcall.CodeFailedPrecondition}, true},
+		{"the reason", &rollcall.Error{Reason: "OUT_OF_STOCK"}, true},
+		{"neither", &rollcall.Error{Message: "none left"}, false},
+		{"another code", rollcall.Errorf(rollcall.CodeAborted, "OUT_OF_STOCK", ""), false},
+		{"another reason", rollcall.Errorf(rollcall.CodeFailedPrecondition, "SOLD", ""), false},
+		{"a nil *Error", (*rollcall.Error)(nil), false},
+		{"no *Error", io.EOF, false},
+	} {
+		if got := errors.Is(err, tt.target); got != tt.want {
+			t.Errorf("%s: got %t, want %t", tt.name, got, tt.want)
+		}
+	}
+	if errors.Is((*rollcall.Error)(nil), rollcall.Errorf(rollcall.CodeAborted, "", "")) {
+		t.Error("a nil *Error is found to be something")
+	}
+}
+
+func TestErrorText(t *testing.T) {
+	report := func(in discovery.Instance) *rollcall.Report {
+		return &rollcall.Report{Target: "zk://r:1/divide", Method: "Divide/Divide", Source: discovery.SourceLive, Answered: in}
+	}
+	named := discovery.Instance{Name: "server0000000001", Host: "10.0.0.1", Port: 80}
+	static := discovery.Instance{Host: "10.0.0.1", Port: 80}
+	for _, tt := range []struct {
+		err  *rollcall.Error
+		want string
+	}{
+		{&rollcall.Error{Code: rollcall.CodeAborted}, "Aborted"},
+		{&rollcall.Error{Code: rollcall.CodeAborted, Reason: "SOLD", Message: "to others", Executed: rollcall.ExecutedNo}, "Aborted SOLD: to others (not executed)"},
+		{&rollcall.Error{Code: rollcall.CodeAborted, Message: "m", Executed: rollcall.ExecutedYes, Report: report(named)}, "Aborted: m; answered by 10.0.0.1:80 (server0000000001)"},
+		{&rollcall.Error{Code: rollcall.CodeAborted, Message: "m", Executed: rollcall.ExecutedYes, Report: report(static)}, "Aborted: m; answered by 10.0.0.1:80"},
+		{&rollcall.Error{Code: rollcall.CodeAborted, Message: "m", Executed: rollcall.ExecutedYes, Report: report(discovery.Instance{})}, "Aborted: m"},
+		{&rollcall.Error{Code: rollcall.CodeUnavailable, Message: "m", Executed: rollcall.ExecutedMaybe, Report: report(named)}, "Unavailable: m (perhaps executed); Divide/Divide on zk://r:1/divide, live list: 0 listed"},
+		{nil, "<nil>"},
+	} {
+		if got := tt.err.Error(); got != tt.want {
+			t.Errorf("got  %s\nwant %s", got, tt.want)
+		}
+	}
+}
+
+// An answer that cannot be used says whose it was.
+func TestBadReplyNamesWhoAnswered(t *testing.T) {
+	registry := new(discovery.Memory)
+	s := start(t, "", rollcall.ServerOptions{Registrar: registry, ID: "a"}, func(s *rollcall.Server) {
+		rollcall.Handle(s, rollcall.Method[fraction, []string]{Name: divide.Name}, func(context.Context, *fraction) (*[]string, error) { return &[]string{"two"}, nil })
+	})
+	c := newClient(t, registry, rollcall.ClientOptions{})
+	for _, report := range []*rollcall.Report{nil, new(rollcall.Report)} {
+		_, err := divide.CallWith(within(t), c, &fraction{Num2: 1}, rollcall.CallOptions{Report: report})
+		wantError(t, err, rollcall.CodeInternal, rollcall.ReasonBadReply, rollcall.ExecutedYes, "answered by "+s.addr+" (server0000000000)")
+		if report != nil && report.Answered.ID != "a" {
+			t.Errorf("the report names %+v", report.Answered)
+		}
+	}
+}
