@@ -34,11 +34,18 @@ type callCommand struct {
 	explain           bool
 	balance           policy
 	metadata          metadata
+	skeleton          bool
+	check, checkGiven bool
 
 	method  string
 	request []byte
 	stdout  io.Writer
 	stderr  io.Writer
+
+	// What an instance told about its methods; see methods.
+	asked, hinted bool
+	known         []rollcall.MethodInfo
+	knownErr      error
 }
 
 func newCall() *cobra.Command {
@@ -48,9 +55,15 @@ func newCall() *cobra.Command {
 		Short: "Call a method with JSON",
 		Long: `Call a method of a service with a JSON request, {} by default; "-" reads it from
 stdin. Each reply is printed on a line, each error on stderr with what was tried.
-The exit status is 1 if a call failed.`,
+The exit status is 1 if a call failed.
+
+Where people read stderr, an instance is asked before the first call for the keys
+that the method knows, and a warning tells of others, which servers ignore; --check
+does so in any case, --check=false never. An unknown method is followed by a hint
+where an instance lists its own. --skeleton calls nothing and prints a request.`,
 		Example: `  rollcall call zk://127.0.0.1:2181/rpc Divide/Divide '{"num1":6,"num2":3}'
   rollcall call zk://127.0.0.1:2181/rpc Divide/Divide '{"num1":6}' --explain
+  rollcall call zk://127.0.0.1:2181/rpc Divide/Divide --skeleton > request.json
   rollcall call static://127.0.0.1:8001 Divide/Divide '{"num1":6}' -n 10 --interval 1s
   echo '{"num1":6}' | rollcall call zk://127.0.0.1:2181/rpc Divide/Divide - -o json`,
 		Args: argCount(2, "TARGET", "METHOD", "JSON"),
@@ -58,6 +71,10 @@ The exit status is 1 if a call failed.`,
 			c.stdout, c.stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
 			if cmd.Flags().Changed("interval") && !cmd.Flags().Changed("count") {
 				return usagef("--interval %v: it is the pause between calls, give --count too", c.interval.d)
+			}
+			c.checkGiven = c.check
+			if !cmd.Flags().Changed("check") {
+				c.check = isTerminal(c.stderr)
 			}
 			return c.parseAndRun(cmd.Context(), args, cmd.InOrStdin())
 		},
@@ -71,6 +88,8 @@ The exit status is 1 if a call failed.`,
 	flags.BoolVar(&c.explain, "explain", false, "say on stderr, or in the JSON, who could be called, who was and why")
 	flags.Var(&c.balance, "balance", "how to choose among the instances: "+strings.Join(balancer.PolicyNames(), ", ")+" (default "+balancer.P2C.Name()+")")
 	flags.Var(&c.metadata, "metadata", "metadata to send, may be repeated; no place for secrets: see --token-file")
+	flags.BoolVar(&c.skeleton, "skeleton", false, "print a request of the method, to be edited, instead of calling it")
+	flags.BoolVar(&c.check, "check", false, "warn of keys of the request that the method does not know (default: where stderr is a terminal)")
 	addOutput(cmd, &c.output)
 	c.access.addAccess(cmd)
 	return cmd
@@ -83,6 +102,9 @@ func (c *callCommand) parseAndRun(ctx context.Context, args []string, stdin io.R
 	}
 	if c.method = args[1]; c.method == "" || len(c.method) > frame.MaxMethod {
 		return usagef("METHOD %.40q of %d bytes: give a name of 1 to %d bytes, such as Divide/Divide", c.method, len(c.method), frame.MaxMethod)
+	}
+	if c.skeleton && len(args) > 2 {
+		return usagef("JSON %.80q together with --skeleton: give one of them", args[2])
 	}
 	if c.request, err = readRequest(ctx, args[2:], stdin); err != nil {
 		return err
@@ -97,6 +119,12 @@ func (c *callCommand) parseAndRun(ctx context.Context, args []string, stdin io.R
 		return &usageError{err} // of the target
 	}
 	defer client.Close() // nothing depends on it
+	if c.skeleton {
+		return c.printSkeleton(ctx, client)
+	}
+	if c.check {
+		c.checkKeys(ctx, client)
+	}
 	return c.run(ctx, client)
 }
 
@@ -187,6 +215,7 @@ func (c *callCommand) once(ctx context.Context, client *rollcall.Client) (ok boo
 	}
 	if callErr != nil {
 		fmt.Fprintf(c.stderr, "rollcall: %s\n", printable(callErr.Error()))
+		c.hint(ctx, client, callErr)
 	}
 	if c.output == formatTable {
 		if callErr == nil {

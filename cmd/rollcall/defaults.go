@@ -16,6 +16,7 @@ import (
 	"github.com/rollcall-rpc/rollcall/discovery/layout"
 	"github.com/rollcall-rpc/rollcall/discovery/zookeeper"
 	"github.com/rollcall-rpc/rollcall/frame"
+	"github.com/rollcall-rpc/rollcall/internal/reload"
 	"github.com/rollcall-rpc/rollcall/internal/transport"
 	"github.com/rollcall-rpc/rollcall/zk"
 )
@@ -37,6 +38,8 @@ type sizeBytes int
 var standards = []standard{
 	{"target", defaultTarget, "of a command that is given none, unless " + environmentTarget + " names one"},
 	{"session_timeout", zk.DefaultSessionTimeout, "of the ZooKeeper session: how long the list shows a server that died without a word"},
+	{"registry_dial_timeout", zk.DefaultConnectTimeout, "to dial a server of the registry, for TLS and for its answer"},
+	{"min_update_interval", zookeeper.DefaultMinUpdateInterval, "between two updates of one list"},
 	{"full_read_interval", zookeeper.DefaultResync, "the list is read whole and compared, as a safety net"},
 	{"connect_timeout", rollcall.DefaultConnectTimeout, "to dial an instance, and again for its preface"},
 	{"balance", balancer.P2C.Name(), "how a client chooses among the instances"},
@@ -54,6 +57,7 @@ var standards = []standard{
 	{"max_pending_connections", rollcall.DefaultMaxPendingConnections, "of a server, that have not said yet what they speak"},
 	{"first_byte_timeout", rollcall.DefaultFirstByteTimeout, "for a client to say what it speaks"},
 	{"handshake_timeout", transport.DefaultHandshakeTimeout, "of a server, for the preface of a client"},
+	{"tls_files_interval", reload.DefaultEvery, "the files of TLS and of tokens are left alone after a look"},
 	{"drain_delay", rollcall.DefaultDrainDelay, "a server that drains serves on as before, while the news spreads"},
 	{"drain_timeout", rollcall.DefaultDrainTimeout, "for its calls in flight to end"},
 	{"draining", balancer.DefaultDrainFor, "a client does not pick an instance that drains"},

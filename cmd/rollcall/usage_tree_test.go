@@ -26,13 +26,15 @@ var usageRows = map[string]struct {
 	"bench":           {surplus: "frobnicate"},
 	"bench run":       {[]string{nobody}, "x", with(wrongForCall, map[string]string{"callers": "0", "connections": "many", "duration": "0s", "output": "xml", "size": "-1", "warmup": "-1s"})},
 	"bench serve":     {nil, "x", with(wrongForServer, map[string]string{"listen": "8001", "registry": "nowhere"})},
-	"call":            {[]string{nobody, "M", "{}"}, "x", with(wrongForCall, map[string]string{"balance": "fair", "count": "0", "explain": "perhaps", "idempotent": "perhaps", "instance": "", "interval": "-1s", "metadata": "user", "output": "xml", "timeout": "soon"})},
+	"call":            {[]string{nobody, "M", "{}"}, "x", with(wrongForCall, map[string]string{"balance": "fair", "count": "0", "check": "perhaps", "explain": "perhaps", "idempotent": "perhaps", "instance": "", "interval": "-1s", "metadata": "user", "output": "xml", "skeleton": "perhaps", "timeout": "soon"})},
 	"chaos":           {nil, "x", map[string]string{"callers": "-1", "duration": "0s", "ensemble": "127.0.0.1:2181", "list": "perhaps", "max-wait": "0s", "only": "quake", "output": "xml", "rate": "-1", "registry": "static://127.0.0.1:1", "seed": "-1", "servers": "1", "short": "perhaps"}},
 	"chaos-server":    {nil, "x", map[string]string{"advertise": anyText, "listen": "8001", "log": anyText, "registry": anyText, "session": "0s"}}, // hidden: chaos starts it
 	"completion":      {[]string{"bash"}, "x", nil},
 	"demo":            {nil, "x", map[string]string{"pace": "soon"}},
 	"demo-server":     {nil, "x", map[string]string{"listen": "8001", "registry": anyText}}, // hidden: the demonstration starts it
 	"drain":           {[]string{"zk://127.0.0.1:1/rpc", "x"}, "", with(wrongForRegistry, map[string]string{"force": "perhaps", "output": "xml", "reason": "\xff", "timeout": "0s"})},
+	"health":          {[]string{nobody}, "x", with(wrongForCall, map[string]string{"output": "xml", "timeout": "0s"})},
+	"methods":         {[]string{nobody}, "x", with(wrongForCall, map[string]string{"instance": "", "output": "xml", "timeout": "0s"})},
 	"ls":              {[]string{nobody}, "x", with(wrongForRegistry, map[string]string{"output": "xml", "timeout": "0s", "watch": "perhaps"})},
 	"registry":        {[]string{"--memory"}, "x", map[string]string{"config": "", "data": "", "listen": ":70000", "max-session-timeout": "0s", "memory": "perhaps", "min-session-timeout": "-1s", "tick": "0", "verbose": "perhaps"}},
 	"registry backup": {[]string{"--data", "d", "out"}, "x", map[string]string{"data": ""}},
