@@ -75,11 +75,12 @@ func (a *attempts) attempt(ctx context.Context, snap *balancer.Snapshot, e *bala
 // succeeded tells whoever wants to know how the call went.
 func (a *attempts) succeeded(snap *balancer.Snapshot, t *attempt) {
 	if a.info != nil {
-		a.info.Instance, a.info.ReplyMetadata, a.info.replySize = &t.endpoint.Instance, t.reply.Metadata, len(t.reply.Body)
+		a.info.Instance, a.info.ReplyMetadata, a.info.replySize = &t.endpoint.Instance, t.reply.Metadata, int32(len(t.reply.Body)) //nolint:gosec // at most frame.MaxMaxMessage
 	}
 	if a.opts.Report != nil {
-		*a.opts.Report = a.service.report(a.req.Method, snap, a.made)
-		a.opts.Report.Answered, a.opts.Report.Metadata = t.endpoint.Instance, t.reply.Metadata
+		r := a.opts.Report
+		*r = a.service.report(a.req.Method, snap, a.made)
+		r.Answered, r.Metadata = t.endpoint.Instance, t.reply.Metadata
 	}
 }
 

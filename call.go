@@ -66,22 +66,15 @@ func (c *Client) Invoke(ctx context.Context, method string, request []byte, opts
 		opts.inherit(&c.defaults.all)
 	}
 	if c.observed() {
-		return c.invokeObserved(ctx, method, request, opts)
+		return c.invokeObserved(ctx, method, request, &opts)
 	}
 	reply, _, err := c.call(ctx, nil, method, request, &opts)
 	return takeBody(&reply, opts.ReplyBuffer), err
 }
 
 // invokeObserved is Invoke with somebody who sees the call.
-func (c *Client) invokeObserved(ctx context.Context, method string, request []byte, opts CallOptions) ([]byte, error) {
-	reply, err := observe[[]byte, []byte](ctx, c, method, &request, &opts, func(ctx context.Context, call *CallInfo, request *[]byte) (*[]byte, error) {
-		reply, _, err := c.call(ctx, call, method, *request, &opts)
-		if err != nil {
-			return nil, err
-		}
-		body := takeBody(&reply, opts.ReplyBuffer)
-		return &body, nil
-	})
+func (c *Client) invokeObserved(ctx context.Context, method string, request []byte, opts *CallOptions) ([]byte, error) {
+	reply, err := observe[[]byte, []byte](ctx, c, method, nil, &request, opts)
 	if err != nil {
 		return nil, err
 	}

@@ -50,10 +50,15 @@ type CallInfo struct {
 	// handler returns. On a client it is what has come with the reply.
 	ReplyMetadata Metadata
 
-	replySize int                                                 // bytes of the encoded reply, on a client
-	executed  Executed                                            // on a client: what is known so far, of calls of next
-	invoke    func(ctx context.Context, request any) (any, error) // on a client: what a chain ends in
-	served    *servedCall                                         // on a server
+	replySize int32       // bytes of the encoded reply, on a client: a server's CallInfo is to stay small
+	executed  Executed    // on a client: what is known so far, of calls of next
+	invoker   invoker     // on a client: what a chain ends in
+	served    *servedCall // on a server
+}
+
+// An invoker makes a client's call.
+type invoker interface {
+	invoke(ctx context.Context, request any) (any, error)
 }
 
 // SetMetadata sets a key of what is sent with the request, on a client before the

@@ -152,7 +152,7 @@ func checkTypes[Req, Res any](method string, chosen Codec) error {
 	_, reqRaw := any((*Req)(nil)).(*[]byte)
 	_, resRaw := any((*Res)(nil)).(*[]byte)
 	switch {
-	case chosen == nil && reqProto != resProto:
+	case reqProto != resProto && (chosen == nil || codec == Proto):
 		return bad("one of request %v and reply %v is a protobuf message and the other is not: give two, or set Method.Codec to JSON", req, res)
 	case codec == Proto && (!reqProto || !resProto):
 		return bad("Method.Codec is protobuf, and request %v and reply %v are not both protobuf messages: give two, or another codec", req, res)

@@ -111,7 +111,7 @@ func TestMessagesThatCanNeverBeSent(t *testing.T) {
 		{handleAll[fraction, *quotient](nil), "give Method[rollcall_test.fraction, rollcall_test.quotient]"},
 		{handleAll[text, quotient](nil), "reply rollcall_test.quotient is a protobuf message and the other is not"},
 		{handleAll[fraction, text](nil), "is a protobuf message and the other is not"},
-		{handleAll[fraction, text](rollcall.Proto), "are not both protobuf messages"},
+		{handleAll[fraction, text](rollcall.Proto), "is a protobuf message and the other is not"},
 		{handleAll[fraction, quotient](rollcall.Proto), "are not both protobuf messages"},
 		{handleAll[[]byte, quotient](nil), "give two []byte"},
 		{handleAll[fraction, chan int](nil), "JSON has no form"},

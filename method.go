@@ -62,64 +62,63 @@ func (m Method[Req, Res]) CallWith(ctx context.Context, c *Client, request *Req,
 		opts.inherit(&c.defaults.all)
 	}
 	if c.observed() {
-		return m.callObserved(ctx, c, codec, request, opts)
+		return observe[Req, Res](ctx, c, m.Name, codec, request, &opts)
 	}
-	return m.exchange(ctx, c, nil, codec, request, &opts)
-}
-
-// callObserved is CallWith with somebody who sees the call.
-func (m Method[Req, Res]) callObserved(ctx context.Context, c *Client, codec Codec, request *Req, opts CallOptions) (*Res, error) {
-	return observe(ctx, c, m.Name, request, &opts, func(ctx context.Context, call *CallInfo, request *Req) (*Res, error) {
-		return m.exchange(ctx, c, call, codec, request, &opts)
-	})
+	return exchange[Req, Res](ctx, c, nil, m.Name, codec, request, &opts)
 }
 
 // exchange encodes the request, has the call made, and decodes its reply. call is
-// what others see of it; nil: nobody looks.
-func (m Method[Req, Res]) exchange(ctx context.Context, c *Client, call *CallInfo, codec Codec, request *Req, opts *CallOptions) (*Res, error) {
-	if err := checkTypes[Req, Res](m.Name, m.Codec); err != nil {
-		return nil, badCall(err)
+// what others see of it; nil: nobody looks. A nil codec stands for bytes that go
+// as they are, whatever they are said to be in.
+func exchange[Req, Res any](ctx context.Context, c *Client, call *CallInfo, method string, codec Codec, request *Req, opts *CallOptions) (*Res, error) {
+	if codec != nil {
+		if err := checkTypes[Req, Res](method, codec); err != nil {
+			return nil, badCall(err)
+		}
 	}
-	body, err := m.encode(codec, request)
+	body, err := encodeRequest(codec, request)
 	if err != nil {
-		e := Errorf(CodeInvalidArgument, ReasonBadRequest, "%s: request: %w", m.Name, err)
+		e := Errorf(CodeInvalidArgument, ReasonBadRequest, "%s: request: %w", method, err)
 		e.Executed = ExecutedNo
 		return nil, e
 	}
-	reply, e, err := c.call(ctx, call, m.Name, body, opts)
+	reply, e, err := c.call(ctx, call, method, body, opts)
 	if err != nil {
 		return nil, err
 	}
-	if reply.Codec != opts.Codec {
-		return nil, m.badReply(c, e, &reply, opts, fmt.Errorf("it is in codec %d, the request was in %d (%s)", reply.Codec, opts.Codec, codec.Name()))
+	if codec != nil && reply.Codec != opts.Codec {
+		return nil, badReply(c, e, method, &reply, opts, fmt.Errorf("it is in codec %d, the request was in %d (%s)", reply.Codec, opts.Codec, codec.Name()))
 	}
 	res := new(Res)
-	if raw, ok := any(res).(*[]byte); ok && codec == Raw {
+	if raw, ok := any(res).(*[]byte); ok && asItIs(codec) {
 		*raw = takeBody(&reply, opts.ReplyBuffer)
 		return res, nil
 	}
 	defer reply.Release()
 	if err := codec.Decode(reply.Body, res); err != nil {
-		return nil, m.badReply(c, e, &reply, opts, fmt.Errorf("it does not decode as %s: %w", codec.Name(), err))
+		return nil, badReply(c, e, method, &reply, opts, fmt.Errorf("it does not decode as %s: %w", codec.Name(), err))
 	}
 	return res, nil
 }
 
 // badReply returns the error of a call whose answer, which e has given, cannot be
 // used.
-func (m Method[Req, Res]) badReply(c *Client, e *balancer.Endpoint, reply *transport.Reply, opts *CallOptions, err error) error {
-	bad := Errorf(CodeInternal, ReasonBadReply, "%s: reply of %d bytes: %w", m.Name, len(reply.Body), err)
+func badReply(c *Client, e *balancer.Endpoint, method string, reply *transport.Reply, opts *CallOptions, err error) error {
+	bad := Errorf(CodeInternal, ReasonBadReply, "%s: reply of %d bytes: %w", method, len(reply.Body), err)
 	bad.Executed = ExecutedYes
-	bad.Report = &Report{Target: c.service.target, Method: m.Name, Answered: e.Instance}
+	bad.Report = &Report{Target: c.service.target, Method: method, Answered: e.Instance}
 	if opts.Report != nil {
 		*bad.Report = *opts.Report
 	}
 	return bad
 }
 
-func (m Method[Req, Res]) encode(codec Codec, request *Req) ([]byte, error) {
-	if raw, ok := any(request).(*[]byte); ok && codec == Raw {
+func encodeRequest[Req any](codec Codec, request *Req) ([]byte, error) {
+	if raw, ok := any(request).(*[]byte); ok && asItIs(codec) {
 		return *raw, nil
 	}
 	return codec.Append(nil, request)
 }
+
+// asItIs reports whether bytes go in a codec as they are.
+func asItIs(codec Codec) bool { return codec == nil || codec == Raw }

@@ -18,37 +18,31 @@ func (c *Client) observed() bool {
 	return c.chain != nil || e.CallBegin != nil || e.CallEnd != nil || e.AttemptBegin != nil || e.AttemptEnd != nil || e.RetryDenied != nil
 }
 
+// observed is a call that somebody sees, in one piece of memory.
+type observed[Req, Res any] struct {
+	info   CallInfo
+	opts   CallOptions
+	report Report // where the caller has no room for one
+	client *Client
+	codec  Codec // as exchange takes it
+	again  bool  // the chain has come to its end before
+}
+
 // observe makes a call that somebody sees: it tells of its begin and end, and has
-// exchange made inside the interceptors.
-func observe[Req, Res any](ctx context.Context, c *Client, method string, request *Req, opts *CallOptions, exchange func(context.Context, *CallInfo, *Req) (*Res, error)) (*Res, error) {
+// the exchange made inside the interceptors.
+func observe[Req, Res any](ctx context.Context, c *Client, method string, codec Codec, request *Req, opts *CallOptions) (*Res, error) {
 	begun := time.Now()
-	call := &CallInfo{Method: method, Metadata: opts.Metadata, executed: ExecutedNo}
-	call.invoke = func(ctx context.Context, message any) (any, error) {
-		request, ok := message.(*Req)
-		if !ok {
-			return nil, badMessage(CodeInvalidArgument, ReasonBadRequest, ExecutedNo, method, "request", message, request)
-		}
-		opts.Metadata = call.Metadata
-		call.Instance, call.ReplyMetadata, call.replySize = nil, nil, 0 // an interceptor may call again
-		if opts.Report != nil {
-			*opts.Report = Report{Target: c.service.target, Method: method}
-		}
-		before := call.executed
-		call.executed = max(before, ExecutedMaybe) // should exchange panic
-		reply, err := exchange(ctx, call, request)
-		call.executed = max(before, executed(err))
-		if err != nil {
-			return nil, err // and no typed nil
-		}
-		return reply, nil
+	o := &observed[Req, Res]{
+		info: CallInfo{Method: method, Metadata: opts.Metadata, executed: ExecutedNo},
+		opts: *opts, client: c, codec: codec,
 	}
+	call := &o.info
+	call.invoker = o
 	events := &c.opts.Events
-	if opts.Report == nil && events.CallEnd != nil {
-		opts.Report = new(Report)
+	if o.opts.Report == nil && events.CallEnd != nil {
+		o.opts.Report = &o.report
 	}
-	if opts.Report != nil {
-		*opts.Report = Report{Target: c.service.target, Method: method} // an interceptor may answer itself
-	}
+	o.resetReport() // an interceptor may answer itself
 	if events.CallBegin != nil {
 		if inner := events.CallBegin(ctx, call); inner != nil {
 			ctx = inner
@@ -67,20 +61,50 @@ func observe[Req, Res any](ctx context.Context, c *Client, method string, reques
 		reply = message
 	}
 	if events.CallEnd != nil {
-		end := ClientCallEnd{Call: call, Report: opts.Report, Elapsed: time.Since(begun), ReplySize: call.replySize}
+		end := ClientCallEnd{Call: call, Report: o.opts.Report, Elapsed: time.Since(begun), ReplySize: int(call.replySize)}
 		if err != nil {
-			errors.As(err, &end.Err)
+			end.Err, _ = errors.AsType[*Error](err)
 		}
 		events.CallEnd(ctx, end)
 	}
 	return reply, err
 }
 
+// resetReport makes the report one of a call that has asked nobody.
+func (o *observed[Req, Res]) resetReport() {
+	if r := o.opts.Report; r != nil {
+		*r = Report{Target: o.client.service.target, Method: o.info.Method}
+	}
+}
+
+// invoke implements [invoker].
+func (o *observed[Req, Res]) invoke(ctx context.Context, message any) (any, error) {
+	call := &o.info
+	request, ok := message.(*Req)
+	if !ok {
+		return nil, badMessage(CodeInvalidArgument, ReasonBadRequest, ExecutedNo, call.Method, "request", message, request)
+	}
+	o.opts.Metadata = call.Metadata
+	if o.again { // an interceptor may call again
+		call.Instance, call.ReplyMetadata, call.replySize = nil, nil, 0
+		o.resetReport()
+	}
+	o.again = true
+	before := call.executed
+	call.executed = max(before, ExecutedMaybe) // should exchange panic
+	reply, err := exchange[Req, Res](ctx, o.client, call, call.Method, o.codec, request, &o.opts)
+	call.executed = max(before, executed(err))
+	if err != nil {
+		return nil, err // and no typed nil
+	}
+	return reply, nil
+}
+
 // chained makes a call through the interceptors, if there are any. A panic in one
 // of them is told as an error, as one in a handler is.
 func (c *Client) chained(ctx context.Context, call *CallInfo, request any) (reply any, err error) {
 	if c.chain == nil {
-		return call.invoke(ctx, request)
+		return call.invoker.invoke(ctx, request)
 	}
 	defer func() {
 		if value := recover(); value != nil {
@@ -94,22 +118,21 @@ func (c *Client) chained(ctx context.Context, call *CallInfo, request any) (repl
 
 // invokeChained is what a client's chain of interceptors ends in.
 func invokeChained(ctx context.Context, call *CallInfo, request any) (any, error) {
-	if call == nil || call.invoke == nil {
+	if call == nil || call.invoker == nil {
 		return nil, &Error{
 			Code: CodeInvalidArgument, Reason: ReasonBadRequest, Executed: ExecutedNo,
 			Message: "an interceptor called next with a CallInfo of its own making: pass on the one that it was given",
 		}
 	}
-	return call.invoke(ctx, request)
+	return call.invoker.invoke(ctx, request)
 }
 
 // executed returns what a call that ended so tells of its handler.
 func executed(err error) Executed {
-	var typed *Error
-	switch {
-	case err == nil:
+	if err == nil {
 		return ExecutedYes
-	case errors.As(err, &typed):
+	}
+	if typed, ok := errors.AsType[*Error](err); ok {
 		return typed.Executed
 	}
 	return ExecutedMaybe

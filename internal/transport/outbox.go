@@ -19,10 +19,11 @@ const (
 	// maxFlushRounds is how often an impatient flusher writes for the others
 	// before it hands the duty to a goroutine: it has a call of its own.
 	maxFlushRounds = 8
-	// maxWrite is how much a patient flusher gives to a socket at a time, so that
-	// its progress is seen: as much as a kernel sends in one segment.
+	// maxWrite is how much a patient flusher gives to the connection at a time, so
+	// that its progress is seen: as much as a kernel sends in one segment.
 	maxWrite = 64 << 10
-	// maxWrappedWrite is the same for what wraps one: a record of TLS.
+	// maxWrappedWrite is the same where the client's keepalive watches the progress
+	// of what wraps a socket: a record of TLS.
 	maxWrappedWrite = 16 << 10
 )
 
@@ -34,6 +35,7 @@ const (
 type outbox struct {
 	conn  net.Conn
 	raw   *rawWriter     // writes without blocking; nil if conn cannot
+	most  int            // how much a patient flusher writes at a time
 	limit int            // bytes of buf beyond which appenders wait
 	wg    sync.WaitGroup // background flushers; its owner waits
 	broke func(error)    // called once, without mu, when a write fails
@@ -54,7 +56,7 @@ type outbox struct {
 }
 
 func (o *outbox) init(conn net.Conn, limit int, broke func(error), idle func()) {
-	o.conn, o.raw, o.limit, o.broke, o.idle = conn, newRawWriter(conn), limit, broke, idle
+	o.conn, o.raw, o.most, o.limit, o.broke, o.idle = conn, newRawWriter(conn), maxWrite, limit, broke, idle
 }
 
 // reserve makes room for n bytes behind buf. mu is held, also for what follows.
@@ -181,13 +183,9 @@ func (o *outbox) flush(yield, patient bool) {
 
 // write writes all of buf, for as long as it takes.
 func (o *outbox) write(buf []byte) (n int, err error) {
-	most := maxWrite
-	if o.raw == nil {
-		most = maxWrappedWrite
-	}
 	for n < len(buf) && err == nil {
 		var m int
-		m, err = o.conn.Write(buf[n:min(n+most, len(buf))])
+		m, err = o.conn.Write(buf[n:min(n+o.most, len(buf))])
 		n += m
 		o.taken.Add(uint64(m)) //nolint:gosec // not negative
 	}
