@@ -60,6 +60,7 @@ var layers = map[string][]string{
 	"examples/divide/server":       {"*"},
 	"examples/divide/client":       {"*"},
 	"examples/divide/internal/cli": {"*"},
+	"examples/hello":               {"*"},
 	"cmd/rollcall":                 {"*"},
 }
 
