@@ -76,6 +76,7 @@ func (a *attempt) mayBeBack() bool {
 	switch a.phase {
 	case PhaseDial, PhaseHandshake, PhaseReply:
 		return false
+	case PhaseQueue, PhaseWrite, PhaseWait:
 	}
 	return !errors.Is(a.err, transport.ErrKeepalive) && !errors.Is(a.err, errAttemptTimeout)
 }
@@ -83,8 +84,7 @@ func (a *attempt) mayBeBack() bool {
 // cause returns what the attempt met, without the phase and what is known of the
 // execution, which the call's report has apart.
 func (a *attempt) cause() error {
-	var bare *transport.CallError
-	if errors.As(a.err, &bare) {
+	if bare, ok := errors.AsType[*transport.CallError](a.err); ok {
 		return bare.Err
 	}
 	return a.err

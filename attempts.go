@@ -112,7 +112,7 @@ func (a *attempts) connected(e *balancer.Endpoint) *balancer.Endpoint {
 		return nil
 	}
 	list := a.service.members.Snapshot().Endpoints
-	for i, start := 0, rand.IntN(len(list)+1); i < len(list); i++ {
+	for i, start := 0, rand.IntN(len(list)+1); i < len(list); i++ { //nolint:gosec // it spreads calls, and keeps no secret
 		s := list[(start+i)%len(list)]
 		if s.State == balancer.StateUsable && s.Endpoint != e && peerOf(s.Endpoint).connected() != nil && !slices.Contains(a.tried, s.Endpoint) {
 			return s.Endpoint
@@ -194,8 +194,9 @@ func lastResort(s balancer.EndpointState) bool {
 	switch s.State {
 	case balancer.StateEjected, balancer.StateLingering, balancer.StateDraining, balancer.StateLeaving:
 		return peerOf(s.Endpoint).connected() != nil
+	default: // it is called first, or never
+		return false
 	}
-	return false
 }
 
 // refused reports whether the last attempt shows that an instance is there, and

@@ -254,11 +254,11 @@ func TestPlainAndWrappedErrors(t *testing.T) {
 }
 
 func TestMetadataBothWays(t *testing.T) {
-	m := rollcall.Method[string, string]{Name: "Trace"}
+	m := rollcall.Method[string, string]{Name: "Traced"}
 	s := start(t, "", rollcall.ServerOptions{}, func(s *rollcall.Server) {
 		rollcall.Handle(s, m, func(ctx context.Context, _ *string) (*string, error) {
 			info, ok := rollcall.InfoFromContext(ctx)
-			if !ok || info.Method != "Trace" || info.Peer.Addr == nil || info.Peer.TLS != nil || info.Peer.Identity != "" || info.Size != 2 {
+			if !ok || info.Method != "Traced" || info.Peer.Addr == nil || info.Peer.TLS != nil || info.Peer.Identity != "" || info.Size != 2 {
 				return nil, errors.New("no info of the call")
 			}
 			info.ReplyMetadata = rollcall.Metadata{"span": info.Metadata["trace"] + "/1"}
@@ -307,7 +307,7 @@ func TestDeadlineAndCancelReachTheHandler(t *testing.T) {
 	if err := <-result; !errors.As(err, &e) || e.Code != rollcall.CodeCanceled || !errors.Is(err, context.Canceled) || e.Executed != rollcall.ExecutedMaybe {
 		t.Errorf("got %v, want Canceled, perhaps executed", err)
 	}
-	<-ended
+	<-ended //nolint:errcheck // what comes of it is looked at elsewhere
 
 	_, err := hang.CallWith(within(t), c, new(""), rollcall.CallOptions{Timeout: 50 * time.Millisecond})
 	if !errors.As(err, &e) || e.Code != rollcall.CodeDeadlineExceeded || !errors.Is(err, context.DeadlineExceeded) {
@@ -316,11 +316,11 @@ func TestDeadlineAndCancelReachTheHandler(t *testing.T) {
 	if has := <-begun; !has {
 		t.Error("the handler's context has no deadline")
 	}
-	<-ended
+	<-ended //nolint:errcheck // what comes of it is looked at elsewhere
 }
 
 // A late context has a deadline that has passed, and has not noticed.
-type lateContext struct{ context.Context }
+type lateContext struct{ context.Context } //nolint:containedctx // it ends with the owner, who made it
 
 func (lateContext) Deadline() (time.Time, bool) { return time.Now().Add(-time.Millisecond), true }
 

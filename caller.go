@@ -23,7 +23,7 @@ type callerPool struct {
 
 func (cp *callerPool) closeIdle() {
 	for _, c := range cp.idle {
-		c.Close() //nolint:errcheck // it is not wanted
+		c.Close()
 	}
 	cp.idle = nil
 }
@@ -98,7 +98,7 @@ func (p *peer) putCaller(c Caller, broken bool) {
 	}
 	p.mu.Unlock()
 	if !keep {
-		c.Close() //nolint:errcheck // it is not wanted
+		c.Close()
 	}
 }
 
@@ -121,7 +121,7 @@ func (p *peer) callDialect(ctx context.Context, d *Dialect, req *transport.Reque
 	if err != nil {
 		return transport.Reply{}, PhaseDial, &transport.CallError{Executed: ExecutedNo, Phase: transport.PhaseQueue, Err: err}
 	}
-	stop := context.AfterFunc(p.group.ctx, func() { c.Close() }) //nolint:errcheck // it ends the call
+	stop := context.AfterFunc(p.group.ctx, func() { c.Close() })
 	reply, err := c.Call(ctx, Request(*req))
 	stop()
 	var typed *Error

@@ -6,8 +6,8 @@ package rollcall_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -89,7 +89,7 @@ func instances(t testing.TB, registry *discovery.Memory) []discovery.Instance {
 	t.Helper()
 	ctx, cancel := context.WithCancel(within(t))
 	var list []discovery.Instance
-	registry.Watch(ctx, func(u discovery.Update) {
+	registry.Watch(ctx, func(u discovery.Update) { //nolint:errcheck // what comes of it is looked at elsewhere
 		list = u.Instances
 		cancel()
 	})
@@ -158,7 +158,7 @@ func TestNothingRunsTwice(t *testing.T) {
 	registry := new(discovery.Memory)
 	var servers [2]*running
 	for i := range servers {
-		servers[i] = start(t, "", rollcall.ServerOptions{Registrar: registry, ID: fmt.Sprint(i)}, func(s *rollcall.Server) {
+		servers[i] = start(t, "", rollcall.ServerOptions{Registrar: registry, ID: strconv.Itoa(i)}, func(s *rollcall.Server) {
 			rollcall.Handle(s, m, func(ctx context.Context, in *int) (*int, error) {
 				runs[i].Add(1)
 				begun <- i

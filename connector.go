@@ -86,7 +86,7 @@ func (c *connector) open(ctx context.Context, in *discovery.Instance) (net.Conn,
 	}
 	secured := tls.Client(conn, configFor(c.tls, in.Host))
 	if err := secured.HandshakeContext(ctx); err != nil {
-		conn.Close() //nolint:errcheck // it is not wanted
+		conn.Close()
 		return nil, PhaseHandshake, fmt.Errorf("TLS: %w", err)
 	}
 	return secured, 0, nil
@@ -110,7 +110,7 @@ func (c *connector) connect(ctx context.Context, in *discovery.Instance, onSilen
 	opts.InstanceID, opts.OnSilent, opts.OnGoAway = in.ID, onSilent, onGoAway
 	conn := transport.NewClientConn(nc, opts)
 	if err := conn.Handshake(ctx); err != nil {
-		conn.Close() //nolint:errcheck // it is not wanted
+		conn.Close()
 		if errors.Is(err, transport.ErrWrongInstance) {
 			c.logger.Warn("another server answers at the instance's address", "address", in.Addr(), "instance_id", in.ID)
 		}
@@ -131,14 +131,14 @@ func (c *connector) caller(ctx context.Context, in *discovery.Instance, d *Diale
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	stop := context.AfterFunc(ctx, func() { conn.Close() }) //nolint:errcheck // it ends Dial
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	caller, err := d.Dial(ctx, *in, conn)
 	if !stop() && err == nil {
-		caller.Close() //nolint:errcheck // it came too late
+		caller.Close()
 		err = context.Cause(ctx)
 	}
 	if err != nil {
-		conn.Close() //nolint:errcheck // it is not wanted
+		conn.Close()
 		return nil, err
 	}
 	return caller, nil

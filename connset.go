@@ -30,6 +30,7 @@ type connSet struct {
 	server     *Server
 	instanceID string
 	tls        *tls.Config // nil: clear text
+	http       *httpServer // nil: no HTTP
 	workers    *transport.Workers
 	wg         sync.WaitGroup // a goroutine per connection
 	waiters    sync.WaitGroup // the goroutines of refuse and drained
@@ -55,10 +56,15 @@ func newConnSet(s *Server, l net.Listener, instanceID string) *connSet {
 		listener:   l,
 		accepted:   make(chan struct{}),
 		instanceID: instanceID,
-		tls:        newServerTLS(s.opts.TLS),
 		workers:    transport.NewWorkers(),
 		conns:      make(map[net.Conn]*transport.ServerConn),
 	}
+	var alpn []string
+	if s.opts.HTTP != nil {
+		c.http = newHTTPServer(s, l.Addr())
+		alpn = []string{alpnHTTP2, alpnHTTP1}
+	}
+	c.tls = newServerTLS(s.opts.TLS, alpn...)
 	c.ctx = s.life
 	c.work, c.finish = context.WithCancel(c.ctx)
 	return c
@@ -66,6 +72,9 @@ func newConnSet(s *Server, l net.Listener, instanceID string) *connSet {
 
 // start begins to accept connections; stopAccepting or close ends that.
 func (c *connSet) start() {
+	if c.http != nil {
+		c.http.start()
+	}
 	go func() {
 		defer close(c.accepted)
 		c.acceptErr = c.accept()
@@ -116,7 +125,7 @@ func (c *connSet) add(conn net.Conn) {
 	info := ConnInfo{Peer: Peer{Addr: conn.RemoteAddr()}, Err: ErrServerClosed}
 	if full {
 		info.Err = errTooManySilent
-		c.server.log.Warn("too many silent connections, one is closed", "limit", c.server.opts.MaxPendingConnections, "peer", conn.RemoteAddr())
+		c.server.log.Warn("too many silent connections, one is closed", "limit", c.server.opts.MaxPendingConnections, "address", conn.RemoteAddr().String())
 	}
 	conn.Close() // refused
 	tell(c.server, c.server.opts.Events.ConnClose, info)
@@ -128,7 +137,7 @@ func (c *connSet) serve(conn net.Conn) {
 	info := ConnInfo{Peer: Peer{Addr: conn.RemoteAddr()}}
 	defer func() {
 		if value := recover(); value != nil {
-			c.server.logPanic("protocol panicked", value, "protocol", info.Protocol, "peer", info.Peer.Addr)
+			c.server.logPanic("protocol panicked", value, "protocol", info.Protocol, "address", info.Peer.Addr.String())
 			info.Err = fmt.Errorf("rollcall: protocol %q panicked: %v", info.Protocol, value)
 		}
 		conn.Close() // it is over
@@ -145,7 +154,7 @@ func (c *connSet) serve(conn net.Conn) {
 	case err != nil:
 		info.Err = err
 		if c.ctx.Err() == nil {
-			c.server.log.Warn("connection closed: no known protocol", "peer", conn.RemoteAddr(), "first_bytes", replay.first, "error", err)
+			c.server.log.Warn("connection closed: no known protocol", "address", conn.RemoteAddr().String(), "first_bytes", fmt.Sprintf("%q", replay.first), "error", err)
 		}
 		return
 	}
@@ -170,7 +179,7 @@ func (c *connSet) identify(conn net.Conn) (replay *replayConn, protocol *Protoco
 		c.pending--
 	}()
 	first, protocol, err := c.sniff(conn)
-	replay = &replayConn{Conn: conn, first: first}
+	replay = newReplayConn(conn, first)
 	switch {
 	case c.tls == nil || len(first) == 0:
 		if len(first) > 0 && first[0] == firstByteTLS && errors.Is(err, errUnknownProtocol) {
@@ -185,10 +194,16 @@ func (c *connSet) identify(conn net.Conn) (replay *replayConn, protocol *Protoco
 	}
 	secured, err := secure(c.work, replay, c.tls, DefaultFirstByteTimeout)
 	if err != nil {
+		if c.http == nil && asksForHTTP(err) {
+			err = fmt.Errorf("%w: %w", err, errNoHTTP)
+		}
 		return replay, nil, err
 	}
+	if agreed := secured.ConnectionState().NegotiatedProtocol; c.http != nil && (agreed == alpnHTTP2 || agreed == alpnHTTP1) {
+		return newReplayConn(secured, nil), c.http.protocol(), nil
+	}
 	first, protocol, err = c.sniff(secured)
-	return &replayConn{Conn: secured, first: first}, protocol, err
+	return newReplayConn(secured, first), protocol, err
 }
 
 // serveProtocol serves a connection of a foreign format. It returns why the
@@ -200,7 +215,7 @@ func (c *connSet) serveProtocol(p *Protocol, conn *replayConn) error {
 	if err == nil || c.work.Err() != nil {
 		return nil
 	}
-	c.server.log.Warn("connection closed", "protocol", p.Name, "peer", conn.RemoteAddr(), "error", err)
+	c.server.log.Warn("connection closed", "protocol", p.Name, "address", conn.RemoteAddr().String(), "error", err)
 	return err
 }
 
@@ -231,7 +246,7 @@ func (c *connSet) sniff(conn net.Conn) (first []byte, protocol *Protocol, err er
 				return buf, p, nil
 			}
 			if verdict == MatchNo || len(buf) == cap(buf) {
-				return buf, nil, errUnknownProtocol
+				return c.lastResort(buf)
 			}
 		}
 		if errors.Is(err, os.ErrDeadlineExceeded) {
@@ -243,6 +258,19 @@ func (c *connSet) sniff(conn net.Conn) (first []byte, protocol *Protocol, err er
 	}
 }
 
+// lastResort is for first bytes that are no protocol's but perhaps HTTP.
+func (c *connSet) lastResort(first []byte) ([]byte, *Protocol, error) {
+	switch {
+	case matchHTTP(first) != MatchYes:
+		return first, nil, errUnknownProtocol
+	case c.http == nil:
+		return first, nil, errNoHTTP
+	}
+	return first, c.http.protocol(), nil
+}
+
+// match asks the foreign protocols before HTTP: while one of them may want the
+// connection, HTTP does not get it.
 func (c *connSet) match(first []byte) (*Protocol, Verdict) {
 	if first[0] == frame.FirstByte || (first[0] == firstByteTLS && c.tls != nil) {
 		return nil, MatchYes
@@ -256,6 +284,11 @@ func (c *connSet) match(first []byte) (*Protocol, Verdict) {
 		case MatchMaybe:
 			verdict = MatchMaybe
 		case MatchNo:
+		}
+	}
+	if verdict == MatchNo && c.http != nil {
+		if verdict = matchHTTP(first); verdict == MatchYes {
+			return c.http.protocol(), MatchYes
 		}
 	}
 	return nil, verdict
@@ -298,9 +331,9 @@ func (c *connSet) serveRollcall(conn net.Conn, replay *replayConn, peer *Peer) e
 	case err == nil || c.ctx.Err() != nil || errors.Is(err, transport.ErrClosed):
 		return nil //nolint:nilerr // it ended in order
 	case errors.Is(err, transport.ErrProtocol):
-		c.server.log.Warn("connection closed: the client broke the protocol", "peer", conn.RemoteAddr(), "error", err)
+		c.server.log.Warn("connection closed: the client broke the protocol", "address", conn.RemoteAddr().String(), "error", err)
 	default:
-		opts.Logger.Debug("connection ended", "peer", conn.RemoteAddr(), "error", err)
+		opts.Logger.Debug("connection ended", "address", conn.RemoteAddr().String(), "error", err)
 	}
 	return err
 }
@@ -331,6 +364,9 @@ func (c *connSet) refuse() (open int) {
 	}
 	c.finish()
 	c.server.invoked.refuse()
+	if c.http != nil {
+		c.waiters.Go(func() { c.http.drain(c.ctx) })
+	}
 	return open
 }
 
@@ -383,6 +419,10 @@ func (c *connSet) close() {
 	}
 	conns := c.rollcallConns()
 	c.mu.Unlock()
+	if c.http != nil {
+		c.http.close()
+		defer c.http.wait()
+	}
 	var closers sync.WaitGroup
 	for _, sc := range conns {
 		closers.Go(func() { sc.Close() }) // its end is what is wanted
@@ -409,7 +449,29 @@ func (c *connSet) inFlight() (calls, open int) {
 // A replayConn is a connection whose first bytes have been read already.
 type replayConn struct {
 	net.Conn
-	first []byte
+	first  []byte
+	once   sync.Once
+	closed chan struct{} // closed by Close
+}
+
+func newReplayConn(conn net.Conn, first []byte) *replayConn {
+	return &replayConn{Conn: conn, first: first, closed: make(chan struct{})}
+}
+
+// Close implements [net.Conn].
+func (r *replayConn) Close() error {
+	defer r.once.Do(func() { close(r.closed) })
+	return r.Conn.Close()
+}
+
+// socket returns the connection below TLS, and r where there is none.
+func (r *replayConn) socket() *replayConn {
+	if secured, ok := r.Conn.(*tls.Conn); ok {
+		if below, ok := secured.NetConn().(*replayConn); ok {
+			return below
+		}
+	}
+	return r
 }
 
 // NetConn returns the connection below, to be asked and not to be read or written.

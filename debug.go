@@ -88,9 +88,7 @@ func (p *debugPage[T]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		http.Error(w, "GET it", http.StatusMethodNotAllowed)
+	if !readOnly(w, r) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -137,4 +135,14 @@ func hasToken(header, want string) bool {
 	scheme, got, _ := strings.Cut(header, " ")
 	a, b := sha256.Sum256([]byte(strings.TrimLeft(got, " "))), sha256.Sum256([]byte(want))
 	return strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare(a[:], b[:]) == 1
+}
+
+// readOnly answers a request that is neither GET nor HEAD, and reports false.
+func readOnly(w http.ResponseWriter, r *http.Request) bool {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return true
+	}
+	w.Header().Set("Allow", "GET, HEAD")
+	http.Error(w, "GET it", http.StatusMethodNotAllowed)
+	return false
 }

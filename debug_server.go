@@ -112,7 +112,7 @@ func (s *Server) serveDebug(ctx context.Context) (stop func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("rollcall: ServerOptions.DebugAddr: %w", err)
 	}
-	s.opts.Logger.Info("debug page", "address", l.Addr())
+	s.opts.Logger.Info("debug page", "address", l.Addr().String())
 	server := &http.Server{Handler: s.DebugHandler(), ReadTimeout: debugTimeout, WriteTimeout: debugTimeout, IdleTimeout: debugTimeout, MaxHeaderBytes: 16 << 10}
 	var serving sync.WaitGroup
 	serving.Go(func() { server.Serve(l) }) //nolint:errcheck // it ends with stop

@@ -56,7 +56,9 @@ func TestListAge(t *testing.T) {
 		{discovery.Update{Source: discovery.SourceStale, Confirmed: time.Now()}, func(ms int64) bool { return ms > 0 }},
 	} {
 		c := newClient(t, oneUpdate(tt.update), rollcall.ClientOptions{})
-		await(t, c, "the update", func() bool { return c.Snapshot().Source == tt.update.Source && c.Snapshot().Err == tt.update.Err })
+		await(t, c, "the update", func() bool {
+			return c.Snapshot().Source == tt.update.Source && errors.Is(c.Snapshot().Err, tt.update.Err)
+		})
 		if got := c.State().ListAgeMS; !tt.want(got) {
 			t.Errorf("%v: %d ms", tt.update.Source, got)
 		}
@@ -117,7 +119,7 @@ func TestServerDebugPage(t *testing.T) {
 		t.Error(err)
 	}
 	<-s.ended
-	if _, err := http.Get("http://" + debug); err == nil {
+	if _, err := http.Get("http://" + debug); err == nil { //nolint:bodyclose // there is none
 		t.Error("the page outlives the server")
 	}
 }

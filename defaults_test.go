@@ -6,9 +6,9 @@ package rollcall_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"net"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -52,7 +52,7 @@ func countingClient(t *testing.T, opts rollcall.ClientOptions) (*rollcall.Client
 	var list []discovery.Instance
 	for i := range 3 {
 		in := slowInstance
-		in.Name, in.ID, in.Port = fmt.Sprint(i), fmt.Sprint(i), i+1
+		in.Name, in.ID, in.Port = strconv.Itoa(i), strconv.Itoa(i), i+1
 		list = append(list, in)
 	}
 	opts.Resolver, opts.Dial = listOf(list...), pipe

@@ -96,6 +96,7 @@ func (e *Error) Error() string {
 		b.WriteString(" (not executed)")
 	case ExecutedMaybe:
 		b.WriteString(" (perhaps executed)")
+	case ExecutedYes: // it was answered
 	}
 	// A handler's own error is about the service, not about the way to it.
 	switch {
@@ -227,7 +228,7 @@ func CodeOf(err error) Code {
 // The message does not count, nor do details. A target with neither code nor
 // reason is found nowhere.
 func (e *Error) Is(target error) bool {
-	t, ok := target.(*Error) //nolint:errorlint // errors.Is unwraps
+	t, ok := target.(*Error)
 	if !ok || t == nil || e == nil || (t.Code == 0 && t.Reason == "") {
 		return false
 	}

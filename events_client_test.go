@@ -36,7 +36,7 @@ type (
 	attemptKey struct{}
 )
 
-func (r *clientRecorder) note(format string, args ...any) {
+func (r *clientRecorder) notef(format string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.lines = append(r.lines, fmt.Sprintf(format, args...))
@@ -62,7 +62,7 @@ func (r *clientRecorder) want(t *testing.T, what string, lines ...string) {
 // calling returns events of calls. Each demands the context of what it is the end of.
 func (r *clientRecorder) calling() rollcall.ClientEvents {
 	return rollcall.ClientEvents{
-		CallBegin: func(ctx context.Context, call *rollcall.CallInfo) context.Context {
+		CallBegin: func(ctx context.Context, _ *rollcall.CallInfo) context.Context {
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			r.calls++
@@ -86,7 +86,7 @@ func (r *clientRecorder) calling() rollcall.ClientEvents {
 			if a.Phase != 0 || a.Err != nil || a.Elapsed != 0 || a.Executed != 0 || a.Call == nil || a.Instance.Addr() != a.Addr || a.Instance.Name != a.Attempt.Instance {
 				r.t.Errorf("an attempt begins with %+v", a)
 			}
-			r.note("attempt of %v on %s, hedge %t", ctx.Value(callKey{}), a.Instance.Host, a.Hedge)
+			r.notef("attempt of %v on %s, hedge %t", ctx.Value(callKey{}), a.Instance.Host, a.Hedge)
 			return context.WithValue(ctx, attemptKey{}, a.Addr)
 		},
 		AttemptEnd: func(ctx context.Context, a rollcall.AttemptInfo) {
@@ -97,10 +97,10 @@ func (r *clientRecorder) calling() rollcall.ClientEvents {
 			if a.Err != nil {
 				text = fmt.Sprintf("%v: %v", a.Phase, a.Err)
 			}
-			r.note("ended on %s after %v, executed %v, %s", a.Instance.Host, a.Elapsed, a.Executed, text)
+			r.notef("ended on %s after %v, executed %v, %s", a.Instance.Host, a.Elapsed, a.Executed, text)
 		},
 		RetryDenied: func(ctx context.Context, call *rollcall.CallInfo) {
-			r.note("denied to %v %s", ctx.Value(callKey{}), call.Method)
+			r.notef("denied to %v %s", ctx.Value(callKey{}), call.Method)
 		},
 	}
 }
@@ -321,9 +321,9 @@ func TestListAndInstanceEvents(t *testing.T) {
 		c := tr.client(rollcall.ClientOptions{
 			Balancing: balancer.Options{Policy: victimFirst{}, Rand: func() float64 { return 1 }},
 			Events: rollcall.ClientEvents{
-				ListChanged: func(u discovery.Update) { r.note("list of %d, %v", len(u.Instances), u.Source) },
+				ListChanged: func(u discovery.Update) { r.notef("list of %d, %v", len(u.Instances), u.Source) },
 				InstanceChanged: func(c rollcall.InstanceChange) {
-					r.note("%s %v > %v %v", c.Instance.Host, c.From, c.To, c.Cause)
+					r.notef("%s %v > %v %v", c.Instance.Host, c.From, c.To, c.Cause)
 				},
 			},
 		})

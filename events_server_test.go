@@ -215,7 +215,7 @@ func TestServerConnEvents(t *testing.T) {
 	got := append(r.noted("open"), r.noted("close")...)
 	want := []string{
 		"open shout", "open rollcall/1",
-		`close "" <nil>`, `close "" the first bytes belong to no protocol that is served here`, `close "shout" <nil>`,
+		`close "" <nil>`, `close "" it looks like HTTP: set ServerOptions.HTTP to serve that`, `close "shout" <nil>`,
 		`close "" too many connections have said nothing yet`, `close "" <nil>`, `close "rollcall/1" <nil>`,
 	}
 	if !slices.Equal(got, want) {

@@ -40,8 +40,8 @@ func serveExample(registry *discovery.Memory) (stop func()) {
 	if err != nil {
 		panic(err)
 	}
-	go srv.Serve(context.Background(), l)
-	srv.Registered(context.Background())
+	go srv.Serve(context.Background(), l) //nolint:errcheck // what comes of it is looked at elsewhere
+	srv.Registered(context.Background())  //nolint:errcheck // what comes of it is looked at elsewhere
 	return func() { srv.Close() }
 }
 
@@ -80,8 +80,7 @@ func ExampleError() {
 	defer client.Close()
 
 	_, err := divideExample.Call(context.Background(), client, &fractionOf{Num1: 1})
-	var e *rollcall.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*rollcall.Error](err); ok {
 		fmt.Println(e.Code, e.Reason, e.Executed)
 	}
 	// Output: InvalidArgument INVALID_OPERATION yes

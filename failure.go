@@ -18,12 +18,10 @@ var errAttemptTimeout = errors.New("the attempt's own time was up")
 
 // attemptError turns what an attempt met into an Error.
 func attemptError(ctx context.Context, err error) *Error {
-	var remote *transport.RemoteError
-	if errors.As(err, &remote) {
+	if remote, ok := errors.AsType[*transport.RemoteError](err); ok {
 		return remoteError(remote).withCause(ctx)
 	}
-	var typed *Error
-	if errors.As(err, &typed) { // of a dialect; the call's report goes to a copy
+	if typed, ok := errors.AsType[*Error](err); ok { // of a dialect; the call's report goes to a copy
 		e := *typed
 		if e.Executed == 0 {
 			e.Executed = ExecutedMaybe // it does not say
@@ -31,8 +29,7 @@ func attemptError(ctx context.Context, err error) *Error {
 		return e.withCause(ctx)
 	}
 	executed := ExecutedMaybe
-	var failed *transport.CallError
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*transport.CallError](err); ok {
 		executed, err = failed.Executed, failed.Err
 	}
 	var limit *frame.LimitError

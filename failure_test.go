@@ -35,6 +35,7 @@ func startFailing(t *testing.T, n int, opts rollcall.ClientOptions) *rollcall.Cl
 				select {
 				case <-time.After(f.After):
 				case <-ctx.Done():
+					time.Sleep(time.Second) // the caller has gone
 				}
 				return nil, &rollcall.Error{Code: f.Code, PassedOn: f.PassedOn, Message: "as told"}
 			})

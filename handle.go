@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 	"unicode/utf8"
@@ -21,7 +22,8 @@ import (
 // Handle makes the server answer a method. It may be called at any time, also
 // while the server serves; a name that is taken or not valid, and messages of
 // types that can never be sent, are reported by [Server.Serve] and do not replace
-// the first handler.
+// the first handler. A handler for the name of [HealthMethod] or [MethodsMethod]
+// takes the place of Rollcall's own.
 //
 // The handler runs on a goroutine of its own and may block. Its context ends
 // when the caller gives up, when its deadline passes, when the connection dies
@@ -36,11 +38,23 @@ import (
 // CodeUnavailable, the caller is told so, and does not try it on every server. A
 // panic becomes CodeInternal and the server goes on.
 func Handle[Req, Res any](s *Server, m Method[Req, Res], handler func(context.Context, *Req) (*Res, error)) {
-	if err := errors.Join(checkMethodName(m.Name), checkTypes[Req, Res](m.Name, m.Codec)); err != nil {
+	h, err := newHandled(s, m, handler)
+	if err != nil {
 		s.report(err)
 		return
 	}
-	h := &handled{name: m.Name, codecs: codecsFor[Req](m.Codec), decode: decodeRequest[Req], encode: encodeReply[Res]}
+	s.handle(h)
+}
+
+// newHandled makes what the server answers a method with.
+func newHandled[Req, Res any](s *Server, m Method[Req, Res], handler func(context.Context, *Req) (*Res, error)) (*handled, error) {
+	if err := errors.Join(checkMethodName(m.Name), checkTypes[Req, Res](m.Name, m.Codec)); err != nil {
+		return nil, err
+	}
+	h := &handled{
+		name: m.Name, idempotent: m.Idempotent, codecs: codecsFor[Req](m.Codec), decode: decodeRequest[Req], encode: encodeReply[Res],
+		shapes: sync.OnceValues(func() (request, reply Shape) { return shapeOf[Req](), shapeOf[Res]() }),
+	}
 	_, h.anyCodec = any(new(Req)).(*[]byte)
 	handle := func(ctx context.Context, call *CallInfo, request any) (any, error) {
 		in, ok := request.(*Req)
@@ -54,10 +68,9 @@ func Handle[Req, Res any](s *Server, m Method[Req, Res], handler func(context.Co
 	}
 	var err error
 	if h.run, err = s.intercept(handle); err != nil {
-		s.report(fmt.Errorf("rollcall: method %q: %w", m.Name, err))
-		return
+		return nil, fmt.Errorf("rollcall: method %q: %w", m.Name, err)
 	}
-	s.handle(h)
+	return h, nil
 }
 
 // intercept puts the server's interceptors around a handler.
@@ -84,12 +97,14 @@ func checkInterceptors(field string, interceptors []Interceptor) error {
 
 // A handled is a method as the server answers it: decode, run, encode.
 type handled struct {
-	name     string
-	codecs   []Codec // that requests are accepted in
-	anyCodec bool    // others are raw bytes
-	decode   func(codec Codec, body []byte) (request any, err error)
-	run      Handler // the handler, with the interceptors around it
-	encode   func(method string, codec Codec, reply any) ([]byte, error)
+	name       string
+	idempotent bool
+	codecs     []Codec // that requests are accepted in
+	anyCodec   bool    // others are raw bytes
+	decode     func(codec Codec, body []byte) (request any, err error)
+	run        Handler // the handler, with the interceptors around it
+	encode     func(method string, codec Codec, reply any) ([]byte, error)
+	shapes     func() (request, reply Shape)
 }
 
 // codec returns the one that a request is written in; nil: it is not accepted.

@@ -157,3 +157,12 @@ func TestCallInfoMetadataAreItsOwn(t *testing.T) {
 		t.Errorf("got %v and %v", none.Metadata, none.ReplyMetadata)
 	}
 }
+
+// The caller's side finds the same mistakes, before anything is sent.
+func TestMessagesThatCannotBeCalledWith(t *testing.T) {
+	c := newClient(t, new(discovery.Memory), rollcall.ClientOptions{})
+	_, err := rollcall.Method[*wrapperspb.StringValue, *wrapperspb.StringValue]{Name: "M"}.Call(within(t), c, new(*wrapperspb.StringValue))
+	wantError(t, err, rollcall.CodeInvalidArgument, rollcall.ReasonBadRequest, rollcall.ExecutedNo, "give Method[wrapperspb.StringValue, wrapperspb.StringValue]")
+	_, err = rollcall.Method[wrapperspb.StringValue, string]{Name: "M"}.Call(within(t), c, new(wrapperspb.StringValue))
+	wantError(t, err, rollcall.CodeInvalidArgument, rollcall.ReasonBadRequest, rollcall.ExecutedNo, "is a protobuf message and the other is not")
+}

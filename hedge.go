@@ -63,8 +63,8 @@ func (a *attempts) hedged(ctx context.Context, snap *balancer.Snapshot, e *balan
 				case other.err == nil: // it was answered all the same
 					t, failure = other, nil
 				default: // it may have been executed
-					a.note(ctx, &other)
-					a.finish(snap, failure)
+					a.note(ctx, &other)     //nolint:errcheck // the call has failed with what came first
+					a.finish(snap, failure) //nolint:errcheck // likewise
 				}
 			}
 			return t, failure

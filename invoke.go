@@ -36,7 +36,7 @@ func (s *Server) Invoke(ctx context.Context, request Request, peer Peer) (Reply,
 	stop := context.AfterFunc(s.life, func() { cancel(context.Cause(s.life)) })
 	defer stop()
 	call.Context = ctx
-	reply, failure := s.answer(call, (*s.methods.Load())[request.Method], request.Codec, request.Body)
+	reply, failure := s.answer(call, s.method([]byte(request.Method)), request.Codec, request.Body)
 	if failure != nil {
 		return Reply{}, remoteError(failure)
 	}
@@ -47,7 +47,7 @@ func (s *Server) Invoke(ctx context.Context, request Request, peer Peer) (Reply,
 // request's own goroutine.
 func (s *Server) dispatch(ctx context.Context, req *transport.ServerRequest, conn *transport.ServerConn, peer *Peer) (transport.Reply, error) {
 	call := &servedCall{Context: ctx, conn: conn, info: CallInfo{Metadata: req.Metadata, Size: len(req.Body), Peer: *peer}}
-	h := (*s.methods.Load())[string(req.Method)]
+	h := s.method(req.Method)
 	if h != nil {
 		call.info.Method = h.name
 	} else {

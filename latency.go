@@ -32,7 +32,7 @@ type latencyWindows struct {
 
 // bucket returns the bucket of a time, in nanoseconds.
 func bucket(d time.Duration) int {
-	n := uint64(max(d, latencySteps)) //nolint:gosec // not negative
+	n := uint64(max(d, latencySteps))
 	exp := bits.Len64(n) - 1
 	return exp*latencySteps + int(n>>(exp-3))%latencySteps //nolint:gosec // small
 }

@@ -15,8 +15,7 @@ import (
 
 // What was started is gone once Serve and Close have returned.
 func TestNothingIsLeftBehind(t *testing.T) {
-	before := runtime.NumGoroutine()
-	for range 20 {
+	leavesNothing(t, 20, func() {
 		registry := new(discovery.Memory)
 		s := startDivide(t, registry, "a")
 		c, err := rollcall.NewClient("memory", rollcall.ClientOptions{Resolver: registry})
@@ -29,6 +28,15 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		c.Close()
 		s.Close()
 		<-s.ended
+	})
+}
+
+// leavesNothing does something several times, and demands that no goroutine is left.
+func leavesNothing(t *testing.T, times int, do func()) {
+	t.Helper()
+	before := runtime.NumGoroutine()
+	for range times {
+		do()
 	}
 	// A goroutine that has told its end may still be counted for a moment.
 	tick := time.NewTicker(time.Millisecond)

@@ -78,7 +78,7 @@ func refusedForGood(s *discovery.RegistrationStatus) bool {
 // log writes what an operator should know of the news.
 func (l *listing) log(logger *slog.Logger, registry string, info *RegistrationInfo) {
 	if info.Phase == RegistrationListed && !l.told.IsZero() {
-		logger.Info("in the list", "registry", registry, "entry", info.Entry, "not_listed_for", info.Elapsed)
+		logger.Info("in the list", "registry", registry, "instance", info.Entry, "not_listed_for", info.Elapsed)
 		l.told = time.Time{}
 	}
 }

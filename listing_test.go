@@ -120,7 +120,7 @@ func TestNotListedIsTold(t *testing.T) {
 		p.set(discovery.RegistrationStatus{Registered: true, Name: "server7"})
 		time.Sleep(time.Hour)
 		warnings(2)
-		log.once(t, "level=INFO", "msg=\"in the list\"", "entry=server7", "not_listed_for=1m1s")
+		log.once(t, "level=INFO", "msg=\"in the list\"", "instance=server7", "not_listed_for=1m1s")
 
 		p.set(discovery.RegistrationStatus{Err: errors.New("gone")}) // for a moment
 		time.Sleep(time.Second - time.Nanosecond)

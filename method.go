@@ -49,6 +49,9 @@ func (m Method[Req, Res]) CallWith(ctx context.Context, c *Client, request *Req,
 	if err := checkTimeouts("Method", m.Timeout, m.AttemptTimeout); err != nil {
 		return nil, badCall(err)
 	}
+	if err := checkTypes[Req, Res](m.Name, m.Codec); err != nil {
+		return nil, badCall(err)
+	}
 	codec := m.Codec
 	if codec == nil {
 		codec = defaultCodec[Req]()

@@ -141,7 +141,7 @@ func (tr *trial) serve(addr string, opts rollcall.ServerOptions) *trialServer {
 	s.drain = cancel
 	go func() {
 		defer close(s.ended)
-		s.Serve(ctx, scripted{l, tr})
+		s.Serve(ctx, scripted{l, tr}) //nolint:errcheck // what comes of it is looked at elsewhere
 	}()
 	if _, err := s.Registered(context.Background()); err != nil {
 		tr.t.Error(err)
@@ -165,8 +165,7 @@ func (tr *trial) call(ctx context.Context, c *rollcall.Client, id uint64, size i
 	binary.BigEndian.PutUint64(body, id)
 	_, err := once.CallWith(ctx, c, &body, opts)
 	told := execlog.Call{ID: id, Idempotent: idempotent, Executed: rollcall.ExecutedYes}
-	var e *rollcall.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*rollcall.Error](err); ok {
 		told.Executed = e.Executed
 	}
 	tr.mu.Lock()
@@ -349,6 +348,7 @@ func TestAtMostOnce(t *testing.T) {
 // storm lets callers call three servers that come and go, over connections that
 // die anywhere.
 func (tr *trial) storm(t *testing.T, seed uint64) {
+	t.Helper()
 	const callers, each = 10, 25
 	tr.t = t
 	rnd := func(stream uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, stream)) }
@@ -421,6 +421,6 @@ func (tr *trial) callSomehow(c *rollcall.Client, id uint64, r *rand.Rand) {
 	if r.IntN(8) == 0 {
 		time.AfterFunc(time.Duration(r.IntN(20))*time.Millisecond, cancel)
 	}
-	tr.call(ctx, c, id, r.IntN(1<<r.IntN(18)), opts.Idempotent, opts)
+	tr.call(ctx, c, id, r.IntN(1<<r.IntN(18)), opts.Idempotent, opts) //nolint:errcheck // what comes of it is looked at elsewhere
 	time.Sleep(time.Duration(r.IntN(10)) * time.Millisecond)
 }

@@ -139,20 +139,20 @@ func (p *peer) watch(conn *transport.ClientConn) {
 	select {
 	case <-conn.Done():
 	case <-p.group.ctx.Done():
-		conn.Close() //nolint:errcheck // its end is what is wanted
+		conn.Close()
 	}
 	switch err := conn.Err(); {
 	case errors.Is(err, transport.ErrClosed):
 	case conn.Draining():
 		p.silent(false)
 		p.members.Left(p.endpoint)
-	default:
+	case p.conn.Load() == conn: // else the instance has answered on a newer one
 		p.failed(false)
 	}
 	p.mu.Lock()
 	delete(p.conns, conn)
 	p.mu.Unlock()
-	conn.Close() //nolint:errcheck // it waits for the connection's goroutines
+	conn.Close()
 }
 
 // failed tells that the instance refused a connection (dialed) or that an

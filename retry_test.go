@@ -82,7 +82,11 @@ func TestAttemptsWhenEverythingFails(t *testing.T) {
 					t.Errorf("%d attempts of %d calls, at most %.0f; %d failed", attempts, calls, most, failed)
 				}
 				_, err := once.CallWith(context.Background(), c, idBody(0), rollcall.CallOptions{Idempotent: true})
-				wantError(t, err, rollcall.CodeUnavailable, rollcall.ReasonConnection, err.(*rollcall.Error).Executed, "no further attempt: the retry budget is used up")
+				wantError(t, err, rollcall.CodeUnavailable, rollcall.ReasonConnection, func() *rollcall.Error {
+					target := &rollcall.Error{}
+					_ = errors.As(err, &target)
+					return target
+				}().Executed, "no further attempt: the retry budget is used up")
 				c.Close()
 				for _, s := range list {
 					s.Close()

@@ -55,8 +55,7 @@ var update = flag.Bool("update", false, "write what the scripts of calls show no
 // Instance NAME has that entry and ID and the address NAME:1. Calls prefer who comes
 // first in the alphabet, of those that the balancer would pick. A call is shown with
 // its times on the fake clock, who answered, the error, and the Report; at the end
-// stands what the client then knows of the instances, and how many retries its budget
-// has left.
+// stands how many retries the client's budget has left.
 func TestCallScripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/calls/*.txt")
 	if err != nil || len(files) == 0 {
@@ -283,7 +282,10 @@ func (s *script) show() string {
 		r := &c.report
 		fmt.Fprintf(&b, "  list: %v, ", r.Source)
 		if len(r.Attempts) == 0 {
-			b.WriteString(describe(r.Counts, r.Panic))
+			b.WriteString(r.Counts.String())
+			if r.Panic {
+				b.WriteString(", panic")
+			}
 		} else { // how soon a failure shows in the counts is not said
 			fmt.Fprintf(&b, "%d listed", r.Counts.Listed)
 		}
@@ -304,10 +306,16 @@ func (s *script) show() string {
 	}
 	s.calls = nil
 	synctest.Wait()
-	state := s.client.State()
-	fmt.Fprintf(&b, "then: %s; retries left: %.1f\n", describe(state.Counts, state.Panic), state.RetriesLeft)
-	return b.String()
+	fmt.Fprintf(&b, "retries left: %.1f\n", s.client.State().RetriesLeft)
+	return lost.Replace(b.String())
 }
+
+// Which end of a connection that was cut notices first, and how, is not said.
+var lost = strings.NewReplacer(
+	"transport: read: memnet: connection reset", "connection lost",
+	"transport: write: memnet: connection reset", "connection lost",
+	"transport: connection closed by the peer", "connection lost",
+)
 
 // inOrder returns the attempts with a hedge after all others: which of two that
 // overlap is told first is not said.
@@ -323,14 +331,6 @@ func inOrder(attempts []rollcall.Attempt) []rollcall.Attempt {
 		return -1
 	})
 	return sorted
-}
-
-func describe(c balancer.Counts, panics bool) string {
-	text := c.String()
-	if panics {
-		text += ", panic"
-	}
-	return text
 }
 
 // showEnd tells who answered, or the error, and checks that they agree.

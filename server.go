@@ -21,13 +21,14 @@ var ErrServerClosed = errors.New("rollcall: server closed")
 // A Server answers calls on one port and keeps itself in the list of its
 // service. Its methods may be called from any goroutine.
 type Server struct {
-	opts    ServerOptions
-	methods atomic.Pointer[map[string]*handled] // replaced whole, never changed in place
-	member  *membership
-	invoked invocations
-	log     *loglimit.Limiter // for lines that strangers and clients can cause
-	life    context.Context   //nolint:containedctx // ends, with ErrServerClosed, when everything is to end
-	end     context.CancelCauseFunc
+	opts     ServerOptions
+	methods  atomic.Pointer[map[string]*handled] // the user's; replaced whole, never changed in place
+	standard map[string]*handled                 // for what methods does not have
+	member   *membership
+	invoked  invocations
+	log      *loglimit.Limiter // for lines that strangers and clients can cause
+	life     context.Context   //nolint:containedctx // ends, with ErrServerClosed, when everything is to end
+	end      context.CancelCauseFunc
 
 	mu       sync.Mutex // guards what follows
 	problems []error
@@ -43,10 +44,20 @@ func NewServer(opts ServerOptions) *Server {
 	s.log = loglimit.New(s.opts.Logger, nil)
 	s.life, s.end = context.WithCancelCause(context.Background())
 	s.methods.Store(&map[string]*handled{})
-	var err error
+	standard, err := standardMethods(s)
+	s.standard = standard
+	s.report(err)
 	s.member, err = newMembership(s)
 	s.problems = append(s.problems, err, s.opts.check())
 	return s
+}
+
+// method returns the one of that name; nil: there is none.
+func (s *Server) method(name []byte) *handled {
+	if h := (*s.methods.Load())[string(name)]; h != nil {
+		return h
+	}
+	return s.standard[string(name)]
 }
 
 // report notes a problem for Serve to return.

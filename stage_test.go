@@ -40,8 +40,8 @@ type part struct {
 	handler, code, reason string // "answers", …
 	passedOn, once        bool
 	after                 time.Duration
-	connects              string   // what becomes of the next connection
-	conn                  net.Conn // the server's end of the last one
+	connects              string         // what becomes of the next connection
+	conns                 []*memnet.Conn // the server's ends, the last one last
 }
 
 // A stageServer is a server that has been started.
@@ -121,13 +121,12 @@ func (s *stage) direct(name string, args []string) {
 	case "drain":
 		s.running(name).drain()
 	case "cut", "mute":
-		for _, conn := range s.network.Conns(name + ":1") {
+		for _, conn := range s.part(name, nil).conns {
 			if verb == "cut" {
 				conn.Cut()
+			} else {
+				conn.Block()
 			}
-		}
-		if conn := s.part(name, nil).conn; verb == "mute" && conn != nil {
-			conn.(*memnet.Conn).Block()
 		}
 	default:
 		s.t.Fatalf("step %q of %s: the verb is not known", args, name)
@@ -216,7 +215,7 @@ func (s *stage) serve(arg string) {
 	})
 	go func() {
 		defer close(server.ended)
-		server.Serve(ctx, stageListener{l, s, name})
+		server.Serve(ctx, stageListener{l, s, name}) //nolint:errcheck // what comes of it is looked at elsewhere
 	}()
 	if _, err := server.Registered(context.Background()); err != nil {
 		s.t.Fatal(err)
@@ -239,9 +238,11 @@ func (s *stage) running(name string) *stageServer {
 func (s *stage) kill(name string) {
 	server := s.running(name)
 	server.registrar.killed.Store(true)
-	server.listener.Close()
-	for _, conn := range s.network.Conns(name + ":1") {
-		conn.Cut()
+	for range 2 { // first of all, for the end of the listener is the end of Serve, which says farewell
+		for _, conn := range s.part(name, nil).conns {
+			conn.Cut()
+		}
+		server.listener.Close()
 	}
 	go server.Close()
 }
@@ -255,7 +256,7 @@ func (s *stage) handle(ctx context.Context, server *stageServer) (*[]byte, error
 		}
 	})
 	if p.after > 0 {
-		time.Sleep(p.after) // also where its caller has gone
+		<-time.After(p.after) // also where its caller has gone
 	}
 	switch p.handler {
 	case "fails":
@@ -271,12 +272,12 @@ func (s *stage) handle(ctx context.Context, server *stageServer) (*[]byte, error
 	case "dies":
 		s.kill(server.name)
 	case "drops":
-		p.conn.(*memnet.Conn).Cut()
+		p.conns[len(p.conns)-1].Cut()
 	case "answers":
 		return new([]byte(`"` + server.name + `"`)), nil
 	}
 	<-ctx.Done()
-	time.Sleep(time.Second) // whoever waited has gone
+	<-time.After(time.Second) // whoever waited has gone
 	return nil, ctx.Err()
 }
 
@@ -317,7 +318,7 @@ func (l stageListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch p := l.stage.part(l.name, func(p *part) { p.conn = conn }); p.connects {
+	switch p := l.stage.part(l.name, func(p *part) { p.conns = append(slices.Clip(p.conns), conn.(*memnet.Conn)) }); p.connects {
 	case "silent":
 		conn.(*memnet.Conn).Block()
 	case "in-reply":

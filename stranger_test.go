@@ -82,7 +82,7 @@ func TestFramesThatBreakTheProtocol(t *testing.T) {
 	}
 	stillServes(t, s.addr)
 	s.Close()
-	log.once(t, "level=WARN", "the client broke the protocol", "preface byte 4 is 70, not Rollcall's", "peer=127.0.0.1:")
+	log.once(t, "level=WARN", "the client broke the protocol", "preface byte 4 is 70, not Rollcall's", "address=127.0.0.1:")
 	lines, _ := log.with("level=WARN")
 	if most := 1 + int(time.Since(begun)/time.Second); len(lines) > most {
 		t.Errorf("got %d lines, want at most %d: %q", len(lines), most, lines)
@@ -184,7 +184,7 @@ func TestEntriesThatAreNoInstances(t *testing.T) {
 	_, err = divide.CallWith(within(t), c, &fraction{}, rollcall.CallOptions{Instance: "10.0.0.1:1"})
 	wantError(t, err, rollcall.CodeUnavailable, rollcall.ReasonNoInstance, rollcall.ExecutedNo, fmt.Sprintf("1 listed: 1 usable; %d skipped", len(bad)))
 	for i := range bad {
-		log.once(t, "level=WARN", "entry is not an instance", fmt.Sprintf("entry=bad-%d ", i))
+		log.once(t, "level=WARN", "entry is not an instance", fmt.Sprintf("instance=bad-%d ", i))
 	}
 	for _, line := range log.lines {
 		if len(line) > 1000 {

@@ -6,6 +6,7 @@ package discovery
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -44,10 +45,8 @@ func (in *Instance) Check() error {
 	if in.Weight < 0 || in.Weight > MaxWeight {
 		return NewFieldError("weight", strconv.Itoa(in.Weight), WeightFix)
 	}
-	for _, protocol := range in.Protocols {
-		if protocol == "" {
-			return NewFieldError("protocols", "", "a protocol has a name")
-		}
+	if slices.Contains(in.Protocols, "") {
+		return NewFieldError("protocols", "", "a protocol has a name")
 	}
 	return in.checkText()
 }

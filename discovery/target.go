@@ -64,7 +64,7 @@ func (t Target) String() string {
 // written, for a default would differ between registries and servers. A
 // trailing slash of the path is dropped.
 func ParseTarget(s string) (Target, error) {
-	fail := func(field, value, fix string) (Target, error) {
+	fail := func(field, value, fix string) (Target, error) { //nolint:unparam // it is what ParseTarget returns
 		return Target{}, &TargetError{Target: s, Field: field, Value: value, Fix: fix}
 	}
 	scheme, rest, found := strings.Cut(s, "://")

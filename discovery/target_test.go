@@ -112,8 +112,7 @@ func FuzzParseTarget(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		target, err := ParseTarget(s)
 		if err != nil {
-			var typed *TargetError
-			if !errors.As(err, &typed) {
+			if _, ok := errors.AsType[*TargetError](err); !ok {
 				t.Fatalf("ParseTarget(%q): %T, want *TargetError", s, err)
 			}
 			return

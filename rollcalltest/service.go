@@ -87,7 +87,7 @@ func (s *Service) Client(opts rollcall.ClientOptions) *rollcall.Client {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.t.Cleanup(func() { c.Close() }) // nothing can fail in memory
+	s.t.Cleanup(func() { c.Close() })
 	return c
 }
 
@@ -112,9 +112,11 @@ func (s *Server) Addr() string { return s.addr }
 // new ones are refused, and the list shows it still.
 func (s *Server) Kill() {
 	s.killed.Store(true)
-	s.listener.Close() // in memory
-	for _, conn := range s.service.network.Conns(s.addr) {
-		conn.Cut()
+	for range 2 { // the end of the listener is the end of Serve, which says farewell; and one may have come meanwhile
+		for _, conn := range s.service.network.Conns(s.addr) {
+			conn.Cut()
+		}
+		s.listener.Close()
 	}
 	s.Close()
 }
@@ -131,7 +133,7 @@ func (s *Server) Drain() error {
 // nothing of the server is left.
 func (s *Server) Close() {
 	s.once.Do(func() {
-		s.server.Close() // it has nothing to say
+		s.server.Close()
 		<-s.ended
 		s.drain()
 	})

@@ -72,7 +72,7 @@ func (cn *conn) readFrame(limit int) ([]byte, error) {
 		if have = len(frame); have == int(n) {
 			return frame, nil
 		}
-		frame = append(frame, make([]byte, min(int(n)-have, have))...)
+		frame = append(frame, make([]byte, min(int(n)-have, have))...) //nolint:makezero // it is cut to length
 	}
 }
 

@@ -40,7 +40,7 @@ func TestBadFrames(t *testing.T) {
 			inBubble(t, func(t *testing.T, f *fake) {
 				c := f.client(zk.Options{MaxPacketBytes: 4096})
 				p, _ := f.session(1, time.Second)
-				done := get(c, t.Context(), "/a")
+				done := get(t.Context(), c, "/a")
 				p.expect(jute.OpGetData, &jute.PathWatchRequest{})
 				p.raw(tt.bytes)
 				if strings.HasPrefix(tt.name, "half") {
@@ -81,10 +81,10 @@ func TestBadBody(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fake) {
 		c := f.client(zk.Options{})
 		p, _ := f.session(1, time.Second)
-		done := get(c, t.Context(), "/a")
+		done := get(t.Context(), c, "/a")
 		p.answer(p.expect(jute.OpGetData, &jute.PathWatchRequest{}), 1, &jute.ErrorResponse{Err: 1 << 30})
 		wantError(t, <-done, zk.ErrProtocol, "getData", "/a", true)
-		done = get(c, t.Context(), "/a")
+		done = get(t.Context(), c, "/a")
 		p.answer(p.expect(jute.OpGetData, &jute.PathWatchRequest{}), 1, &jute.GetDataResponse{})
 		if err := <-done; err != nil {
 			t.Error(err)
@@ -172,16 +172,16 @@ func TestCancel(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fake) {
 		c := f.client(zk.Options{MaxQueued: 2})
 		ctx, cancel := context.WithCancel(t.Context())
-		unsent := []<-chan error{get(c, ctx, "/a"), get(c, ctx, "/a")}
+		unsent := []<-chan error{get(ctx, c, "/a"), get(ctx, c, "/a")}
 		synctest.Wait()
-		wantError(t, <-get(c, t.Context(), "/b"), zk.ErrQueueFull, "getData", "/b", false)
+		wantError(t, <-get(t.Context(), c, "/b"), zk.ErrQueueFull, "getData", "/b", false)
 		cancel()
 		for _, done := range unsent {
 			wantError(t, <-done, context.Canceled, "getData", "/a", false)
 		}
 		p, _ := f.session(1, time.Second)
 		ctx, cancel = context.WithCancel(t.Context())
-		sent := get(c, ctx, "/c")
+		sent := get(ctx, c, "/c")
 		first := p.expect(jute.OpGetData, &jute.PathWatchRequest{})
 		cancel()
 		wantError(t, <-sent, context.Canceled, "getData", "/c", true)
@@ -208,12 +208,12 @@ func TestCancel(t *testing.T) {
 func TestCancelMany(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fake) {
 		c := f.client(zk.Options{MaxQueued: 100})
-		kept := get(c, t.Context(), "/kept")
+		kept := get(t.Context(), c, "/kept")
 		for range 50 {
 			ctx, cancel := context.WithCancel(t.Context())
 			var left []<-chan error
 			for range 99 {
-				left = append(left, get(c, ctx, "/left"))
+				left = append(left, get(ctx, c, "/left"))
 			}
 			synctest.Wait()
 			cancel()
@@ -236,13 +236,13 @@ func TestQueueAcrossConnections(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fake) {
 		c := f.client(zk.Options{})
 		p, _ := f.session(1, time.Second)
-		written := get(c, t.Context(), "/written")
+		written := get(t.Context(), c, "/written")
 		p.expect(jute.OpGetData, &jute.PathWatchRequest{})
 		p.Close()
 		wantError(t, <-written, zk.ErrConnectionLoss, "getData", "/written", true)
 		var waiting []<-chan error
 		for _, path := range []string{"/1", "/2", "/3"} {
-			waiting = append(waiting, get(c, t.Context(), path))
+			waiting = append(waiting, get(t.Context(), c, path))
 			synctest.Wait()
 		}
 		p, _ = f.session(1, time.Second)
@@ -261,7 +261,7 @@ func TestCloseMuteServer(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fake) {
 		c := f.client(zk.Options{})
 		p, _ := f.session(1, time.Hour)
-		pending := get(c, t.Context(), "/a")
+		pending := get(t.Context(), c, "/a")
 		p.expect(jute.OpGetData, &jute.PathWatchRequest{})
 		start := time.Now()
 		done := closing(c)
@@ -286,7 +286,7 @@ func TestCloseWithoutConnection(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, f *fake) {
 				c := f.client(zk.Options{BackoffMin: time.Minute, BackoffMax: time.Minute, ConnectTimeout: time.Minute})
-				waiting := get(c, t.Context(), "/a")
+				waiting := get(t.Context(), c, "/a")
 				reach(f)
 				synctest.Wait()
 				start := time.Now()

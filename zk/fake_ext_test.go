@@ -259,7 +259,7 @@ func (p *peer) bye() {
 }
 
 // get starts a Get and returns where its error will be.
-func get(c *zk.Client, ctx context.Context, path string) <-chan error {
+func get(ctx context.Context, c *zk.Client, path string) <-chan error {
 	done := make(chan error, 1)
 	go func() {
 		_, _, err := c.Get(ctx, path)

@@ -36,7 +36,7 @@ func TestHandshake(t *testing.T) {
 		// The largest zxid of a reply counts; those of pings, notifications and
 		// failures outside the order do not.
 		for _, zxid := range []int64{7, 9, 8, -1} {
-			done := get(c, t.Context(), "/a")
+			done := get(t.Context(), c, "/a")
 			h := p.expect(jute.OpGetData, &jute.PathWatchRequest{})
 			p.notify(jute.EventNodeCreated, "/x")
 			p.send(&jute.ReplyHeader{Xid: jute.XidPing, Zxid: 99})
@@ -66,9 +66,9 @@ func TestExpiredHandshake(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fake) {
 		c := f.client(zk.Options{})
 		p, _ := f.session(1, time.Second)
-		done := get(c, t.Context(), "/a")
+		done := get(t.Context(), c, "/a")
 		p.answer(p.expect(jute.OpGetData, &jute.PathWatchRequest{}), 5, &jute.GetDataResponse{})
-		<-done
+		<-done //nolint:errcheck // what comes of it is looked at elsewhere
 		p.Close()
 		p = f.accept()
 		p.hello()
@@ -162,7 +162,7 @@ func TestMuteHandshake(t *testing.T) {
 func TestAuthComesFirst(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fake) {
 		c := f.client(zk.Options{Auths: []zk.Auth{{"digest", []byte("a:b")}, {"digest", []byte("c:d")}}})
-		done := get(c, t.Context(), "/a")
+		done := get(t.Context(), c, "/a")
 		p, _ := f.session(1, time.Second)
 		for _, want := range []string{"a:b", "c:d"} {
 			var req jute.AuthRequest
@@ -187,7 +187,7 @@ func TestAuthComesFirst(t *testing.T) {
 func TestAuthRefused(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fake) {
 		c := f.client(zk.Options{Auths: []zk.Auth{{"digest", []byte("a:b")}}})
-		done := get(c, t.Context(), "/a")
+		done := get(t.Context(), c, "/a")
 		p, _ := f.session(1, time.Second)
 		p.expect(jute.OpAuth, &jute.AuthRequest{})
 		p.send(&jute.ReplyHeader{Xid: jute.XidAuth, Err: jute.ErrAuthFailed})
@@ -407,8 +407,7 @@ func TestDialResolves(t *testing.T) {
 	}
 	defer c.Close()
 	got := await(t, c, "failed", func(s zk.Session) bool { return s.LastErr != nil })
-	var dns *net.DNSError
-	if !errors.As(got.LastErr, &dns) {
+	if _, ok := errors.AsType[*net.DNSError](got.LastErr); !ok {
 		t.Errorf("LastErr = %v, want a *net.DNSError", got.LastErr)
 	}
 }

@@ -185,7 +185,7 @@ func testMulti(t *testing.T, s server) {
 
 func testACL(t *testing.T, s server) {
 	bob := connect(t, s, zk.Options{Auths: []zk.Auth{{Scheme: "digest", Data: []byte("bob:pw")}}})
-	any, ctx := connect(t, s, zk.Options{}), testContext(t)
+	anyone, ctx := connect(t, s, zk.Options{}), testContext(t)
 	path := base(t, bob) + "/secret"
 	acl := []zk.ACL{{Perms: 31, Scheme: "digest", ID: "bob:ikIaKsbtGweaHnb/jKn7OHqbunM="}}
 	must[string](t)(bob.Create(ctx, path, []byte("x"), zk.ModePersistent, acl))
@@ -193,13 +193,13 @@ func testACL(t *testing.T, s server) {
 	if err != nil || !slices.Equal(got, acl) {
 		t.Errorf("GetACL = %+v, %v, want %+v", got, err, acl)
 	}
-	_, _, err = any.Get(ctx, path)
+	_, _, err = anyone.Get(ctx, path)
 	wantError(t, err, zk.ErrNoAuth, "getData", path, true)
 	stat, err = bob.SetACL(ctx, path, zk.WorldAnyone(), stat.Aversion)
 	if err != nil || stat.Aversion != 1 {
 		t.Errorf("SetACL = %+v, %v, want aversion 1", stat, err)
 	}
-	if _, _, err = any.Get(ctx, path); err != nil {
+	if _, _, err = anyone.Get(ctx, path); err != nil {
 		t.Errorf("Get after SetACL: %v", err)
 	}
 	_, err = bob.SetACL(ctx, path, []zk.ACL{}, zk.AnyVersion)

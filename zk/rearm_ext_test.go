@@ -47,7 +47,7 @@ func TestRearmComesFirst(t *testing.T) {
 		data := <-done
 		p.Close()
 		await(t, c, "down", isDown)
-		waiting := get(c, t.Context(), "/a")
+		waiting := get(t.Context(), c, "/a")
 		p, _ = f.session(1, time.Second)
 		var old jute.SetWatchesRequest
 		h := p.expect(jute.OpSetWatches, &old)

@@ -141,6 +141,7 @@ func (c *Client) do(ctx context.Context, r *request) error {
 		c.queue.drop()
 	case stageFinished:
 		return r.err
+	case stageWritten, stageAbandoned:
 	}
 	sent := r.stage == stageWritten
 	r.stage = stageAbandoned

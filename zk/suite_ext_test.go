@@ -220,6 +220,7 @@ func only(t *testing.T, events <-chan zk.Event, want zk.Event) {
 }
 
 func must[T any](t *testing.T) func(T, error) T {
+	t.Helper()
 	return func(v T, err error) T {
 		t.Helper()
 		if err != nil {

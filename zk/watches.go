@@ -106,8 +106,9 @@ func concerns(kind int, typ EventType) bool {
 		return kind == kindChild
 	case NodeCreated, NodeDataChanged:
 		return kind != kindChild
+	default: // what tells of the watch itself
+		return false
 	}
-	return false
 }
 
 func (t *watchTable) endOneShots(kind int, path string, ev Event) {

@@ -84,7 +84,7 @@ func parseAuths(from, text string) ([]zk.Auth, error) {
 }
 
 // tokenSource returns what a client takes its token from; nil: there is none.
-func (a *access) tokenSource(clear bool) (func(context.Context) (string, error), error) {
+func (a *access) tokenSource(inClear bool) (func(context.Context) (string, error), error) {
 	inline, file := a.tokenText.value(), a.token.value()
 	if inline != "" && a.token.given == "" && file != "" {
 		return nil, usagef("%s together with %s: set one of them", a.tokenText.variable, a.token.variable)
@@ -96,9 +96,9 @@ func (a *access) tokenSource(clear bool) (func(context.Context) (string, error),
 	switch {
 	case file == "" && inline == "":
 		return nil, nil
-	case clear && !a.tokenInClear && a.plaintext:
+	case inClear && !a.tokenInClear && a.plaintext:
 		return nil, usagef("%s: the token may go over clear text: leave --tls-allow-plaintext out, or give --token-in-clear-text if that is meant", from)
-	case clear && !a.tokenInClear:
+	case inClear && !a.tokenInClear:
 		return nil, usagef("%s: the token would go over clear text: give --tls-ca FILE or --tls, or --token-in-clear-text if that is meant", from)
 	case file == "":
 		token, err := parseToken(inline)
@@ -133,7 +133,7 @@ func parseToken(text string) (string, error) {
 }
 
 func readSecret(from, path string) (string, error) {
-	file, err := os.Open(path)
+	file, err := os.Open(path) //nolint:gosec // the file that the user names
 	if err != nil {
 		return "", usagef("%s: %w", from, withoutPath(err))
 	}

@@ -60,9 +60,9 @@ func TestToken(t *testing.T) {
 	got.silent(t)
 
 	// Not over clear text unless that is meant.
-	clear := `--token-file "` + file + `": the token would go over clear text: give`
-	command(t, append(call, "--token-file", file)...).check(t, statusUsage, nil, []string{clear})
-	command(t, append(secure, "--tls=false", "--token-file", file)...).check(t, statusUsage, nil, []string{clear})
+	refused := `--token-file "` + file + `": the token would go over clear text: give`
+	command(t, append(call, "--token-file", file)...).check(t, statusUsage, nil, []string{refused})
+	command(t, append(secure, "--tls=false", "--token-file", file)...).check(t, statusUsage, nil, []string{refused})
 	command(t, append(call, "--token-file", file, "--token-in-clear-text")...).check(t, statusOK, nil, nil)
 	mixed := append([]string{"call", "zk://127.0.0.1:1/rpc", "M", "--tls-allow-plaintext", "--token-file", file}, p.mutual()...)
 	command(t, mixed...).check(t, statusUsage, nil, []string{"the token may go over clear text"})

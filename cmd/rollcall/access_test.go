@@ -153,8 +153,8 @@ func TestRegistryTLS(t *testing.T) {
 		command(t, append(args, "--timeout", "500ms")...).check(t, statusFailure, nil, []string{"x509: "})
 		command(t, append(args, append(p.mutual(), "--registry-tls-name", "other.test", "--timeout", "500ms")...)...).check(t, statusFailure, nil, []string{"other.test"})
 	}
-	clear := "zks://" + plain.Addr() + "/rpc"
-	command(t, append([]string{"ls", clear, "--timeout", "500ms"}, p.mutual()...)...).check(t, statusFailure, nil, []string{"did not answer"})
+	tls := "zks://" + plain.Addr() + "/rpc"
+	command(t, append([]string{"ls", tls, "--timeout", "500ms"}, p.mutual()...)...).check(t, statusFailure, nil, []string{"did not answer"})
 
 	// The instances have another authority than the registry.
 	call := []string{

@@ -58,8 +58,7 @@ func object(data []byte, most int, fix string) (map[string]json.RawMessage, erro
 	}
 	var keys map[string]json.RawMessage
 	if err := json.Unmarshal(data, &keys); err != nil || keys == nil {
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
+		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 			fix += "; at byte " + strconv.FormatInt(syntax.Offset, 10) + ": " + syntax.Error()
 		}
 		return nil, discovery.NewFieldError("data", printable(data), fix)

@@ -75,7 +75,7 @@ func rawJSON(v any) json.RawMessage {
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
-		panic(fmt.Sprintf("layout: encode %T: %v", v, err))
+		panic(fmt.Sprintf("layout: encode %T: %v", v, err)) //nolint:forbidigo // it always encodes
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
@@ -137,8 +137,7 @@ func errTwice(in *discovery.Instance) error {
 
 // within says in what the wrong field lies.
 func within(what string, err error) error {
-	var typed *FieldError
-	if errors.As(err, &typed) {
+	if typed, ok := errors.AsType[*FieldError](err); ok {
 		typed.Field = what + "." + typed.Field
 	}
 	return err

@@ -37,7 +37,7 @@ func ExampleOpen() {
 		fmt.Println(err)
 		return
 	}
-	defer stop()
+	defer stop() //nolint:errcheck // what comes of it is looked at elsewhere
 	session, err := zookeeper.Open([]string{addr}, zookeeper.Options{})
 	if err != nil {
 		fmt.Println(err)
@@ -72,7 +72,7 @@ func ExampleSession_EditOverrides() {
 		fmt.Println(err)
 		return
 	}
-	defer stop()
+	defer stop() //nolint:errcheck // what comes of it is looked at elsewhere
 	session, err := zookeeper.Open([]string{addr}, zookeeper.Options{})
 	if err != nil {
 		fmt.Println(err)

@@ -270,7 +270,7 @@ func (f *fake) ExistsW(context.Context, string) (zk.Stat, bool, <-chan zk.Event,
 }
 
 // Create is used for the overrides alone: the directory is there.
-func (f *fake) Create(ctx context.Context, path string, data []byte, _ zk.CreateMode, _ []zk.ACL) (string, error) {
+func (f *fake) Create(_ context.Context, path string, data []byte, _ zk.CreateMode, _ []zk.ACL) (string, error) {
 	if path != ordersNode {
 		return path, nil
 	}

@@ -63,7 +63,7 @@ func TestLossIsToldOnce(t *testing.T) {
 				t.Errorf("got %+v, want registered, with losses %v", st, want)
 			}
 			lines := log.take()
-			if len(lines) != 1 || !strings.Contains(lines[0], "entry="+before.Name) || !strings.Contains(lines[0], "reason=deleted") {
+			if len(lines) != 1 || !strings.Contains(lines[0], "instance="+before.Name) || !strings.Contains(lines[0], "reason=deleted") {
 				t.Errorf("got %q, want one line that names the entry and the reason", lines)
 			}
 		}

@@ -102,8 +102,7 @@ func stateKind(s zk.State) string {
 
 // errorKind is the kind of an error that the registry has answered.
 func errorKind(err error) string {
-	var typed *zk.Error
-	if errors.As(err, &typed) {
+	if typed, ok := errors.AsType[*zk.Error](err); ok {
 		return typed.Err.Error()
 	}
 	return err.Error()

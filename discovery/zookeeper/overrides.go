@@ -77,7 +77,7 @@ func (l *lister) takeOverrides(r overridesResult, now time.Time) {
 	if err != nil {
 		err = fmt.Errorf("overrides cannot be read, those last read stay in force: %w", err)
 		if l.view.report(&discovery.Skipped{Name: r.name, Err: err}) {
-			l.logger.Warn("overrides cannot be read: those last read stay in force", "node", r.name, "error", err)
+			l.logger.Warn("overrides cannot be read: those last read stay in force", "path", r.name, "error", err)
 		}
 		return
 	}

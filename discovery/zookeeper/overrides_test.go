@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -28,7 +29,7 @@ func drainDoc(port int) string {
 func shown(u discovery.Update) string {
 	var words []string
 	for _, in := range u.Instances {
-		word := fmt.Sprint(in.Port)
+		word := strconv.Itoa(in.Port)
 		if in.Drained() {
 			word += "d"
 		}
@@ -157,7 +158,7 @@ func TestUnreadableOverrides(t *testing.T) {
 		b.want(b.after(time.Second), "")
 		b.fake.add("server0000000007", `{"host":"h","port":8}`)
 		b.wantShown("1 2d 8 skipped:/rpc-meta/overrides")
-		if lines := log.take(); len(lines) != 1 || !strings.Contains(lines[0], "node=/rpc-meta/overrides") || !strings.Contains(lines[0], "version") {
+		if lines := log.take(); len(lines) != 1 || !strings.Contains(lines[0], "path=/rpc-meta/overrides") || !strings.Contains(lines[0], "version") {
 			t.Errorf("got %q, want one line that names the node and the field", lines)
 		}
 		b.fake.order(drainDoc(1))

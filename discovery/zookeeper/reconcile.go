@@ -138,7 +138,7 @@ func (r *registration) tellLoss(err error) {
 		return
 	}
 	r.loss, r.lost = 0, true
-	r.logger.Warn("our entry is gone", "entry", r.last, "reason", loss.String())
+	r.logger.Warn("our entry is gone", "instance", r.last, "reason", loss.String())
 	r.report(func(s *discovery.RegistrationStatus) {
 		losses := maps.Clone(s.Losses) // who has read the status keeps the old one
 		if losses == nil {
@@ -218,10 +218,10 @@ func (r *registration) settle(a action) {
 	}
 	before := r.Status()
 	if a.conflict != "" && a.conflict != before.Conflict {
-		r.logger.Warn("a younger entry of another live session has our id", "entry", a.conflict)
+		r.logger.Warn("a younger entry of another live session has our id", "instance", a.conflict)
 	}
 	if a.conflict == "" && before.Conflict != "" {
-		r.logger.Info("the other entry with our id is gone", "entry", before.Conflict)
+		r.logger.Info("the other entry with our id is gone", "instance", before.Conflict)
 	}
 	if a.node.name != before.Name || a.conflict != before.Conflict {
 		r.poke()
@@ -278,7 +278,7 @@ func (r *registration) create(ctx context.Context, session int64) error {
 	r.own(candidate{name: name, czxid: czxid, owner: session})
 	r.created, r.scan = time.Now(), true // elder twins, extra nodes
 	r.lost, r.wiped = false, false
-	r.logger.Info("registered", "entry", name)
+	r.logger.Info("registered", "instance", name)
 	r.report(func(s *discovery.RegistrationStatus) { s.Name, s.Registered, s.Conflict, s.Err = name, true, "", nil })
 	return nil
 }
@@ -309,7 +309,7 @@ func (r *registration) delete(ctx context.Context, a action) error {
 	}
 	if a.verb == deleteElder {
 		r.cleared[a.node.name] = true
-		r.logger.Info("deleted the elder entry with our id", "entry", a.node.name, "error", err)
+		r.logger.Info("deleted the elder entry with our id", "instance", a.node.name, "error", err)
 		return nil
 	}
 	if err == nil || errors.Is(err, zk.ErrNoNode) {

@@ -34,6 +34,7 @@ func (a apache) RestartEmpty() { a.Stop(); a.StartEmpty() }
 
 // registries runs a test against our server and against Apache ZooKeeper.
 func registries(t *testing.T, test func(*testing.T, neighbour)) {
+	t.Helper()
 	t.Run("zktest", func(t *testing.T) { test(t, zktest.Start(t)) })
 	t.Run("apache", func(t *testing.T) { test(t, apache{realtest.Apache(t)}) })
 }
@@ -104,6 +105,7 @@ func ready(t testing.TB, r discovery.Registration) string {
 const patience = 30 * time.Second
 
 func within(t testing.TB) context.Context {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
 	return ctx

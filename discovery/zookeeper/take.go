@@ -29,7 +29,7 @@ func (l *lister) takeRead(r readResult) {
 	l.backoff.reset()
 	in, err := decode(r.name, r.data, r.stat, r.err)
 	if l.view.set(in, err) && err != nil {
-		l.logger.Warn("entry is not an instance", "entry", r.name, "error", err)
+		l.logger.Warn("entry is not an instance", "instance", r.name, "error", err)
 	}
 }
 
@@ -61,7 +61,7 @@ func (l *lister) takeList(r listResult, now time.Time) {
 	l.listErr = nil
 	// Where the last list found no directory, what was told since is of one whose
 	// life is not known: it is no proof of what the names stand for now.
-	another := r.found && !(l.lived && lifeOf(r.stat).continues(l.life))
+	another := r.found && (!l.lived || !lifeOf(r.stat).continues(l.life))
 	if another && l.lived {
 		l.logger.Info("directory begins another life: reading everything again")
 	}

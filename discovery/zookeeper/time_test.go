@@ -33,6 +33,7 @@ type bubble struct {
 }
 
 func inBubble(t *testing.T, test func(*bubble)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		b := &bubble{t: t, fake: newFake()}
 		opts := Options{Rand: func() float64 { return 0.5 }, Logger: slog.New(slog.DiscardHandler)}.withDefaults()

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strconv"
 	"testing"
 	"testing/quick"
 
@@ -45,7 +46,7 @@ func naive(nodes map[string]discovery.Instance, broken map[string]error, o *layo
 func randomOverrides(rng *rand.Rand) *layout.Overrides {
 	o := new(layout.Overrides)
 	for range rng.IntN(4) {
-		in := discovery.Instance{ID: fmt.Sprint(rng.IntN(3))}
+		in := discovery.Instance{ID: strconv.Itoa(rng.IntN(3))}
 		if rng.IntN(2) == 0 {
 			in = discovery.Instance{Port: 1 + rng.IntN(2)}
 		}
@@ -82,7 +83,7 @@ func TestViewAgainstModel(t *testing.T) {
 			default:
 				in := discovery.Instance{Name: name, Port: 1 + rng.IntN(2), Revision: int64(rng.IntN(5))}
 				if rng.IntN(3) > 0 {
-					in.ID = fmt.Sprint(rng.IntN(3))
+					in.ID = strconv.Itoa(rng.IntN(3))
 				}
 				nodes[name] = in
 				v.set(in, nil)

@@ -5,7 +5,7 @@
 // not fill the disk.
 //
 //	log := loglimit.New(logger, nil)
-//	log.Warn("connection closed: no known protocol", "address", conn.RemoteAddr())
+//	log.Warn("connection closed: no known protocol", "address", conn.RemoteAddr().String())
 //
 // # Concurrency
 //

@@ -118,7 +118,7 @@ func FuzzClientBytes(f *testing.F) {
 		default:
 			t.Errorf("the error does not say whether the call was executed: %v", err)
 		}
-		c.Close() //nolint:errcheck // its end is what is wanted
-		a.Close() //nolint:errcheck // its end is what is wanted
+		c.Close()
+		a.Close()
 	})
 }

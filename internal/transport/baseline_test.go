@@ -38,7 +38,7 @@ func newBaseline(b *testing.B, callers int) *baseline {
 	bl.wg.Go(bl.read)
 	bl.wg.Go(func() { baselineServer(server) })
 	b.Cleanup(func() {
-		client.Close() //nolint:errcheck // its end is what is wanted
+		client.Close()
 		close(bl.wake)
 		bl.wg.Wait()
 	})

@@ -241,7 +241,7 @@ func TestPing(t *testing.T) {
 		if _, err := r.client.Ping(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Ping = %v, want DeadlineExceeded", err)
 		}
-		r.client.Close() //nolint:errcheck // its end is what is wanted
+		r.client.Close()
 		if _, err := r.client.Ping(t.Context()); !errors.Is(err, ErrClosed) {
 			t.Errorf("Ping = %v, want ErrClosed", err)
 		}

@@ -142,17 +142,7 @@ func (c *ClientConn) Draining() bool { return c.draining.Load() }
 // Accepts reports whether new calls may be put on the connection: it lives, and
 // a GOAWAY, if there was one, says that the server as a whole leaves and still
 // serves everything, so that another connection to it would be no better.
-func (c *ClientConn) Accepts() bool {
-	if c.ending.Load() {
-		return false
-	}
-	select {
-	case <-c.done:
-		return false
-	default:
-		return true
-	}
-}
+func (c *ClientConn) Accepts() bool { return !c.ending.Load() }
 
 // Done is closed when the connection is dead.
 func (c *ClientConn) Done() <-chan struct{} { return c.done }
@@ -184,7 +174,7 @@ func (c *ClientConn) CloseIdle() {
 		return
 	}
 	c.dieLocked(ErrClosed)
-	c.Close() //nolint:errcheck // it returns nil
+	c.Close()
 }
 
 // die ends the connection with its cause; the first wins.
@@ -199,9 +189,10 @@ func (c *ClientConn) dieLocked(cause error) {
 		c.out.mu.Unlock()
 		return
 	}
+	c.ending.Store(true) // before the calls fail: whoever tries again wants another connection
 	c.out.kill(cause)
 	c.out.mu.Unlock()
-	c.conn.Close()      //nolint:errcheck // its end is what is wanted
+	c.conn.Close()
 	c.out.waitStopped() // Close ends the write, which then knows how far it came
 
 	c.out.mu.Lock()

@@ -138,8 +138,8 @@ func TestHungServerOverSockets(t *testing.T) {
 				a, b := tcpPair(t)
 				clientEnd, serverEnd := client(a), server(b)
 				if _, embedded := clientEnd.(embedding); embedded && size > 10 {
-					a.Close() //nolint:errcheck // it would be given the time of a slow link: TestSlowLinkThatTellsNothing
-					b.Close() //nolint:errcheck // likewise
+					a.Close()
+					b.Close()
 					return
 				}
 				c := NewClientConn(clientEnd, ClientOptions{})

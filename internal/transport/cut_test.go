@@ -157,3 +157,29 @@ func TestPrefaceBehindAFailedWrite(t *testing.T) {
 		}
 	})
 }
+
+// A call that failed with its connection is not offered the same connection again,
+// though the other calls on it have yet to be told.
+func TestDeadConnectionIsNotOffered(t *testing.T) {
+	for range 20 {
+		synctest.Test(t, func(t *testing.T) {
+			a, b := memnet.Pipe()
+			r := newRig(t, a, b, ClientOptions{}, ServerOptions{Handler: func(ctx context.Context, _ *ServerRequest) (Reply, error) {
+				<-ctx.Done()
+				return Reply{}, ctx.Err()
+			}})
+			defer r.close()
+			var wg sync.WaitGroup
+			for range 100 {
+				wg.Go(func() {
+					if _, err := r.client.Call(t.Context(), &Request{Method: "hang"}); err == nil || r.client.Accepts() {
+						t.Errorf("accepts calls after %v", err)
+					}
+				})
+			}
+			synctest.Wait()
+			b.Cut()
+			wg.Wait()
+		})
+	}
+}

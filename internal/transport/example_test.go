@@ -24,7 +24,7 @@ func ExampleClientConn_Call() {
 	client := transport.NewClientConn(clientEnd, transport.ClientOptions{})
 	reply, err := client.Call(context.Background(), &transport.Request{Method: "Greeter/Greet", Body: []byte("world")})
 	fmt.Printf("%s %v\n", reply.Body, err)
-	client.Close() //nolint:errcheck // its end is what is wanted
+	client.Close()
 	fmt.Println(<-served)
 	// Output:
 	// hello, world <nil>

@@ -56,8 +56,8 @@ func TestDrain(t *testing.T) {
 		}
 		close(release)
 		<-r.server.Drained()
-		wg.Wait()        // the reply was written before Drained
-		r.server.Close() //nolint:errcheck // its end is what is wanted
+		wg.Wait() // the reply was written before Drained
+		r.server.Close()
 		<-r.served
 		if !errors.Is(r.serveErr, ErrClosed) {
 			t.Errorf("Serve returned %v, want ErrClosed", r.serveErr)
@@ -119,7 +119,7 @@ func TestGoAwayDecidesWhatWasExecuted(t *testing.T) {
 		_, err := c.Call(t.Context(), &Request{Method: "M"})
 		wantCallError(t, err, frame.ExecutedNo, PhaseQueue, ErrGoAway)
 		p.sendFrame(frame.TypeReply, 0, ids[0], frame.AppendReply(nil, &frame.Reply{}))
-		p.conn.Close() //nolint:errcheck // its end is what is wanted
+		p.conn.Close()
 		wg.Wait()
 		if errs[0] != nil {
 			t.Errorf("answered behind the GOAWAY: %v", errs[0])
@@ -165,7 +165,7 @@ func TestCloseRacesWithCalls(t *testing.T) {
 			})
 		}
 		<-enough
-		r.server.Close() //nolint:errcheck // its end is what is wanted
+		r.server.Close()
 		wg.Wait()
 		<-r.served
 		close(outcomes)
@@ -222,8 +222,8 @@ func TestCloseBeforeServe(t *testing.T) {
 	a, b := memnet.Pipe()
 	defer a.Close()
 	s := NewServerConn(b, ServerOptions{})
-	s.Close() //nolint:errcheck // its end is what is wanted
-	s.Close() //nolint:errcheck // its end is what is wanted
+	s.Close()
+	s.Close()
 	if err := s.Serve(t.Context()); !errors.Is(err, ErrClosed) {
 		t.Errorf("Serve returned %v, want ErrClosed", err)
 	}
@@ -242,7 +242,7 @@ func TestCloseOfAJammedConnection(t *testing.T) {
 		go func() { r.client.Call(t.Context(), &Request{Method: "M", Body: make([]byte, 1000)}) }() //nolint:errcheck // it is the server that is watched
 		synctest.Wait()
 		start := time.Now()
-		r.server.Close() //nolint:errcheck // its end is what is wanted
+		r.server.Close()
 		<-r.served
 		if d := time.Since(start); d > partingTime {
 			t.Errorf("took %v", d)
@@ -304,9 +304,9 @@ func TestCloseReadsOnBehindItsLastWord(t *testing.T) {
 		start := time.Now()
 		time.AfterFunc(partingTime/2, func() {
 			p.request(2, 0, "late")
-			p.conn.Close() //nolint:errcheck // its end is what is wanted
+			p.conn.Close()
 		})
-		s.Close() //nolint:errcheck // its end is what is wanted
+		s.Close()
 		if d := time.Since(start); d != partingTime/2 {
 			t.Errorf("closed after %v, want %v: when the client has", d, partingTime/2)
 		}

@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	if code == 0 {
 		if left := leaked(); left != "" {
-			os.Stderr.WriteString("goroutines left behind:\n" + left + "\n") //nolint:errcheck // there is nobody else to tell
+			os.Stderr.WriteString("goroutines left behind:\n" + left + "\n")
 			code = 1
 		}
 	}
@@ -110,8 +110,8 @@ func newRig(t testing.TB, a, b net.Conn, co ClientOptions, so ServerOptions) *ri
 }
 
 func (r *rig) close() {
-	r.client.Close() //nolint:errcheck // its end is what is wanted
-	r.server.Close() //nolint:errcheck // its end is what is wanted
+	r.client.Close()
+	r.server.Close()
 	<-r.served
 }
 

@@ -226,7 +226,7 @@ func TestAwaitStream(t *testing.T) {
 		synctest.Wait()
 		wait(t.Context(), "third")
 		close(release)
-		r.client.Close() //nolint:errcheck // its end is what is wanted
+		r.client.Close()
 		if s := <-got; s != "third: <nil>" && s != "third: transport: connection closed" {
 			t.Error(s)
 		}

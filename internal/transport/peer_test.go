@@ -30,8 +30,8 @@ func dialServer(t testing.TB, so ServerOptions, preface *frame.Preface) (*peer, 
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(t.Context()) }()
 	t.Cleanup(func() {
-		s.Close() //nolint:errcheck // its end is what is wanted
-		a.Close() //nolint:errcheck // its end is what is wanted
+		s.Close()
+		a.Close()
 	})
 	p := &peer{t, a}
 	if preface != nil {
@@ -50,8 +50,8 @@ func acceptClient(t testing.TB, co ClientOptions, answer *frame.ServerPreface) (
 	a, b := memnet.Pipe()
 	c := NewClientConn(a, co)
 	t.Cleanup(func() {
-		b.Close() //nolint:errcheck // its end is what is wanted
-		c.Close() //nolint:errcheck // its end is what is wanted
+		b.Close()
+		c.Close()
 	})
 	p := &peer{t, b}
 	if _, err := frame.ParsePreface(p.preface()); err != nil {

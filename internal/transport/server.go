@@ -265,7 +265,7 @@ func (s *ServerConn) die(cause error) {
 		close(s.drained)
 	}
 	s.out.mu.Unlock()
-	s.conn.Close() //nolint:errcheck // its end is what is wanted
+	s.conn.Close()
 	s.cancel(cause)
 	close(s.dead)
 }

@@ -64,7 +64,7 @@ func TestServerEndsConnectionsThatBreakTheProtocol(t *testing.T) {
 				t.Errorf("%s: got %+v, want last id %d and %q", name, g, want, c.text)
 			}
 			p.wantEnd()
-			p.conn.Close() //nolint:errcheck // its end is what is wanted
+			p.conn.Close()
 			close(release)
 			if err := <-served; !errors.Is(err, ErrProtocol) {
 				t.Errorf("%s: Serve returned %v", name, err)
@@ -160,7 +160,7 @@ func TestOtherVersions(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	p.wantEnd()
-	p.conn.Close() //nolint:errcheck // its end is what is wanted
+	p.conn.Close()
 	if err := <-served; !errors.Is(err, ErrUnsupportedVersion) {
 		t.Errorf("Serve returned %v", err)
 	}
@@ -192,7 +192,7 @@ func TestStrangers(t *testing.T) {
 		}
 	}
 	p, _, served := dialServer(t, ServerOptions{}, nil) // a health probe
-	p.conn.Close()                                      //nolint:errcheck // its end is what is wanted
+	p.conn.Close()
 	if err := <-served; err != nil {
 		t.Errorf("a connection without a byte: %v", err)
 	}
@@ -290,10 +290,10 @@ func TestCallbacksAndClose(t *testing.T) {
 			done <- err
 		}()
 		synctest.Wait()
-		b.Close() //nolint:errcheck // its end is what is wanted
+		b.Close()
 		wantCallError(t, <-done, frame.ExecutedMaybe, PhaseHandshake, ErrPeerClosed)
-		c.Close() //nolint:errcheck // its end is what is wanted
-		c.Close() //nolint:errcheck // its end is what is wanted
+		c.Close()
+		c.Close()
 		if len(causes) != 1 || !errors.Is(causes[0], ErrPeerClosed) {
 			t.Errorf("OnClose saw %v", causes)
 		}
@@ -354,7 +354,7 @@ func exchangeBytes(opts ServerOptions, b []byte) *ServerConn {
 		a.CloseWrite() //nolint:errcheck // the other end may be gone
 	}()
 	io.Copy(io.Discard, a) //nolint:errcheck // until the other end is gone
-	<-served
+	<-served               //nolint:errcheck // what comes of it is looked at elsewhere
 	return s
 }
 
@@ -379,7 +379,7 @@ func TestRandomFramesToAClient(t *testing.T) {
 					break
 				}
 			}
-			b.Close() //nolint:errcheck // its end is what is wanted
+			b.Close()
 		}()
 		go func() { io.Copy(io.Discard, b) }() //nolint:errcheck // until the other end is gone
 		_, err := c.Call(t.Context(), &Request{Method: "M"})
@@ -391,6 +391,6 @@ func TestRandomFramesToAClient(t *testing.T) {
 		default:
 			t.Errorf("seed %d: %v", seed, err)
 		}
-		c.Close() //nolint:errcheck // its end is what is wanted
+		c.Close()
 	}
 }

@@ -27,8 +27,7 @@ func TestHostileLengths(t *testing.T) {
 			b := append(jute.AppendInt(nil, n), make([]byte, 8)...)
 			d := jute.NewDecoder(b)
 			read(&d)
-			var de *jute.DecodeError
-			if !errors.As(d.Err(), &de) {
+			if _, ok := errors.AsType[*jute.DecodeError](d.Err()); !ok {
 				t.Errorf("%s of length %d: error %v, want a *DecodeError", name, n, d.Err())
 			}
 			allocs := testing.AllocsPerRun(10, func() {

@@ -6,6 +6,7 @@ package jute_test
 import (
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -211,7 +212,7 @@ func checkDecode(t *testing.T, seed uint64, empty func() jute.Record, b []byte, 
 		tail = nil // the last field is there if bytes are
 	}
 	got := empty()
-	d := jute.NewDecoder(append(b[:len(b):len(b)], tail...))
+	d := jute.NewDecoder(append(slices.Clip(b), tail...))
 	got.Decode(&d)
 	if d.Err() != nil {
 		t.Fatalf("seed %d: %v", seed, d.Err())

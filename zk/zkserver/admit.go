@@ -29,7 +29,7 @@ func (s *Server) admit(sv *serve, nc net.Conn) {
 	}
 	if sv.stopping || limit != "" && gives == nil {
 		s.mu.Unlock()
-		nc.Close() //nolint:errcheck // nobody was served on it
+		nc.Close()
 		s.warnOfLimit(limit, c)
 		return
 	}

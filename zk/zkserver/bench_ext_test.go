@@ -28,7 +28,7 @@ const (
 func BenchmarkServer(b *testing.B) {
 	payload := make([]byte, 128)
 	var serial atomic.Int64
-	for name, make := range map[string]func(b []byte, xid int32) []byte{
+	for name, appendRequest := range map[string]func(b []byte, xid int32) []byte{
 		"get": func(b []byte, xid int32) []byte {
 			return appendRequest(b, xid, jute.OpGetData, &jute.PathWatchRequest{Path: "/bench"})
 		},
@@ -50,7 +50,9 @@ func BenchmarkServer(b *testing.B) {
 			return appendRequest(b, xid, jute.OpGetData, &jute.PathWatchRequest{Path: "/bench"})
 		},
 	} {
-		b.Run(name, func(b *testing.B) { benchmarkServer(b, zkserver.Options{}, benchSessions, benchInFlight, make) })
+		b.Run(name, func(b *testing.B) {
+			benchmarkServer(b, zkserver.Options{}, benchSessions, benchInFlight, appendRequest)
+		})
 	}
 }
 
@@ -63,7 +65,8 @@ func appendRequest(b []byte, xid int32, op jute.OpCode, r jute.Record) []byte {
 	return b
 }
 
-func benchmarkServer(b *testing.B, opts zkserver.Options, parallel, depth int, make func([]byte, int32) []byte) {
+func benchmarkServer(b *testing.B, opts zkserver.Options, parallel, depth int, appendRequest func([]byte, int32) []byte) {
+	b.Helper()
 	_, addr := startServer(b, opts)
 	c := open(b, addr, 30*time.Second)
 	c.must(jute.OpCreate, &jute.CreateRequest{Path: "/bench", Data: []byte("x"), ACL: jute.WorldAnyone()}, nil)
@@ -74,14 +77,14 @@ func benchmarkServer(b *testing.B, opts zkserver.Options, parallel, depth int, m
 	var sessions sync.WaitGroup
 	for range parallel {
 		c := open(b, addr, 30*time.Second)
-		sessions.Go(func() { inFlight(c, depth, &left, make) })
+		sessions.Go(func() { inFlight(c, depth, &left, appendRequest) })
 	}
 	sessions.Wait()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "ops/s")
 }
 
 // inFlight keeps requests in flight until none is left to be made.
-func inFlight(c *rawConn, depth int, left *atomic.Int64, make func([]byte, int32) []byte) {
+func inFlight(c *rawConn, depth int, left *atomic.Int64, appendRequest func([]byte, int32) []byte) {
 	in := bufio.NewReaderSize(c.nc, 64<<10)
 	var out, body []byte
 	var xid int32
@@ -90,7 +93,7 @@ func inFlight(c *rawConn, depth int, left *atomic.Int64, make func([]byte, int32
 		for flying < depth && left.Add(-1) >= 0 {
 			xid++
 			flying++
-			out = make(out, xid)
+			out = appendRequest(out, xid)
 		}
 		if len(out) > 0 {
 			c.write(out)
@@ -107,6 +110,7 @@ func inFlight(c *rawConn, depth int, left *atomic.Int64, make func([]byte, int32
 }
 
 func readFrame(t testing.TB, in *bufio.Reader, body []byte) []byte {
+	t.Helper()
 	var size [4]byte
 	if _, err := io.ReadFull(in, size[:]); err != nil {
 		t.Error(err)

@@ -220,7 +220,7 @@ func testManyWatchesOfOne(t *testing.T, addr, base string) {
 		t.Errorf("got %+v, want one NodeDeleted", events)
 	}
 	c.do(jute.OpExists, &jute.PathWatchRequest{Path: n, Watch: true})
-	c.nc.Close() //nolint:errcheck // the server may have closed it already
+	c.nc.Close()
 	waitFor(t, "end of the watches", func() bool { return !strings.Contains(word(t, addr, "wchp"), n+"\n") })
 }
 

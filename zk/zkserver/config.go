@@ -114,7 +114,7 @@ func (p *configParser) warn(why string) {
 	p.warnings = append(p.warnings, ConfigWarning{p.line, p.key, p.shown(), why})
 }
 
-func (p *configParser) fail(format string, args ...any) {
+func (p *configParser) failf(format string, args ...any) {
 	p.errs = append(p.errs, &ConfigError{p.line, p.key, p.shown(), fmt.Sprintf(format, args...)})
 }
 
@@ -148,7 +148,7 @@ func (p *configParser) finish(last map[string]property) {
 	if len(p.servers) > 1 {
 		for _, s := range p.servers[1:] {
 			p.property = s
-			p.fail("a second member of an ensemble, and this server is always alone: " +
+			p.failf("a second member of an ensemble, and this server is always alone: " +
 				"run Apache ZooKeeper for an ensemble, or leave one server.N line")
 		}
 	}
@@ -158,7 +158,7 @@ func (p *configParser) finish(last map[string]property) {
 		if p.line == 0 {
 			p.property = last["minSessionTimeout"]
 		}
-		p.fail("sessions of %v to %v: let minSessionTimeout (default 2 ticks) be at most maxSessionTimeout (default 20 ticks)",
+		p.failf("sessions of %v to %v: let minSessionTimeout (default 2 ticks) be at most maxSessionTimeout (default 20 ticks)",
 			o.MinSessionTimeout, o.MaxSessionTimeout)
 	}
 	p.config.Address = net.JoinHostPort(p.host, strconv.Itoa(p.port))

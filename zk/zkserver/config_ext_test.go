@@ -69,7 +69,7 @@ enforce.auth.enabled=false
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Close() //nolint:errcheck // of a server in memory it is nil
+	s.Close()
 }
 
 func TestParseConfigEmpty(t *testing.T) {
@@ -169,6 +169,6 @@ func FuzzParseConfig(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%q was accepted, and New says %v", text, err)
 		}
-		s.Close() //nolint:errcheck // of a server in memory it is nil
+		s.Close()
 	})
 }

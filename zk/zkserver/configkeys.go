@@ -102,14 +102,14 @@ func ignore(why string) configKey {
 
 // refuse is for keys whose wish must not be passed over.
 func refuse(fix string) configKey {
-	return func(p *configParser) { p.fail("%s", fix) }
+	return func(p *configParser) { p.failf("%s", fix) }
 }
 
 // unless refuses every value but one.
 func unless(value, fix string) configKey {
 	return func(p *configParser) {
 		if p.value != value {
-			p.fail("%s", fix)
+			p.failf("%s", fix)
 		}
 	}
 }
@@ -122,7 +122,7 @@ func (p *configParser) number(least, most int64) int64 {
 	}
 	n, err := strconv.ParseInt(digits, base, 64)
 	if err != nil || n < least || n > most {
-		p.fail("want a whole number from %d to %d", least, most)
+		p.failf("want a whole number from %d to %d", least, most)
 		return least
 	}
 	return n
@@ -153,7 +153,7 @@ func flag(field func(o *Options) *bool) configKey {
 			*field(&p.config.Options) = true
 		case "false", "no":
 		default:
-			p.fail("want true or false")
+			p.failf("want true or false")
 		}
 	}
 }
@@ -186,13 +186,13 @@ func parseWhitelist(p *configParser) {
 func parseSuperDigest(p *configParser) {
 	user, hash, ok := strings.Cut(p.value, ":")
 	if !ok || user == "" || hash == "" {
-		p.fail("want user:base64(sha1(user:password))")
+		p.failf("want user:base64(sha1(user:password))")
 	}
 	p.config.Options.SuperDigest = p.value
 }
 
 func parseDigestAlg(p *configParser) {
 	if !strings.EqualFold(p.value, "SHA1") && !strings.EqualFold(p.value, "SHA-1") {
-		p.fail("want SHA1: there is no other")
+		p.failf("want SHA1: there is no other")
 	}
 }

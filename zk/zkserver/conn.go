@@ -130,7 +130,7 @@ func (c *conn) hangUp() {
 		io.CopyN(io.Discard, c.nc, lingerBytes)          //nolint:errcheck // what comes is thrown away
 	}
 	c.out.kill()
-	c.nc.Close() //nolint:errcheck // most are closed already; this is for one that was muted
+	c.nc.Close()
 }
 
 // requests reads and answers requests until the connection ends.

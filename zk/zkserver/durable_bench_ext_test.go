@@ -17,7 +17,7 @@ import (
 func BenchmarkDurable(b *testing.B) {
 	payload := make([]byte, 128)
 	var serial atomic.Int64
-	for name, make := range map[string]func(b []byte, xid int32) []byte{
+	for name, appendRequest := range map[string]func(b []byte, xid int32) []byte{
 		"set": func(b []byte, xid int32) []byte {
 			return appendRequest(b, xid, jute.OpSetData, &jute.SetDataRequest{Path: "/bench", Data: payload, Version: -1})
 		},
@@ -29,7 +29,7 @@ func BenchmarkDurable(b *testing.B) {
 	} {
 		for _, load := range []struct{ parallel, depth int }{{1, 1}, {benchSessions, benchInFlight}} {
 			b.Run(fmt.Sprintf("%s/%d", name, load.parallel*load.depth), func(b *testing.B) {
-				benchmarkServer(b, zkserver.Options{DataDir: b.TempDir()}, load.parallel, load.depth, make)
+				benchmarkServer(b, zkserver.Options{DataDir: b.TempDir()}, load.parallel, load.depth, appendRequest)
 			})
 		}
 	}

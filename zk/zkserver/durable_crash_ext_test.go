@@ -34,7 +34,7 @@ func (c *rawConn) try(op jute.OpCode, r jute.Record) (reply message, events []ju
 			return reply, events, err
 		}
 		d := jute.NewDecoder(b)
-		reply.ReplyHeader.Decode(&d)
+		reply.Decode(&d)
 		reply.body = d.Rest()
 		if reply.Xid != jute.XidNotification {
 			return reply, events, d.Err()
@@ -172,7 +172,7 @@ func (l *told) open(t *testing.T, addr string) *rawConn {
 	if err != nil {
 		return nil
 	}
-	t.Cleanup(func() { nc.Close() }) //nolint:errcheck // the server may have closed it already
+	t.Cleanup(func() { nc.Close() })
 	c := &rawConn{t: t, nc: nc}
 	if _, err := nc.Write(connectFrame(jute.ConnectRequest{TimeoutMillis: 10000})); err != nil {
 		return nil
@@ -193,7 +193,7 @@ func (l *told) open(t *testing.T, addr string) *rawConn {
 func (l *told) holds(t *testing.T, fs *crashfs.FS) {
 	t.Helper()
 	k := startKept(t, fs)
-	defer k.Close() //nolint:errcheck // it is closed again
+	defer k.Close()
 	c := open(t, k.addr, 10*time.Second)
 	for path, czxid := range l.czxid {
 		if !c.exists(path) {
@@ -254,7 +254,7 @@ func TestCrashUnderLoad(t *testing.T) {
 			k, l := live(t, fs, nil)
 			left := fs.Crash(rng)
 			if k != nil {
-				k.Close() //nolint:errcheck // its disk is gone
+				k.Close()
 			}
 			t.Logf("%d nodes acknowledged, %d seen", len(l.czxid), len(l.seen))
 			l.holds(t, left)
@@ -285,7 +285,7 @@ func TestFailureUnderLoad(t *testing.T) {
 				if len(fatal) > 0 {
 					t.Fatalf("OnFatal: got %v, want the server to go on", <-fatal)
 				}
-				k.Close() //nolint:errcheck // its disk is gone
+				k.Close()
 				l.holds(t, left)
 				return
 			}
@@ -299,7 +299,7 @@ func TestFailureUnderLoad(t *testing.T) {
 				t.Fatal("the port is still open")
 			}
 			again, other := net.Pipe()
-			other.Close() //nolint:errcheck // it is nil
+			other.Close()
 			if err := k.Serve(t.Context(), &oneListener{again}); !errors.Is(err, syscall.ENOSPC) {
 				t.Fatalf("Serve again: got %v, want %v", err, syscall.ENOSPC)
 			}

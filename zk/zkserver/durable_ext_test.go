@@ -54,7 +54,7 @@ func tryKept(t testing.TB, opts zkserver.Options) (*kept, error) {
 	}
 	k := &kept{s, l.Addr().String(), make(chan error, 1)}
 	go func() { k.ended <- s.Serve(context.Background(), l) }()
-	t.Cleanup(func() { s.Close() }) //nolint:errcheck // the test is over
+	t.Cleanup(func() { s.Close() })
 	return k, nil
 }
 

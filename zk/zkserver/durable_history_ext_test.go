@@ -69,7 +69,7 @@ func (c *chronicle) life() error {
 	if err != nil {
 		return err
 	}
-	defer k.Close() //nolint:errcheck // it fails, as it has to
+	defer k.Close()
 	if err := c.attach(k); err != nil {
 		return err
 	}
@@ -148,7 +148,7 @@ func (c *chronicle) work() error {
 		}
 		b, err := c.session.next()
 		if err != nil {
-			return nil
+			return nil //nolint:nilerr // told in another way
 		}
 		var h jute.ReplyHeader
 		d := jute.NewDecoder(b)

@@ -203,7 +203,7 @@ func TestRefusalEvents(t *testing.T) {
 		do   func(c *rawConn)
 	}{
 		{"says nothing", zkserver.RefusedInfo{Reason: zkserver.RefusedSilent}, "", func(*rawConn) {}},
-		{"leaves by itself", zkserver.RefusedInfo{}, "", func(c *rawConn) { c.nc.Close() }}, //nolint:errcheck // what it is about
+		{"leaves by itself", zkserver.RefusedInfo{}, "", func(c *rawConn) { c.nc.Close() }},
 		{"no handshake", zkserver.RefusedInfo{Reason: zkserver.RefusedHandshake}, "jute", func(c *rawConn) { c.write([]byte{0, 0, 0, 2, 1, 2}) }},
 		{"another protocol", zkserver.RefusedInfo{Reason: zkserver.RefusedHandshake}, "frame of 1195725856 bytes", func(c *rawConn) { c.write([]byte("GET / HTTP/1.1\r\n")) }},
 		{"later zxid", zkserver.RefusedInfo{Reason: zkserver.RefusedAhead}, "0x7fffffffffffffff", func(c *rawConn) {

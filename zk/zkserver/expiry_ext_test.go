@@ -75,8 +75,8 @@ func servePipes(t *testing.T, opts zkserver.Options, f func(t *testing.T, s *zks
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(t.Context(), l) }()
 	f(t, s, l)
-	s.Close() //nolint:errcheck // of a server in memory it is nil
-	<-done
+	s.Close()
+	<-done //nolint:errcheck // what comes of it is looked at elsewhere
 }
 
 func ping(c *rawConn) {
@@ -96,7 +96,7 @@ func TestAbandonedSessionExpires(t *testing.T) {
 			c := l.open(t, 4*time.Second)
 			c.create("/p/e", 1)
 			last := time.Now()
-			c.nc.Close() //nolint:errcheck // the server may have closed it already
+			c.nc.Close()
 			obs.must(jute.OpExists, &jute.PathWatchRequest{Path: "/p/e", Watch: true}, nil)
 			m := obs.message()
 			if e := m.event(t); e.Type != jute.EventNodeDeleted {
@@ -109,7 +109,7 @@ func TestAbandonedSessionExpires(t *testing.T) {
 				t.Errorf("got %d sessions, want 1", got)
 			}
 		}
-		obs.nc.Close() //nolint:errcheck // the server may have closed it already
+		obs.nc.Close()
 	})
 }
 
@@ -124,7 +124,7 @@ func TestSessionExpiresAfterRestart(t *testing.T) {
 			c.create("/e", jute.FlagEphemeral)
 			time.Sleep(3900 * time.Millisecond)
 			left = fs.Kill()
-			c.nc.Close() //nolint:errcheck // the server may have closed it already
+			c.nc.Close()
 		})
 		time.Sleep(time.Hour)
 		servePipes(t, zkserver.Options{Store: store.Options{FS: left}}, func(t *testing.T, _ *zkserver.Server, l *pipeListener) {
@@ -135,7 +135,7 @@ func TestSessionExpiresAfterRestart(t *testing.T) {
 			if e, took := m.event(t), time.Since(start); e.Type != jute.EventNodeDeleted || took <= 4*time.Second || took > 5*time.Second {
 				t.Errorf("%v after %v, want NodeDeleted after more than 4s and at most 5s", e.Type, took)
 			}
-			c.nc.Close() //nolint:errcheck // the server may have closed it already
+			c.nc.Close()
 		})
 	})
 }
@@ -173,7 +173,7 @@ func TestSessionsKeptAlive(t *testing.T) {
 				if got := len(s.Sessions()); got != 1 {
 					t.Errorf("got %d sessions, want 1", got)
 				}
-				c.nc.Close() //nolint:errcheck // the server may have closed it already
+				c.nc.Close()
 			})
 		})
 	}
@@ -193,7 +193,7 @@ func TestReattachRenewsTimeout(t *testing.T) {
 		if took := time.Since(last); took <= 6*time.Second || took > 7*time.Second {
 			t.Errorf("expired after %v, want more than 6s and at most 7s", took)
 		}
-		c.nc.Close() //nolint:errcheck // the server may have closed it already
+		c.nc.Close()
 	})
 }
 
@@ -321,8 +321,8 @@ func TestServeAgain(t *testing.T) {
 		t.Errorf("ExpireSession: want true, then false, and no session")
 	}
 	stop()
-	s.Close() //nolint:errcheck // of a server in memory it is nil
-	s.Close() //nolint:errcheck // of a server in memory it is nil
+	s.Close()
+	s.Close()
 	if err := s.ListenAndServe(t.Context(), "127.0.0.1:0"); err == nil {
 		t.Error("ListenAndServe after Close: got nil, want an error")
 	}
@@ -336,7 +336,7 @@ type slowListener struct {
 }
 
 func (l *slowListener) Close() error {
-	l.pipeListener.Close() //nolint:errcheck // it is nil
+	l.pipeListener.Close()
 	l.first.Do(func() { <-l.end })
 	return nil
 }
@@ -357,11 +357,11 @@ func TestServeWaitsForListener(t *testing.T) {
 		cancel()
 		synctest.Wait()
 		select {
-		case <-done:
+		case <-done: //nolint:errcheck // what comes of it is looked at elsewhere
 			t.Error("Serve has returned before its listener was closed")
 		default:
 		}
 		close(l.end)
-		<-done
+		<-done //nolint:errcheck // what comes of it is looked at elsewhere
 	})
 }

@@ -150,8 +150,8 @@ func (f *flood) start(t *testing.T, addr string) (stop func()) {
 		t.Fatal(err)
 	}
 	return func() {
-		stdin.Close() //nolint:errcheck // its end is waited for
-		cmd.Wait()    //nolint:errcheck // how it ends does not matter
+		stdin.Close()
+		cmd.Wait() //nolint:errcheck // how it ends does not matter
 	}
 }
 
@@ -162,8 +162,8 @@ func (f *flood) once(ctx context.Context, addr string) {
 	if err != nil {
 		return
 	}
-	defer nc.Close()                                      //nolint:errcheck // the server may have closed it already
-	stop := context.AfterFunc(ctx, func() { nc.Close() }) //nolint:errcheck // the server may have closed it already
+	defer nc.Close()
+	stop := context.AfterFunc(ctx, func() { nc.Close() })
 	defer stop()
 	if f.shakes {
 		if _, err := nc.Write(connectFrame(jute.ConnectRequest{TimeoutMillis: 10000})); err != nil {
@@ -235,6 +235,7 @@ func TestLongFlood(t *testing.T) {
 }
 
 func (f *flood) test(t *testing.T) {
+	t.Helper()
 	_, addr := startServer(t, zkserver.Options{})
 	good := open(t, addr, 30*time.Second)
 	good.create("/n", 0)
@@ -250,7 +251,7 @@ func (f *flood) test(t *testing.T) {
 		c := open(t, addr, 30*time.Second)
 		connects = append(connects, time.Since(at))
 		c.must(jute.OpCloseSession, &jute.Empty{}, nil)
-		c.nc.Close() //nolint:errcheck // the server may have closed it already
+		c.nc.Close()
 	}
 	slices.Sort(connects)
 	u := stop()

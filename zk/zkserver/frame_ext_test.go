@@ -6,6 +6,7 @@ package zkserver_test
 import (
 	"bytes"
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -123,7 +124,7 @@ func (raw) Decode(*jute.Decoder)     {}
 func TestUnknownOperation(t *testing.T) {
 	_, addr := startServer(t, zkserver.Options{})
 	for _, op := range []jute.OpCode{999, 10, 0, -1, -10, -12, 13, 20, 108, 500, 1 << 30, -1 << 31} {
-		t.Run(fmt.Sprint(int(op)), func(t *testing.T) {
+		t.Run(strconv.Itoa(int(op)), func(t *testing.T) {
 			c := open(t, addr, 10*time.Second)
 			c.write(append(request(1, jute.OpCreate, newNode(fmt.Sprint("/n", op), 0)), request(2, op, &jute.Empty{})...))
 			if m := c.message(); m.Xid != 1 || m.Err != 0 {

@@ -139,7 +139,7 @@ func TestConnectionLimits(t *testing.T) {
 	dialRaw(t, addr).wantEOF()
 	b.must(jute.OpCloseSession, &jute.Empty{}, nil)
 	b.wantEOF()
-	b.nc.Close() //nolint:errcheck // the server may have closed it already
+	b.nc.Close()
 	a.create("/still-there", 0)
 	waitFor(t, "room for one more", func() bool {
 		c := dialRaw(t, addr)

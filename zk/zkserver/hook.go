@@ -55,6 +55,7 @@ func (c *conn) meet(v *hook.Verdict, h *handler, rh jute.RequestHeader, size int
 		c.settle()
 	case hook.Expire:
 		c.srv.ExpireSession(c.session.id)
+	case hook.Drop, hook.Cut: // nothing is done, and nothing more comes
 	}
 	return false
 }

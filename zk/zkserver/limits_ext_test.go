@@ -69,7 +69,7 @@ func pipes(t *testing.T, s *zkserver.Server, n int) []*rawConn {
 		var served sync.WaitGroup
 		served.Go(func() { s.ServeConn(server) })
 		t.Cleanup(func() {
-			client.Close() //nolint:errcheck // the server may have closed it already
+			client.Close()
 			served.Wait()
 		})
 		conns[i] = &rawConn{t: t, nc: client}

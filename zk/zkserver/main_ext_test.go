@@ -80,7 +80,7 @@ func TestCloseLeavesNoGoroutine(t *testing.T) {
 		t.Errorf("%d goroutines are left:\n%s", len(left), strings.Join(left, "\n\n"))
 	}
 	for range 2 {
-		<-done
+		<-done //nolint:errcheck // what comes of it is looked at elsewhere
 	}
 }
 

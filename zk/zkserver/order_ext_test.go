@@ -198,6 +198,7 @@ func TestWatchedReadsMissNothing(t *testing.T) {
 // watch is set no reply may show a later version than the one it was set at,
 // unless its event came first.
 func followVersions(t *testing.T, c *rawConn, last int32) {
+	t.Helper()
 	watched, armed := int32(-1), false
 	for watched < last {
 		c.send(jute.OpExists, &jute.PathWatchRequest{Path: "/n", Watch: true})
@@ -251,7 +252,7 @@ func TestManyWatches(t *testing.T) {
 		if e := m.event(t); e.Type != jute.EventNodeDataChanged || m.Zxid != w.stat("/n").Mzxid {
 			t.Errorf("got %+v at 0x%x, want NodeDataChanged at the zxid of the change", e, m.Zxid)
 		}
-		c.nc.Close() //nolint:errcheck // the server may have closed it already
+		c.nc.Close()
 	}
 	waitFor(t, "end of all watches", func() bool { return s.Watches() == 0 })
 }

@@ -53,7 +53,7 @@ type outbox struct {
 func (o *outbox) init(nc net.Conn, maxBytes int, b *budget) {
 	o.nc, o.max, o.budget = nc, maxBytes, b
 	if sc, ok := nc.(syscall.Conn); ok {
-		o.raw, _ = sc.SyscallConn() //nolint:errcheck // without it, the writer does all the work
+		o.raw, _ = sc.SyscallConn()
 	}
 	o.now = func(fd uintptr) bool {
 		o.taken = writeNow(fd, o.offered)
@@ -110,7 +110,7 @@ func (o *outbox) die() bool {
 		return false
 	}
 	o.giveUp()
-	o.nc.Close() //nolint:errcheck // nothing can be done about it
+	o.nc.Close()
 	return true
 }
 

@@ -147,7 +147,7 @@ func (p *player) next(name string) []byte {
 	if errors.As(err, &ne) && ne.Timeout() {
 		p.t.Fatalf("%s: nothing came for %v", name, frameWait)
 	}
-	p.conns[name].nc.Close() //nolint:errcheck // the server may have closed it already
+	p.conns[name].nc.Close()
 	delete(p.conns, name)
 	return nil
 }

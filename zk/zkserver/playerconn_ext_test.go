@@ -42,7 +42,7 @@ func (p *player) dial(name string, _ args, _ []string) []string {
 		p.known[name] = &rawConn{t: p.t}
 		return nil
 	}
-	p.t.Cleanup(func() { nc.Close() }) //nolint:errcheck // the server may have closed it already
+	p.t.Cleanup(func() { nc.Close() })
 	p.add(name, &rawConn{t: p.t, nc: nc})
 	return nil
 }
@@ -233,7 +233,7 @@ func (p *player) notBefore(a args) string {
 
 // drop cuts the connection; the session lives on.
 func (p *player) drop(name string, _ args, _ []string) []string {
-	p.conn(name).nc.Close() //nolint:errcheck // the server may have closed it already
+	p.conn(name).nc.Close()
 	delete(p.conns, name)
 	return nil
 }
@@ -246,6 +246,6 @@ func (p *player) end() {
 			c.nc.SetReadDeadline(time.Now().Add(frameWait))            //nolint:errcheck // it shows in the next read
 			io.Copy(io.Discard, c.nc)                                  //nolint:errcheck // it ends when the connection does
 		}
-		c.nc.Close() //nolint:errcheck // the server may have closed it already
+		c.nc.Close()
 	}
 }

@@ -90,7 +90,7 @@ func unescape(s string) string {
 				b.WriteByte('u')
 				continue
 			}
-			b.WriteRune(rune(r)) //nolint:gosec // 16 bits
+			b.WriteRune(rune(r))
 			i += digits
 		default:
 			b.WriteByte(s[i])

@@ -71,9 +71,11 @@ func (g generator) pick(words ...string) string { return words[g.IntN(len(words)
 func (g generator) multi(conn string, op func() string) string { return g.many(conn+" multi", op) }
 
 func (g generator) many(text string, op func() string) string {
+	var textSb74 strings.Builder
 	for range 1 + g.IntN(4) {
-		text += "\n  " + op()
+		textSb74.WriteString("\n  " + op())
 	}
+	text += textSb74.String()
 	return text
 }
 

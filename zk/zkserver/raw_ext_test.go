@@ -37,7 +37,7 @@ func dialRaw(t testing.TB, addr string) *rawConn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { nc.Close() }) //nolint:errcheck // the server may have closed it already
+	t.Cleanup(func() { nc.Close() })
 	return &rawConn{t: t, nc: nc}
 }
 
@@ -129,7 +129,7 @@ func parseMessage(t testing.TB, b []byte) message {
 	t.Helper()
 	d := jute.NewDecoder(b)
 	var m message
-	m.ReplyHeader.Decode(&d)
+	m.Decode(&d)
 	if d.Err() != nil {
 		t.Fatal(d.Err())
 	}
@@ -262,7 +262,7 @@ func startServerIn(ctx context.Context, t testing.TB, opts zkserver.Options) (s 
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(ctx, l) }()
 	t.Cleanup(func() {
-		s.Close() //nolint:errcheck // the test is over
+		s.Close()
 		if err := <-done; !errors.Is(err, zkserver.ErrServerClosed) {
 			t.Errorf("Serve: got %v, want %v", err, zkserver.ErrServerClosed)
 		}

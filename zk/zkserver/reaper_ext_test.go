@@ -28,8 +28,8 @@ func inBubbleWith(t *testing.T, opts zkserver.Options, f func(t *testing.T, l *p
 		done := make(chan error, 1)
 		go func() { done <- s.Serve(t.Context(), l) }()
 		f(t, l)
-		s.Close() //nolint:errcheck // the test is over
-		<-done
+		s.Close()
+		<-done //nolint:errcheck // what comes of it is looked at elsewhere
 	})
 }
 

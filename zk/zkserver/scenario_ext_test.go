@@ -181,7 +181,7 @@ func (su *suite) ours(t *testing.T) place {
 	}
 	s, addr := startServer(t, opts)
 	return place{addr: addr, restart: func() string {
-		s.Close() //nolint:errcheck // the next life shows what it kept
+		s.Close()
 		s, addr = startServer(t, opts)
 		return addr
 	}}

@@ -82,7 +82,7 @@ func New(opts Options) (*Server, error) {
 		hosts:    map[string]int{},
 		failed:   make(chan struct{}),
 	}
-	rand.Read(s.secret[:]) //nolint:errcheck // it never fails
+	rand.Read(s.secret[:])
 	s.traceMask.Store(firstTraceMask)
 	s.held.init(opts.MaxBufferedBytes)
 	s.queue.init(opts.MaxOutstanding)
@@ -131,20 +131,20 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	defer cancel()
 	sv := &serve{listener: l, cancel: cancel, hooks: hook.FromContext(ctx), done: make(chan struct{})}
 	if err := s.begin(sv); err != nil {
-		l.Close() //nolint:errcheck // nothing is accepted from it any more
+		l.Close()
 		return err
 	}
 	defer s.end(sv)
 	closed := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
-		l.Close() //nolint:errcheck // nothing is accepted from it any more
+		l.Close()
 		close(closed)
 	})
 	err := s.accept(ctx, sv)
 	// A second Close returns before the first has freed the port, so the first is
 	// waited for.
 	if stop() {
-		l.Close() //nolint:errcheck // nothing is accepted from it any more
+		l.Close()
 	} else {
 		<-closed
 	}
@@ -163,7 +163,7 @@ func (s *Server) accept(ctx context.Context, sv *serve) error {
 		nc, err := sv.listener.Accept()
 		if ctx.Err() != nil {
 			if err == nil {
-				nc.Close() //nolint:errcheck // nobody was served on it
+				nc.Close()
 			}
 			return nil
 		}

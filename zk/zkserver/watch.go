@@ -4,6 +4,7 @@
 package zkserver
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -180,8 +181,8 @@ type notice struct {
 // backwards, for removing puts the last watch in the place of the removed one.
 func (n *notice) list(index watchIndex, data bool) {
 	list := index[n.event.Path]
-	for i := len(list) - 1; i >= 0; i-- {
-		w := list[i]
+	for _, w := range slices.Backward(list) {
+
 		n.tell(w.conn)
 		if w.mode&oneShot != 0 {
 			own := w.conn.child

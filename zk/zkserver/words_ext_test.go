@@ -32,7 +32,7 @@ func word(t *testing.T, addr, w string) string {
 	if err != nil {
 		t.Fatalf("%s: %v", w, err)
 	}
-	c.nc.Close() //nolint:errcheck // the server may have closed it already
+	c.nc.Close()
 	return string(b)
 }
 

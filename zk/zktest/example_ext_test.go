@@ -39,7 +39,7 @@ func Example() {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer client.Close() //nolint:errcheck // nothing depends on it
+	defer client.Close()
 
 	ctx := context.Background()
 	path, err := client.Create(ctx, "/server", []byte("{}"), zk.ModeEphemeralSequential, zk.WorldAnyone())
@@ -73,7 +73,7 @@ func connectTo(t *exampleTB, srv *zktest.Server) *zk.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { client.Close() }) //nolint:errcheck // nothing depends on it
+	t.Cleanup(func() { client.Close() })
 	return client
 }
 

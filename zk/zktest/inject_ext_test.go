@@ -31,7 +31,7 @@ func dial(t *testing.T, srv *zktest.Server) *zk.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { c.Close() }) //nolint:errcheck // nothing depends on it
+	t.Cleanup(func() { c.Close() })
 	if err := c.Connected(within(t)); err != nil {
 		t.Fatal(err)
 	}

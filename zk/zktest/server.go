@@ -86,7 +86,7 @@ func StartOptions(t testing.TB, opts Options) *Server {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.halt()
-		s.server.Close() //nolint:errcheck // of a server in memory it is nil
+		s.server.Close()
 	})
 	return s
 }
@@ -139,7 +139,7 @@ func (s *Server) RestartEmpty() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.halt()
-	s.server.Close() //nolint:errcheck // of a server in memory it is nil
+	s.server.Close()
 	err := s.renew()
 	if err == nil {
 		err = s.listen()
@@ -239,7 +239,7 @@ func (s *Server) waits() int {
 // after waits by the server's clock.
 func (s *Server) after(d time.Duration) <-chan time.Time {
 	if s.clock != nil {
-		return s.clock.Clock.after(d, nil)
+		return s.clock.after(d, nil)
 	}
 	return time.After(d)
 }

@@ -32,7 +32,7 @@ func connect(t *testing.T, addr string, old *session) *session {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { nc.Close() }) //nolint:errcheck // the server may have closed it already
+	t.Cleanup(func() { nc.Close() })
 	s := &session{t: t, nc: nc}
 	r := jute.ConnectRequest{TimeoutMillis: 1500, HasReadOnly: true}
 	if old != nil {
@@ -108,7 +108,7 @@ func TestRestartKeepsSessions(t *testing.T) {
 		t.Error("a stopped server has answered")
 	}
 	if nc, err := net.Dial("tcp", addr); err == nil {
-		nc.Close() //nolint:errcheck // the server may have closed it already
+		nc.Close()
 		t.Error("a stopped server has accepted a connection")
 	}
 	srv.Restart()

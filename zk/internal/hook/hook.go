@@ -59,6 +59,6 @@ func NewContext(ctx context.Context, s *Slot) context.Context {
 
 // FromContext returns the slot of a context, nil if there is none.
 func FromContext(ctx context.Context) *Slot {
-	s, _ := ctx.Value(slotKey{}).(*Slot) //nolint:errcheck // nobody else has the key
+	s, _ := ctx.Value(slotKey{}).(*Slot)
 	return s
 }

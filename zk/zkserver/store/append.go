@@ -63,7 +63,7 @@ func (s *Store) Append(b *Batch) error {
 func (s *Store) writeMark(closed bool) error {
 	s.mark = mark{turn: s.mark.turn + 1, seq: s.seq, zxid: s.zxid, closed: closed}
 	s.synced = false
-	slot := int64(s.mark.turn%markSlots) * markStride //nolint:gosec // 0 or one stride
+	slot := int64(s.mark.turn%markSlots) * markStride
 	_, err := s.marks.WriteAt(s.mark.append(make([]byte, 0, markSlotSize), s.id), slot)
 	return err
 }

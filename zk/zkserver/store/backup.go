@@ -59,7 +59,7 @@ func backup(from, to FS) error {
 		return err
 	}
 	if !inUse {
-		defer lock.Close() //nolint:errcheck // nothing was written
+		defer lock.Close()
 		if _, err := scan(from); err != nil {
 			return err // a copy of what is left would look whole
 		}
@@ -123,7 +123,7 @@ func readDurable(fs FS, first, durable uint64) (segment, error) {
 	if err != nil {
 		return s, err
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	err = s.read(f, durable, durable)
 	if err == nil && s.tail != "" && durable < math.MaxUint64 {
 		err = damage(fs, segmentName(first), s.end, "%s, but batch %d was on the disk", s.tail, durable)
@@ -137,7 +137,7 @@ func copyFile(from, to FS, name string, size int64) error {
 	if err != nil {
 		return err
 	}
-	defer in.Close() //nolint:errcheck // only read
+	defer in.Close()
 	if size < 0 {
 		if size, err = in.Size(); err != nil {
 			return err

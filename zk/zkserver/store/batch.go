@@ -93,7 +93,7 @@ func records(payload []byte, count uint32, f func([]byte) bool) bool {
 			return false
 		}
 		n := uint64(uint32At(payload, 0))
-		if n > uint64(len(payload)-4) {
+		if n > uint64(len(payload)-4) { //nolint:gosec // a length, not negative
 			return false
 		}
 		if !f(payload[4 : 4+n : 4+n]) {

@@ -40,7 +40,7 @@ func Check(fs FS) (*Report, *Recovered, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("store: %s: %w", fs.Name(), err)
 	}
-	defer lock.Close() //nolint:errcheck // nothing was written
+	defer lock.Close()
 	st, err := scan(fs)
 	switch {
 	case err != nil:

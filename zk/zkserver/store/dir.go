@@ -87,7 +87,7 @@ func (d dirFS) Lock(name string, shared bool) (io.Closer, error) {
 		return nil, err
 	}
 	if err := lockFile(f, shared); err != nil {
-		f.Close() //nolint:errcheck // the first error counts
+		f.Close()
 		return nil, err
 	}
 	return f, nil

@@ -102,7 +102,7 @@ func (p *past) use() error {
 	for range p.IntN(80) {
 		if err := p.step(); err != nil {
 			if p.fs.Hit() && p.refuses() == nil {
-				return fmt.Errorf("appended in spite of %v", err)
+				return fmt.Errorf("appended in spite of %w", err)
 			}
 			return err
 		}
@@ -271,7 +271,7 @@ func (p *past) backup() error {
 	if err != nil {
 		return err
 	}
-	defer st.Close() //nolint:errcheck // it is thrown away
+	defer st.Close()
 	if !rec.Restored() {
 		return errors.New("a backup was not taken for one")
 	}

@@ -68,7 +68,7 @@ func readMark(fs FS) (markFile, error) {
 	if err != nil {
 		return m, err
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	b := make([]byte, markFileSize+1)
 	n, err := f.ReadAt(b, 0)
 	if err != nil && !errors.Is(err, io.EOF) {

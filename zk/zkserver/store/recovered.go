@@ -65,7 +65,7 @@ func (s *segment) replay(fs FS, after uint64, f func([]byte) bool) (goOn bool, e
 	if err != nil {
 		return false, err
 	}
-	defer file.Close() //nolint:errcheck // only read
+	defer file.Close()
 	r := batchReader{f: file, seed: s.id.seed(), size: s.end, off: headerSize, seq: s.seq, zxid: s.zxid}
 	goOn = true
 	for r.off < s.end && goOn {

@@ -58,7 +58,7 @@ func (s *Store) beginSnapshot(zxid int64, first bool) (*SnapshotWriter, error) {
 	s.sinceBytes, s.sinceRecords = 0, 0
 	s.mu.Unlock()
 	if err := w.put(w.header.encode(snapshotMagic)); err != nil {
-		f.Close() //nolint:errcheck // the first error counts
+		f.Close()
 		return nil, err
 	}
 	return w, nil

@@ -89,7 +89,7 @@ func scan(fs FS) (*state, error) {
 	return st, st.judge(fs)
 }
 
-func (st *state) warn(format string, args ...any) {
+func (st *state) warnf(format string, args ...any) {
 	st.warnings = append(st.warnings, fmt.Sprintf(format, args...))
 }
 
@@ -144,8 +144,7 @@ func (st *state) isEmpty() bool {
 func (st *state) readSnapshots(fs FS) error {
 	for _, seq := range st.snapshots {
 		s, err := readSnapshot(fs, seq, func([]byte) bool { return true })
-		var version *VersionError
-		if errors.As(err, &version) {
+		if _, ok := errors.AsType[*VersionError](err); ok {
 			return err
 		}
 		if s.err = err; err != nil {
@@ -178,7 +177,7 @@ func (st *state) checkIdentity(fs FS) error {
 		return damage(fs, markName, 8, "it belongs to another store than %s", snapshotName(st.base.seq))
 	}
 	if !st.marked.found && !st.mark {
-		st.warn("%s is missing and is written anew: damage to the last batch would not be found", markName)
+		st.warnf("%s is missing and is written anew: damage to the last batch would not be found", markName)
 	}
 	return nil
 }
@@ -243,7 +242,7 @@ func (st *state) judgeTail(fs FS, last *segment) error {
 	if seq > 0 {
 		return damage(fs, name, last.end, "%s, but batch %d follows at offset %d", last.tail, seq, offset)
 	}
-	st.warn("%s/%s at offset %d: %s: cutting off %d bytes that were being written when the server ended, nobody was told of them",
+	st.warnf("%s/%s at offset %d: %s: cutting off %d bytes that were being written when the server ended, nobody was told of them",
 		fs.Name(), name, last.end, last.tail, last.size-last.end)
 	return nil
 }

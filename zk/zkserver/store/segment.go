@@ -126,10 +126,10 @@ func (r *batchReader) next() (h batchHeader, payload []byte, what string, short 
 		return h, nil, fmt.Sprintf("a batch has the sequence number %d, want %d", h.seq, r.seq), false, nil
 	case h.zxid <= r.zxid:
 		return h, nil, fmt.Sprintf("a batch has the zxid 0x%x, want more than 0x%x", h.zxid, r.zxid), false, nil
-	case h.length > uint64(left-batchHeaderSize) || h.length > math.MaxInt: //nolint:gosec // not negative
+	case h.length > uint64(left-batchHeaderSize) || h.length > math.MaxInt:
 		return h, nil, fmt.Sprintf("the file ends within a batch of %d bytes", h.length), true, nil
 	}
-	n := int(h.length) //nolint:gosec // no more than the file has
+	n := int(h.length)
 	if cap(r.buf) < n {
 		r.buf = make([]byte, n)
 	}
@@ -151,12 +151,12 @@ func (r *batchReader) next() (h batchHeader, payload []byte, what string, short 
 
 // scanSegment reads a whole segment and checks everything but what stands behind
 // its last valid batch, of which it only says whether it is zeros.
-func scanSegment(fs FS, first uint64, marked uint64) (segment, error) {
+func scanSegment(fs FS, first, marked uint64) (segment, error) {
 	f, s, err := openSegment(fs, first)
 	if err != nil {
 		return s, err
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	if err := s.read(f, marked, math.MaxUint64); err != nil {
 		return s, err
 	}
@@ -206,7 +206,7 @@ func laterBatch(fs FS, s *segment) (offset int64, seq uint64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	seed := s.id.seed()
 	const window = 1 << 20
 	buf := make([]byte, min(window, s.size-s.end)+batchHeaderSize)

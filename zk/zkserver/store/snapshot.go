@@ -84,7 +84,7 @@ func (w *SnapshotWriter) Commit() error {
 
 // Abort gives up the snapshot; the next one is due as if it had not been begun.
 func (w *SnapshotWriter) Abort() {
-	w.f.Close() //nolint:errcheck // the file is given up
+	w.f.Close()
 	if w.s.Err() == nil {
 		if err := w.s.fs.Remove(snapshotName(w.header.seq) + tmpSuffix); err != nil {
 			w.s.stop("give up a snapshot", err) //nolint:errcheck // Err tells it
@@ -113,7 +113,7 @@ func readSnapshot(fs FS, seq uint64, f func(chunk []byte) bool) (snapshot, error
 	if err != nil {
 		return snapshot{}, err
 	}
-	defer file.Close() //nolint:errcheck // only read
+	defer file.Close()
 	s := snapshot{header: h, size: size}
 	r := chunkReader{f: file, size: size, off: headerSize}
 	for {

@@ -130,7 +130,7 @@ func (s *Store) open() (*Recovered, error) {
 		return nil, err
 	}
 	for _, w := range st.warnings {
-		s.opts.Logger.Warn("data directory: " + w)
+		s.opts.Logger.Warn("data directory", slog.String("warning", w))
 	}
 	for _, err := range st.damage {
 		s.opts.Logger.Error("data directory: going on in spite of damage", slog.Any("error", err))
@@ -212,10 +212,10 @@ func (s *Store) finish() error {
 // does not count.
 func (s *Store) closeFiles() {
 	if s.log != nil {
-		s.log.Close() //nolint:errcheck // it was synced, or does not count
+		s.log.Close()
 	}
 	if s.marks != nil {
-		s.marks.Close() //nolint:errcheck // it was synced, or does not count
+		s.marks.Close()
 	}
-	s.lock.Close() //nolint:errcheck // what it locked is closed
+	s.lock.Close()
 }

@@ -37,10 +37,10 @@ func Example() {
 			}
 			fmt.Println("begun:", err)
 		}
-		for chunk := range rec.Snapshot() {
+		for chunk := range rec.Snapshot() { //nolint:errcheck // what comes of it is looked at elsewhere
 			fmt.Printf("snapshot: %s\n", chunk)
 		}
-		for record := range rec.Records() {
+		for record := range rec.Records() { //nolint:errcheck // what comes of it is looked at elsewhere
 			fmt.Printf("record: %s\n", record)
 		}
 		var b store.Batch

@@ -105,7 +105,7 @@ func (o odds) extend(b []byte, size int64) []byte {
 	b = resize(b, max(int64(had), size))
 	if o.IntN(2) == 0 {
 		for i := had; i < len(b); i++ {
-			b[i] = byte(o.Uint32())
+			b[i] = byte(o.Uint32()) //nolint:gosec // checked before
 		}
 	}
 	return b

@@ -214,7 +214,7 @@ func (p *page[T]) remove(gen uint64, at func(T) int) {
 	case p.kids == nil && found:
 		p.items = slices.Delete(p.items, i, i+1)
 	case p.kids == nil:
-		panic("tree: an item to be removed is not there")
+		panic("tree: an item to be removed is not there") //nolint:forbidigo // a broken invariant
 	case found:
 		p.items[i] = p.kid(gen, i).removeLast(gen)
 		p.fill(gen, i)

@@ -107,12 +107,12 @@ func TestBtreeEmpties(t *testing.T) {
 	} {
 		var tr btree[int]
 		for i := range n {
-			tr.put(uint64(i/100), order(i), atInt(order(i))) //nolint:gosec // small
+			tr.put(uint64(i/100), order(i), atInt(order(i)))
 		}
 		for i := range n {
-			tr.remove(uint64(100+i/100), atInt(order(i))) //nolint:gosec // small
+			tr.remove(uint64(100+i/100), atInt(order(i)))
 			if i%100 == 99 {
-				wantPages(t, &tr, uint64(100+i/100)) //nolint:gosec // small
+				wantPages(t, &tr, uint64(100+i/100))
 			}
 		}
 		if tr.root != nil || tr.len != 0 {

@@ -77,7 +77,7 @@ func (s *state) get(path string) *Node {
 // GetBytes is [Tree.Get] for a path that is not a string yet. It does not keep
 // the slice.
 func (t *Tree) GetBytes(path []byte) *Node {
-	return t.get(unsafe.String(unsafe.SliceData(path), len(path))) // only read, and not kept
+	return t.get(unsafe.String(unsafe.SliceData(path), len(path))) //nolint:gosec // only read, and not kept
 }
 
 // Children calls f with the name of each child of the node, in byte order,
