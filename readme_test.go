@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 )
 
@@ -43,5 +44,22 @@ func TestReadmeCode(t *testing.T) {
 		if out, err := exec.Command("go", "build", "-overlay", overlay, "./readme").CombinedOutput(); err != nil {
 			t.Errorf("%v\n%s\n%s", err, out, block[1])
 		}
+	}
+}
+
+// TestReadmeHello holds that the README shows examples/hello as it is, but for the
+// licence.
+func TestReadmeHello(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile("examples/hello/main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, code, _ := strings.Cut(string(source), "\n\n")
+	if !strings.Contains(string(readme), "```go\n"+code+"```\n") {
+		t.Error("the README does not show examples/hello/main.go as it is: copy the file, without the licence, over its code")
 	}
 }

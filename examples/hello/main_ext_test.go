@@ -1,0 +1,20 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main_test
+
+import (
+	"bytes"
+	"os/exec"
+	"testing"
+)
+
+// It says hello, and ends with status 0.
+func TestHello(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), "go", "run", ".")
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil || stdout.String() != "Hello, Ada\n" {
+		t.Errorf("%v: got %q, want a greeting\n%s", err, &stdout, &stderr)
+	}
+}
