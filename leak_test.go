@@ -19,7 +19,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	for range 20 {
 		registry := new(discovery.Memory)
 		s := startDivide(t, registry, "a")
-		c, err := rollcall.NewClient("memory", rollcall.ClientOptions{Resolver: registry})
+		c, err := rollcall.NewClient("memory", meeting.client(rollcall.ClientOptions{Resolver: registry}))
 		if err != nil {
 			t.Fatal(err)
 		}
