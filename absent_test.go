@@ -111,9 +111,9 @@ func TestRegistryThatDoesNotAnswer(t *testing.T) {
 			s := start(t, "", rollcall.ServerOptions{Registry: target, Logger: serverLog.logger()}, func(s *rollcall.Server) {
 				rollcall.Handle(s, divide, divideOn("a"))
 			})
-			c, err := rollcall.NewClient(target, rollcall.ClientOptions{
+			c, err := rollcall.NewClient(target, meeting.client(rollcall.ClientOptions{
 				Logger: clientLog.logger(), ZooKeeper: zookeeper.Options{SessionTimeout: time.Second}, // a session of its own
-			})
+			}))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -169,7 +169,7 @@ func TestRegistryThatStopsAnswering(t *testing.T) {
 	if _, err := s.Registered(within(t)); err != nil {
 		t.Fatal(err)
 	}
-	c, err := rollcall.NewClient(target, rollcall.ClientOptions{Logger: log.logger(), ZooKeeper: zookeeper.Options{SessionTimeout: time.Second}})
+	c, err := rollcall.NewClient(target, meeting.client(rollcall.ClientOptions{Logger: log.logger(), ZooKeeper: zookeeper.Options{SessionTimeout: time.Second}}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +211,7 @@ func TestRegistryThatForbids(t *testing.T) {
 	var log logLines
 	s := start(t, "", rollcall.ServerOptions{Registry: target, Logger: log.logger()}, func(*rollcall.Server) {})
 	log.await(t, 1, "level=WARN", "not in the list yet", target, why)
-	c, err := rollcall.NewClient(target, rollcall.ClientOptions{})
+	c, err := rollcall.NewClient(target, meeting.client(rollcall.ClientOptions{}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -165,17 +165,13 @@ func TestMessagesOverTheirLimits(t *testing.T) {
 			return new(strings.Repeat("x", n.Body)), nil
 		})
 	})
-	c, err := rollcall.NewClient("static://"+s.addr, rollcall.ClientOptions{MaxMessageBytes: 500, MaxMetadataBytes: 50})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	c := clientAt(t, s.addr, rollcall.ClientOptions{MaxMessageBytes: 500, MaxMetadataBytes: 50})
 	if err := c.Ready(within(t)); err != nil { // the server's limits are known
 		t.Fatal(err)
 	}
 	const tooLarge, fix = rollcall.CodeResourceExhausted, "send less, or raise the receiver's limit"
 
-	_, err = echo.Call(within(t), c, new(make([]byte, 1001)))
+	_, err := echo.Call(within(t), c, new(make([]byte, 1001)))
 	wantError(t, err, tooLarge, rollcall.ReasonMessageTooLarge, rollcall.ExecutedNo, "message of 1001 bytes", "limit of 1000 bytes", fix, s.addr)
 	_, err = echo.CallWith(within(t), c, new([]byte), rollcall.CallOptions{Metadata: rollcall.Metadata{"k": strings.Repeat("m", 100)}})
 	wantError(t, err, tooLarge, rollcall.ReasonMetadataTooLarge, rollcall.ExecutedNo, "metadata of 104 bytes", "limit of 100 bytes", fix)

@@ -258,7 +258,7 @@ func TestMetadataBothWays(t *testing.T) {
 	s := start(t, "", rollcall.ServerOptions{}, func(s *rollcall.Server) {
 		rollcall.Handle(s, m, func(ctx context.Context, _ *string) (*string, error) {
 			info, ok := rollcall.InfoFromContext(ctx)
-			if !ok || info.Method != "Traced" || info.Peer.Addr == nil || info.Peer.TLS != nil || info.Peer.Identity != "" || info.Size != 2 {
+			if !ok || info.Method != "Traced" || info.Peer.Addr == nil || (info.Peer.TLS != nil) != (meeting.trust != nil) || info.Peer.Identity != "" || info.Size != 2 {
 				return nil, errors.New("no info of the call")
 			}
 			info.ReplyMetadata = rollcall.Metadata{"span": info.Metadata["trace"] + "/1"}

@@ -18,7 +18,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	leavesNothing(t, 20, func() {
 		registry := new(discovery.Memory)
 		s := startDivide(t, registry, "a")
-		c, err := rollcall.NewClient("memory", rollcall.ClientOptions{Resolver: registry})
+		c, err := rollcall.NewClient("memory", meeting.client(rollcall.ClientOptions{Resolver: registry}))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -57,6 +57,7 @@ type trial struct {
 
 func newTrial(t *testing.T) *trial {
 	t.Helper()
+	only(t, "a trial's network is one of its own, in memory", "tcp")
 	path := filepath.Join(t.TempDir(), "log")
 	log, err := execlog.Open(path)
 	if err != nil {
@@ -314,6 +315,7 @@ func TestDoubleSendIsNoticed(t *testing.T) {
 
 // Whatever dies whenever, what callers are told of the execution is right.
 func TestAtMostOnce(t *testing.T) {
+	only(t, "a trial's network is one of its own, in memory", "tcp")
 	rounds := 20
 	if text := os.Getenv(onceRounds); text != "" {
 		n, err := strconv.Atoi(text)

@@ -28,7 +28,7 @@ func TestRegistryTLS(t *testing.T) {
 
 	target := "zks://" + front.Addr() + "/rpc"
 	start(t, "", rollcall.ServerOptions{Registry: target, ZooKeeper: secured}, func(s *rollcall.Server) { rollcall.Handle(s, divide, divideOn("a")) })
-	c, err := rollcall.NewClient(target, rollcall.ClientOptions{ZooKeeper: secured})
+	c, err := rollcall.NewClient(target, meeting.client(rollcall.ClientOptions{ZooKeeper: secured}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestRegistryTLS(t *testing.T) {
 	if entry, err := s.Registered(ctx); err == nil {
 		t.Errorf("the server registered in clear text, as %s", entry)
 	}
-	trusting, err := rollcall.NewClient(plain, rollcall.ClientOptions{})
+	trusting, err := rollcall.NewClient(plain, meeting.client(rollcall.ClientOptions{}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -164,7 +164,7 @@ func TestDrainFinishesWhatIsInFlight(t *testing.T) {
 	s.drain()
 	// A refused connection shows that the drain has come past its announcement.
 	for {
-		conn, err := net.Dial("tcp", s.addr)
+		conn, err := meeting.dial(t, s.addr)
 		if err != nil {
 			break
 		}
@@ -274,12 +274,9 @@ func TestStrangersOnThePort(t *testing.T) {
 		rollcall.Handle(s, divide, divideOn("a"))
 	})
 	for _, sent := range []string{"", "GET / HTTP/1.1\r\n\r\n", "\x16\x03\x01", "\x00\x00\x00\x06divide", "!"} {
-		conn, err := net.Dial("tcp", s.addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		io.WriteString(conn, sent)       //nolint:errcheck // the server may close it first
-		conn.(*net.TCPConn).CloseWrite() //nolint:errcheck // likewise
+		conn := dialRaw(t, s.addr)
+		io.WriteString(conn, sent) //nolint:errcheck // the server may close it first
+		conn.CloseWrite()          //nolint:errcheck // likewise
 		if got, err := io.ReadAll(conn); len(got) > 0 {
 			t.Errorf("%q was answered %q, %v", sent, got, err)
 		}
@@ -313,12 +310,7 @@ func TestFloodOfSilentConnections(t *testing.T) {
 	}
 	var conns []net.Conn
 	for range places + 5 {
-		conn, err := net.Dial("tcp", s.addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		conns = append(conns, conn)
+		conns = append(conns, dialRaw(t, s.addr))
 	}
 	// The last one came after the places were taken: it is closed at once.
 	last := conns[len(conns)-1]

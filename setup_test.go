@@ -6,7 +6,6 @@ package rollcall_test
 import (
 	"context"
 	"log/slog"
-	"net"
 	"sync"
 	"testing"
 	"time"
@@ -44,7 +43,7 @@ func divideOn(server string) func(context.Context, *fraction) (*quotient, error)
 	}
 }
 
-// A running is a server that serves on loopback until the test ends.
+// A running is a server that serves until the test ends.
 type running struct {
 	*rollcall.Server
 	addr  string
@@ -53,16 +52,15 @@ type running struct {
 	err   error              // what Serve returned; read it after ended
 }
 
-// start serves on a free loopback port, or on addr where it is not empty.
+// start serves on a free loopback port, or on addr where it is not empty, of the
+// network that this run has.
 func start(t testing.TB, addr string, opts rollcall.ServerOptions, register func(*rollcall.Server)) *running {
 	t.Helper()
 	if addr == "" {
 		addr = "127.0.0.1:0"
 	}
-	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := meeting.listen(t, addr)
+	opts = meeting.server(opts, l)
 	ctx, cancel := context.WithCancel(context.Background())
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
@@ -130,7 +128,7 @@ func startHolding(t testing.TB, opts rollcall.ServerOptions) (s *running, c *rol
 func newClient(t testing.TB, resolver discovery.Resolver, opts rollcall.ClientOptions) *rollcall.Client {
 	t.Helper()
 	opts.Resolver = resolver
-	c, err := rollcall.NewClient("memory", opts)
+	c, err := rollcall.NewClient("memory", meeting.client(opts))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +139,13 @@ func newClient(t testing.TB, resolver discovery.Resolver, opts rollcall.ClientOp
 // staticClient returns a client of fixed addresses.
 func staticClient(t testing.TB, addr string) *rollcall.Client {
 	t.Helper()
-	c, err := rollcall.NewClient("static://"+addr, rollcall.ClientOptions{})
+	return clientAt(t, addr, rollcall.ClientOptions{})
+}
+
+// clientAt is staticClient with options.
+func clientAt(t testing.TB, addr string, opts rollcall.ClientOptions) *rollcall.Client {
+	t.Helper()
+	c, err := rollcall.NewClient("static://"+addr, meeting.client(opts))
 	if err != nil {
 		t.Fatal(err)
 	}

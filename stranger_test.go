@@ -39,9 +39,16 @@ func stillServes(t *testing.T, addr string) {
 	}
 }
 
-func dialRaw(t *testing.T, addr string) net.Conn {
+// A rawConn is a client's end of a connection, without a client.
+type rawConn interface {
+	net.Conn
+	CloseWrite() error
+}
+
+// dialRaw connects to a server as clients do, inside TLS where they speak that.
+func dialRaw(t *testing.T, addr string) rawConn {
 	t.Helper()
-	conn, err := net.Dial("tcp", addr)
+	conn, err := meeting.dial(t, addr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,8 +78,8 @@ func TestFramesThatBreakTheProtocol(t *testing.T) {
 		hello + strings.Repeat("\x00", 100),
 	} {
 		conn := dialRaw(t, s.addr)
-		io.WriteString(conn, sent)       //nolint:errcheck // the server may close it first
-		conn.(*net.TCPConn).CloseWrite() //nolint:errcheck // likewise
+		io.WriteString(conn, sent) //nolint:errcheck // the server may close it first
+		conn.CloseWrite()          //nolint:errcheck // likewise
 		if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("%q does not end the connection", sent)
 		}
@@ -171,7 +178,7 @@ func TestEntriesThatAreNoInstances(t *testing.T) {
 		}
 	}
 	var log logLines
-	c, err := rollcall.NewClient(registry.Target("/rpc"), rollcall.ClientOptions{Logger: log.logger(), ZooKeeper: zookeeper.Options{SessionTimeout: time.Second}})
+	c, err := rollcall.NewClient(registry.Target("/rpc"), meeting.client(rollcall.ClientOptions{Logger: log.logger(), ZooKeeper: zookeeper.Options{SessionTimeout: time.Second}}))
 	if err != nil {
 		t.Fatal(err)
 	}

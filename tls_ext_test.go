@@ -97,12 +97,8 @@ func TestClearTextAndTLSMeet(t *testing.T) {
 			s := start(t, "", rollcall.ServerOptions{TLS: tt.server, Logger: log.logger()}, func(s *rollcall.Server) {
 				rollcall.Handle(s, divide, divideOn("a"))
 			})
-			c, err := rollcall.NewClient("static://"+s.addr, rollcall.ClientOptions{TLS: tt.client})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer c.Close()
-			_, err = divide.Call(within(t), c, &fraction{Num2: 1})
+			c := clientAt(t, s.addr, rollcall.ClientOptions{TLS: tt.client})
+			_, err := divide.Call(within(t), c, &fraction{Num2: 1})
 			wantError(t, err, rollcall.CodeUnavailable, rollcall.ReasonConnection, rollcall.ExecutedNo, tt.error)
 			log.await(t, 1, tt.log)
 		})
@@ -198,17 +194,13 @@ func TestToken(t *testing.T) {
 		return nil, nil
 	}}}, func(s *rollcall.Server) { rollcall.Handle(s, divide, divideOn("a")) })
 	var fails error
-	c, err := rollcall.NewClient("static://"+s.addr, rollcall.ClientOptions{AllowTokenInClearText: true, Token: func(context.Context) (string, error) { return "t1", fails }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	c := clientAt(t, s.addr, rollcall.ClientOptions{AllowTokenInClearText: true, Token: func(context.Context) (string, error) { return "t1", fails }})
 	own := rollcall.Metadata{"k": "v"}
 	if _, err := divide.CallWith(within(t), c, &fraction{Num2: 1}, rollcall.CallOptions{Metadata: own}); err != nil || len(own) != 1 {
 		t.Errorf("%v; the caller's metadata is %v", err, own)
 	}
 	fails = errors.New("the vault is closed")
-	_, err = divide.Call(within(t), c, &fraction{Num2: 1})
+	_, err := divide.Call(within(t), c, &fraction{Num2: 1})
 	wantError(t, err, rollcall.CodeUnauthenticated, rollcall.ReasonNoToken, rollcall.ExecutedNo, "ClientOptions.Token: the vault is closed")
 	if !errors.Is(err, fails) {
 		t.Error("the cause is lost")
