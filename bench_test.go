@@ -35,6 +35,7 @@ func BenchmarkInvokeDoors(b *testing.B) {
 }
 
 func benchmarkInvoke(b *testing.B, server rollcall.ServerOptions, client rollcall.ClientOptions) {
+	b.Helper()
 	echo := rollcall.Method[[]byte, []byte]{Name: "Echo", Idempotent: true}
 	s := start(b, "", server, func(s *rollcall.Server) {
 		rollcall.Handle(s, echo, func(_ context.Context, in *[]byte) (*[]byte, error) { return in, nil })

@@ -116,7 +116,7 @@ func TestDebugAddrHost(t *testing.T) {
 		if _, err := io.WriteString(conn, tt.request); err != nil {
 			t.Fatal(err)
 		}
-		resp, err := http.ReadResponse(bufio.NewReader(conn), nil) //nolint:bodyclose // it ends with the connection
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -119,7 +119,7 @@ func TestServerDebugPage(t *testing.T) {
 		t.Error(err)
 	}
 	<-s.ended
-	if _, err := http.Get("http://" + debug); err == nil { //nolint:bodyclose // there is none
+	if _, err := http.Get("http://" + debug); err == nil {
 		t.Error("the page outlives the server")
 	}
 }

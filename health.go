@@ -115,7 +115,7 @@ func (s *Server) HealthHandler() http.Handler {
 		}
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.WriteHeader(code)
-		fmt.Fprintln(w, text) //nolint:errcheck // likewise
+		fmt.Fprintln(w, text)
 	})
 }
 

@@ -68,7 +68,7 @@ func (h *httpServer) start() {
 
 // serve has net/http serve a connection, and returns when that is closed.
 func (h *httpServer) serve(_ context.Context, conn net.Conn, _ *Server) error {
-	replay := conn.(*replayConn) //nolint:errcheck,forcetypeassert // a connSet gives no other
+	replay := conn.(*replayConn) //nolint:forcetypeassert // a connSet gives no other
 	if h.conns.hand(replay.forHTTP()) {
 		<-replay.socket().closed
 	}
@@ -107,8 +107,8 @@ func (h *httpServer) drain(ctx context.Context) {
 // close ends every connection. Handlers may still run: wait waits for them.
 func (h *httpServer) close() {
 	h.requests.refuse()
-	h.server.Close() //nolint:errcheck // its end is what is wanted
-	h.conns.Close()  //nolint:errcheck // also where nothing was started
+	h.server.Close()
+	h.conns.Close()
 }
 
 // wait returns when every handler has returned. Call it after close.

