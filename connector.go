@@ -84,7 +84,7 @@ func (c *connector) open(ctx context.Context, in *discovery.Instance) (net.Conn,
 	if err != nil || !c.secures(in) {
 		return conn, PhaseDial, err
 	}
-	secured := tls.Client(conn, configFor(c.tls, in.Host))
+	secured := secureWith(tls.Client, conn, configFor(c.tls, in.Host))
 	if err := secured.HandshakeContext(ctx); err != nil {
 		conn.Close()
 		return nil, PhaseHandshake, fmt.Errorf("TLS: %w", err)

@@ -54,10 +54,10 @@ func newServerTLS(config *tls.Config, protocols ...string) *tls.Config {
 
 // secure makes TLS of a connection that begins like it, within limit and while
 // ctx lasts.
-func secure(ctx context.Context, conn net.Conn, config *tls.Config, limit time.Duration) (*tls.Conn, error) {
+func secure(ctx context.Context, conn net.Conn, config *tls.Config, limit time.Duration) (*secureConn, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	secured := tls.Server(conn, config)
+	secured := secureWith(tls.Server, conn, config)
 	if err := secured.HandshakeContext(ctx); err != nil {
 		return nil, fmt.Errorf("TLS handshake: %w", err)
 	}

@@ -51,7 +51,14 @@ func (p *plan) measure(ctx context.Context, number int, w workload, s *echo.Syst
 	if p.profiles != "" {
 		todo.Profile = fmt.Sprintf("%s/%s-%s-%d", p.profiles, strings.ReplaceAll(s.Name, "/", ""), w.Name, number+1)
 	}
-	client, err := startChild(ctx, "client", todo)
+	start := startChild
+	if other, ok := p.twins[s.Name]; ok {
+		todo.System = other.system
+		start = func(ctx context.Context, what string, todo any) (*child, error) {
+			return startProgram(ctx, other.program, what, todo)
+		}
+	}
+	client, err := start(ctx, "client", todo)
 	if err != nil {
 		return cell{}, err
 	}
@@ -64,7 +71,7 @@ func (p *plan) measure(ctx context.Context, number int, w workload, s *echo.Syst
 	}
 	var m cell
 	err = json.Unmarshal([]byte(line), &m)
-	m.Run = number // the client does not know
+	m.Run, m.System = number, s.Name // the client does not know
 	return m, err
 }
 

@@ -65,11 +65,16 @@ func startChild(ctx context.Context, what string, todo any) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
+	return startProgram(ctx, executable, what, todo)
+}
+
+// startProgram starts a child of another bench.
+func startProgram(ctx context.Context, executable, what string, todo any) (*child, error) {
 	arg, err := json.Marshal(todo)
 	if err != nil {
 		return nil, err
 	}
-	c := &child{cmd: exec.CommandContext(ctx, executable, what, string(arg))} //nolint:gosec // it is this program
+	c := &child{cmd: exec.CommandContext(ctx, executable, what, string(arg))} //nolint:gosec // it is this program, or was built of one like it
 	c.cmd.Stderr = &c.stderr
 	c.stdin, err = c.cmd.StdinPipe()
 	if err != nil {

@@ -76,6 +76,29 @@ func TestBaselinesDoNotAllocate(t *testing.T) {
 	}
 }
 
+// TestAgainst measures this checkout beside itself.
+func TestAgainst(t *testing.T) {
+	rep := benchJSON(t, "-workloads", "A", "-against", "..")
+	var measured []string
+	for _, c := range rep.Cells {
+		measured = append(measured, c.System)
+	}
+	if got, want := strings.Join(measured, ","), "rollcall,rollcall there"; got != want {
+		t.Errorf("measured %s, want %s", got, want)
+	}
+	if len(rep.Versus) != 1 || rep.Versus[0].Beside != "rollcall" || rep.Versus[0].Better["A p50 µs"] == nil {
+		t.Errorf("got %+v, want one line, with a ratio", rep.Versus)
+	}
+}
+
+func TestAgainstNothing(t *testing.T) {
+	var out, errs bytes.Buffer
+	dir := t.TempDir()
+	if status := run(t.Context(), []string{"-against", dir}, &out, &errs); status != statusFailure || !strings.Contains(errs.String(), fmt.Sprintf("-against %q: give the root of a checkout", dir)) {
+		t.Errorf("got status %d, %q", status, errs.String())
+	}
+}
+
 func TestProfiles(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new")
 	benchJSON(t, "-workloads", "A", "-systems", "net/rpc", "-cpuprofile", dir)

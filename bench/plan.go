@@ -32,6 +32,8 @@ type plan struct {
 	output           string
 	hot              bool
 	profiles         string // a directory; empty: none
+	against          string // the root of another checkout; empty: none
+	twins            map[string]twin
 }
 
 // parsePlan reads the command line. Errors name the flag, the value and the fix.
@@ -51,6 +53,7 @@ func parsePlan(args []string, stderr io.Writer) (*plan, error) {
 	flags.DurationVar(&p.warmup, "warmup", time.Second, "before each measurement")
 	flags.StringVar(&p.output, "o", outputMarkdown, "output: markdown, table or json")
 	flags.BoolVar(&p.hot, "hot", false, "keep the cores from halting during workload A (Linux)")
+	flags.StringVar(&p.against, "against", "", "`directory` of another checkout, whose systems are measured beside these; -systems is rollcall then")
 	flags.StringVar(&p.profiles, "cpuprofile", "", "`directory` for a CPU profile of each process")
 	wantWorkloads := flags.String("workloads", strings.Join(letters, ","), "which to measure")
 	wantSystems := flags.String("systems", strings.Join(everything, ","), "which to measure")
@@ -61,6 +64,9 @@ func parsePlan(args []string, stderr io.Writer) (*plan, error) {
 			flags.PrintDefaults()
 		}
 		return nil, err
+	}
+	if p.against != "" && *wantSystems == strings.Join(everything, ",") {
+		*wantSystems = rollcallName
 	}
 	return p, p.check(flags.Args(), *wantWorkloads, *wantSystems)
 }
@@ -110,6 +116,16 @@ func (p *plan) run(ctx context.Context, progress io.Writer) (*report, error) {
 			return nil, fmt.Errorf("-cpuprofile: %w", err)
 		}
 	}
+	if p.against != "" {
+		dir, err := os.MkdirTemp("", "bench")
+		if err != nil {
+			return nil, err
+		}
+		defer os.RemoveAll(dir) //nolint:errcheck // what is left is in the way of nobody
+		if err := p.addTwins(ctx, dir); err != nil {
+			return nil, err
+		}
+	}
 	rep := newReport(p)
 	for number := range p.runs {
 		for _, w := range p.workloads {
@@ -139,7 +155,7 @@ func (p *plan) runWorkload(ctx context.Context, number int, w workload, rep *rep
 			return fmt.Errorf("run %d, workload %s, %s: %w", number+1, w.Name, s.Name, err)
 		}
 		rep.Cells = append(rep.Cells, m)
-		fmt.Fprintf(progress, "run %d of %d, %s %-8s %9.0f calls/s, p50 %7.1f µs, p99 %8.1f µs, CPU %6.2f µs\n",
+		fmt.Fprintf(progress, "run %d of %d, %s %-14s %9.0f calls/s, p50 %7.1f µs, p99 %8.1f µs, CPU %6.2f µs\n",
 			number+1, p.runs, w.Name, s.Name, m.CallsPerS, m.P50US, m.P99US, m.CPUUS())
 	}
 	return nil

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/rollcall-rpc/rollcall/bench/internal/echo"
@@ -77,10 +78,14 @@ type row struct {
 	Ratios  map[string]*spread `json:"ratios_to_baseline"`
 }
 
+// rollcallName is the system that the others are held against.
+const rollcallName = "rollcall"
+
 // A rival is another system as seen from Rollcall: how many times better
 // Rollcall is, by metric.
 type rival struct {
 	System string             `json:"system"`
+	Beside string             `json:"beside"` // which of Rollcall's systems it is held against
 	Better map[string]*spread `json:"times_better"`
 }
 
@@ -112,7 +117,7 @@ func (r *report) summarize() {
 	r.Figures, r.Versus = nil, nil
 	for _, s := range r.systems {
 		figures := row{System: s.Name, Figures: map[string]spread{}, Ratios: map[string]*spread{}}
-		against := rival{System: s.Name, Better: map[string]*spread{}}
+		against := rival{System: s.Name, Beside: cmp.Or(s.Beside, rollcallName), Better: map[string]*spread{}}
 		for _, m := range columns() {
 			var all []float64
 			for _, v := range r.values(&m, s.Name) {
@@ -127,16 +132,16 @@ func (r *report) summarize() {
 			if sp := spreadOf(r.ratios(&m, s.Name, m.Baseline)); sp != nil {
 				figures.Ratios[m.Name] = sp
 			}
-			better := r.ratios(&m, "rollcall", s.Name)
+			better := r.ratios(&m, against.Beside, s.Name)
 			if m.Lower {
-				better = r.ratios(&m, s.Name, "rollcall")
+				better = r.ratios(&m, s.Name, against.Beside)
 			}
 			if sp := spreadOf(better); sp != nil {
 				against.Better[m.Name] = sp
 			}
 		}
 		r.Figures = append(r.Figures, figures)
-		if s.Name != "rollcall" && len(against.Better) > 0 {
+		if s.Name != against.Beside && len(against.Better) > 0 {
 			r.Versus = append(r.Versus, against)
 		}
 	}

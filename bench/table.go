@@ -41,7 +41,7 @@ func (r *report) print(w io.Writer, output string) error {
 		write(b, r.figureTable())
 		fmt.Fprintf(b, "\nIn brackets: × r1 for A, × r2y for B, C and D, the median of the ratios taken within each run, and their least–greatest.\n")
 		if versus := r.versusTable(); len(versus) > 1 {
-			fmt.Fprintf(b, "\nHow many times better Rollcall is than each, the median of the ratios taken within each run, and their least–greatest:\n\n")
+			fmt.Fprintf(b, "\nHow many times better Rollcall, or its system in brackets, is than each, the median of the ratios taken within each run, and their least–greatest:\n\n")
 			write(b, versus)
 		}
 		fmt.Fprintf(b, "\n%s", r.legend())
@@ -102,6 +102,9 @@ func (r *report) versusTable() [][]string {
 	table := [][]string{header}
 	for _, v := range r.Versus {
 		line := []string{v.System}
+		if v.Beside != rollcallName {
+			line[0] += " (" + v.Beside + ")"
+		}
 		for _, m := range shown {
 			text := ""
 			if better := v.Better[m.Name]; better != nil {

@@ -72,9 +72,6 @@ func NewClientConn(conn net.Conn, opts ClientOptions) *ClientConn {
 	c.unsent = c.probe.unsent
 	c.in = inbox{conn: conn, maxFrame: c.opts.MaxFrameBytes}
 	c.out.init(conn, c.opts.QueueBytes, c.writeFailed, nil)
-	if c.out.raw == nil {
-		c.out.most = maxWrappedWrite
-	}
 	c.out.commit(frame.AppendPreface(c.out.reserve(frame.MaxPrefaceBytes),
 		frame.Preface{InstanceID: c.opts.InstanceID, Settings: c.opts.settings()}))
 	c.wg.Go(c.read)

@@ -22,9 +22,6 @@ const (
 	// maxWrite is how much a patient flusher gives to the connection at a time, so
 	// that its progress is seen: as much as a kernel sends in one segment.
 	maxWrite = 64 << 10
-	// maxWrappedWrite is the same where the client's keepalive watches the progress
-	// of what wraps a socket: a record of TLS.
-	maxWrappedWrite = 16 << 10
 )
 
 // An outbox is what waits to be written on a connection. It has no goroutine of
@@ -35,7 +32,6 @@ const (
 type outbox struct {
 	conn  net.Conn
 	raw   *rawWriter     // writes without blocking; nil if conn cannot
-	most  int            // how much a patient flusher writes at a time
 	limit int            // bytes of buf beyond which appenders wait
 	wg    sync.WaitGroup // background flushers; its owner waits
 	broke func(error)    // called once, without mu, when a write fails
@@ -56,7 +52,7 @@ type outbox struct {
 }
 
 func (o *outbox) init(conn net.Conn, limit int, broke func(error), idle func()) {
-	o.conn, o.raw, o.most, o.limit, o.broke, o.idle = conn, newRawWriter(conn), maxWrite, limit, broke, idle
+	o.conn, o.raw, o.limit, o.broke, o.idle = conn, newRawWriter(conn), limit, broke, idle
 }
 
 // reserve makes room for n bytes behind buf. mu is held, also for what follows.
@@ -185,7 +181,7 @@ func (o *outbox) flush(yield, patient bool) {
 func (o *outbox) write(buf []byte) (n int, err error) {
 	for n < len(buf) && err == nil {
 		var m int
-		m, err = o.conn.Write(buf[n:min(n+o.most, len(buf))])
+		m, err = o.conn.Write(buf[n:min(n+maxWrite, len(buf))])
 		n += m
 		o.taken.Add(uint64(m)) //nolint:gosec // not negative
 	}

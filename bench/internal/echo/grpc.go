@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/connectivity"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
@@ -20,6 +21,27 @@ func grpcSystem() System {
 		Name: "grpc-go", Module: "google.golang.org/grpc",
 		Measure: "default options, unary, protobuf's google.protobuf.BytesValue",
 		Serve:   serveGRPC, Dial: dialGRPC,
+	}
+}
+
+func grpcTLS() System {
+	return System{
+		Name: "grpc-tls", Module: "google.golang.org/grpc", Beside: "rollcall-tls",
+		Measure: "grpc-go with credentials.NewTLS, TLS 1.3 and the same certificate",
+		Serve: func(ctx context.Context, l net.Listener) error {
+			config, err := serverTLS()
+			if err != nil {
+				return err
+			}
+			return serveGRPCWith(ctx, l, grpc.Creds(credentials.NewTLS(config)))
+		},
+		Dial: func(ctx context.Context, addr string) (Conn, error) {
+			config, err := clientTLS()
+			if err != nil {
+				return nil, err
+			}
+			return dialGRPCWith(ctx, addr, credentials.NewTLS(config))
+		},
 	}
 }
 
@@ -56,8 +78,10 @@ func (protoService) Echo(_ context.Context, in *wrapperspb.BytesValue) (*wrapper
 	return in, nil
 }
 
-func serveGRPC(ctx context.Context, l net.Listener) error {
-	srv := grpc.NewServer()
+func serveGRPC(ctx context.Context, l net.Listener) error { return serveGRPCWith(ctx, l) }
+
+func serveGRPCWith(ctx context.Context, l net.Listener, opts ...grpc.ServerOption) error {
+	srv := grpc.NewServer(opts...)
 	srv.RegisterService(grpcService(), protoService{})
 	stop := context.AfterFunc(ctx, srv.Stop)
 	defer stop()
@@ -71,7 +95,11 @@ func serveGRPC(ctx context.Context, l net.Listener) error {
 type grpcConn struct{ *grpc.ClientConn }
 
 func dialGRPC(ctx context.Context, addr string) (Conn, error) {
-	cc, err := grpc.NewClient("passthrough:///"+addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	return dialGRPCWith(ctx, addr, insecure.NewCredentials())
+}
+
+func dialGRPCWith(ctx context.Context, addr string, creds credentials.TransportCredentials) (Conn, error) {
+	cc, err := grpc.NewClient("passthrough:///"+addr, grpc.WithTransportCredentials(creds))
 	if err != nil {
 		return nil, err
 	}

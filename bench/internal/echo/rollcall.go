@@ -19,11 +19,69 @@ func rollcallSystem() System {
 	}
 }
 
+// rollcallDoors has on each side one of what a call can pass, and each does nothing.
+func rollcallDoors() System {
+	return System{
+		Name: "rollcall+doors", Measure: "the same with an admission, and on each side an interceptor and the events CallBegin and CallEnd, all empty",
+		Serve: func(ctx context.Context, l net.Listener) error {
+			return serveRollcallWith(ctx, l, rollcall.ServerOptions{
+				Admissions:   []rollcall.Admission{func(ctx context.Context, _ *rollcall.CallInfo) (context.Context, error) { return ctx, nil }},
+				Interceptors: []rollcall.Interceptor{passOn},
+				Events: rollcall.ServerEvents{
+					CallBegin: func(ctx context.Context, _ *rollcall.CallInfo) context.Context { return ctx },
+					CallEnd:   func(context.Context, rollcall.ServerCallEnd) {},
+				},
+			})
+		},
+		Dial: func(ctx context.Context, addr string) (Conn, error) {
+			return dialRollcallWith(ctx, addr, rollcall.ClientOptions{
+				Interceptors: []rollcall.Interceptor{passOn},
+				Events: rollcall.ClientEvents{
+					CallBegin: func(ctx context.Context, _ *rollcall.CallInfo) context.Context { return ctx },
+					CallEnd:   func(context.Context, rollcall.ClientCallEnd) {},
+				},
+			})
+		},
+	}
+}
+
+// passOn is an interceptor that does nothing.
+func passOn(next rollcall.Handler) rollcall.Handler {
+	return func(ctx context.Context, call *rollcall.CallInfo, request any) (any, error) {
+		return next(ctx, call, request)
+	}
+}
+
+func rollcallTLS() System {
+	return System{
+		Name: "rollcall-tls", Measure: "rollcall with TLS 1.3",
+		Serve: func(ctx context.Context, l net.Listener) error {
+			config, err := serverTLS()
+			if err != nil {
+				return err
+			}
+			return serveRollcallWith(ctx, l, rollcall.ServerOptions{TLS: config})
+		},
+		Dial: func(ctx context.Context, addr string) (Conn, error) {
+			config, err := clientTLS()
+			if err != nil {
+				return nil, err
+			}
+			return dialRollcallWith(ctx, addr, rollcall.ClientOptions{TLS: config})
+		},
+	}
+}
+
 // rollcallEcho is declared as an application declares it.
 var rollcallEcho = rollcall.Method[[]byte, []byte]{Name: "Bench/Echo", Idempotent: true}
 
 func serveRollcall(ctx context.Context, l net.Listener) error {
-	srv := rollcall.NewServer(rollcall.ServerOptions{Logger: slog.New(slog.DiscardHandler), DrainDelay: -1, DrainTimeout: -1})
+	return serveRollcallWith(ctx, l, rollcall.ServerOptions{})
+}
+
+func serveRollcallWith(ctx context.Context, l net.Listener, opts rollcall.ServerOptions) error {
+	opts.Logger, opts.DrainDelay, opts.DrainTimeout = slog.New(slog.DiscardHandler), -1, -1
+	srv := rollcall.NewServer(opts)
 	rollcall.Handle(srv, rollcallEcho, func(_ context.Context, in *[]byte) (*[]byte, error) { return in, nil })
 	return srv.Serve(ctx, l)
 }
@@ -33,7 +91,12 @@ func serveRollcall(ctx context.Context, l net.Listener) error {
 type rollcallConn struct{ client *rollcall.Client }
 
 func dialRollcall(ctx context.Context, addr string) (Conn, error) {
-	client, err := rollcall.NewClient("static://"+addr, rollcall.ClientOptions{Logger: slog.New(slog.DiscardHandler)})
+	return dialRollcallWith(ctx, addr, rollcall.ClientOptions{})
+}
+
+func dialRollcallWith(ctx context.Context, addr string, opts rollcall.ClientOptions) (Conn, error) {
+	opts.Logger = slog.New(slog.DiscardHandler)
+	client, err := rollcall.NewClient("static://"+addr, opts)
 	if err != nil {
 		return nil, err
 	}
