@@ -15,17 +15,6 @@ import (
 	"testing"
 )
 
-// mending are the directories that the tests of idioms do not look at yet, with
-// all that is below them; "" is the root's own files alone. It goes when they keep
-// the idioms.
-var mending = []string{}
-
-func isMending(dir string) bool {
-	return slices.ContainsFunc(mending, func(m string) bool {
-		return dir == m || (m != "" && strings.HasPrefix(dir, m+"/"))
-	})
-}
-
 // TestTestNames holds how the files of tests are called: NAME_ext_test.go, with
 // the system after ext where it is for one, where the package is one of its own,
 // and only there. Examples see the package from outside in any case.
@@ -34,7 +23,7 @@ func TestTestNames(t *testing.T) {
 	example := regexp.MustCompile(`^example(_[a-z_]+)?_test\.go$`)
 	allGoFiles(t, func(file, dir string) {
 		base := filepath.Base(file)
-		if !strings.HasSuffix(base, "_test.go") || isMending(dir) {
+		if !strings.HasSuffix(base, "_test.go") {
 			return
 		}
 		external := strings.HasSuffix(parseFile(t, file, parser.PackageClauseOnly).Name.Name, "_test")
@@ -55,7 +44,7 @@ func TestTestNames(t *testing.T) {
 // called alone, and a directive tells why.
 func TestIgnoredErrors(t *testing.T) {
 	allGoFiles(t, func(file, dir string) {
-		if strings.HasSuffix(file, "_test.go") || isMending(dir) {
+		if strings.HasSuffix(file, "_test.go") {
 			return
 		}
 		for _, line := range ignored(parse(t, file, nil)) {
@@ -68,7 +57,7 @@ func TestIgnoredErrors(t *testing.T) {
 // in every line of the log, and no value is one that only a program can read.
 func TestLogKeys(t *testing.T) {
 	allGoFiles(t, func(file, dir string) {
-		if strings.HasSuffix(file, "_test.go") || isMending(dir) {
+		if strings.HasSuffix(file, "_test.go") {
 			return
 		}
 		for _, fault := range logFaults(parse(t, file, nil)) {
