@@ -31,6 +31,7 @@ func mountPages(mux *http.ServeMux, server *rollcall.Server) {
 
 // The commands of the guide work as they stand, and its code is what is tried here.
 func TestHTTPGuide(t *testing.T) {
+	only(t, "the clients of HTTP know no other", "tcp")
 	guide, err := os.ReadFile("docs/guide/http.md")
 	if err != nil {
 		t.Fatal(err)

@@ -47,6 +47,7 @@ func startHealthy(t *testing.T, opts rollcall.ServerOptions) *running {
 }
 
 func TestHealthHandler(t *testing.T) {
+	only(t, "the clients of HTTP know no other", "tcp")
 	registry := new(discovery.Memory)
 	s := startHealthy(t, rollcall.ServerOptions{Registrar: registry, ID: "a", DrainDelay: time.Hour})
 	c := staticClient(t, s.addr)
@@ -81,6 +82,7 @@ func TestHealthHandler(t *testing.T) {
 
 // The pages keep to what HTTP asks of them.
 func TestHealthHandlerForms(t *testing.T) {
+	only(t, "the clients of HTTP know no other", "tcp")
 	s := startHealthy(t, rollcall.ServerOptions{})
 	web := webClient(t, nil, 1)
 	for _, tt := range []struct {
@@ -123,6 +125,7 @@ func TestHealthHandlerForms(t *testing.T) {
 // registry has come it is ready. Taken out of the list and put back it has the ID
 // that it had.
 func TestHealthWithARegistry(t *testing.T) {
+	only(t, "the clients of HTTP know no other", "tcp")
 	registry := zktest.Start(t)
 	registry.Stop()
 	s := startHealthy(t, rollcall.ServerOptions{Registry: registry.Target("/rpc"), ID: "a", ZooKeeper: zookeeper.Options{SessionTimeout: time.Second}})
@@ -155,6 +158,7 @@ func TestHealthWithARegistry(t *testing.T) {
 // SetServing may be called by many at once, during a drain too: the last one, or
 // the drain, counts.
 func TestSetServingFromManyGoroutines(t *testing.T) {
+	only(t, "the clients of HTTP know no other", "tcp")
 	registry := new(discovery.Memory)
 	s := startHealthy(t, rollcall.ServerOptions{Registrar: registry, ID: "a", DrainDelay: -1})
 	flip := func() {
@@ -186,6 +190,7 @@ func TestSetServingFromManyGoroutines(t *testing.T) {
 // The standard methods pass the admissions, and a handler of the user's own takes
 // their place.
 func TestStandardMethods(t *testing.T) {
+	only(t, "the clients of HTTP know no other", "tcp")
 	admitted := make(chan string, 10)
 	own := rollcall.HealthMethod
 	s := start(t, "", rollcall.ServerOptions{Admissions: []rollcall.Admission{func(_ context.Context, call *rollcall.CallInfo) (context.Context, error) {

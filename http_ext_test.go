@@ -85,6 +85,7 @@ func untilIdle(t testing.TB, s *running) {
 // Everything is spoken on one port at once, in clear text and in TLS, and
 // connections are kept.
 func TestHTTPOnTheSamePort(t *testing.T) {
+	only(t, "the clients of HTTP know no other", "tcp")
 	ours := newTrust("ours")
 	for _, tt := range []struct {
 		name           string
@@ -156,6 +157,7 @@ func TestHTTPOnTheSamePort(t *testing.T) {
 // A client that negotiates nothing in TLS is told apart by its first bytes, and its
 // request knows of the TLS all the same.
 func TestHTTPInTLSWithoutALPN(t *testing.T) {
+	only(t, "the clients of HTTP know no other", "tcp")
 	ours := newTrust("ours")
 	s := start(t, "", rollcall.ServerOptions{TLS: ours.server, HTTP: seen}, func(*rollcall.Server) {})
 	config := ours.client.Clone()
@@ -171,6 +173,7 @@ func TestHTTPInTLSWithoutALPN(t *testing.T) {
 
 // A connection that is kept is used again, and its end is seen.
 func TestHTTPKeepAlive(t *testing.T) {
+	only(t, "the clients of HTTP know no other", "tcp")
 	r := newRecorder()
 	s := start(t, "", rollcall.ServerOptions{HTTP: seen, Events: r.events(t)}, func(*rollcall.Server) {})
 	web := webClient(t, nil, 1)
@@ -202,6 +205,7 @@ func TestHTTPKeepAlive(t *testing.T) {
 // A foreign protocol that has the same first bytes goes first, and so does one that
 // only may have them, as long as it may.
 func TestForeignProtocolGoesBeforeHTTP(t *testing.T) {
+	only(t, "the clients of HTTP know no other", "tcp")
 	get := rollcall.Protocol{
 		Name: "get",
 		Match: func(first []byte) rollcall.Verdict {
@@ -239,6 +243,7 @@ func TestForeignProtocolGoesBeforeHTTP(t *testing.T) {
 
 // Without a handler HTTP is refused as ever, and the log says what it is.
 func TestHTTPIsNotServed(t *testing.T) {
+	only(t, "the clients of HTTP know no other", "tcp")
 	ours := newTrust("ours")
 	log := new(logLines)
 	s := start(t, "", rollcall.ServerOptions{Logger: log.logger()}, func(*rollcall.Server) {})
@@ -263,6 +268,7 @@ func TestHTTPIsNotServed(t *testing.T) {
 // A panic of the handler ends its request, is logged once, with its stack, and the
 // server goes on. http.ErrAbortHandler is nobody's business.
 func TestHTTPHandlerThatPanics(t *testing.T) {
+	only(t, "the clients of HTTP know no other", "tcp")
 	log := new(logLines)
 	s := start(t, "", rollcall.ServerOptions{Logger: log.logger(), HTTP: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
@@ -307,6 +313,7 @@ func holdWeb() (handler http.Handler, begun chan struct{}, release func()) {
 
 // A request in flight is finished by a drain, and connections at rest are closed.
 func TestDrainWaitsForHTTP(t *testing.T) {
+	only(t, "the clients of HTTP know no other", "tcp")
 	ours := newTrust("ours")
 	for _, tt := range []struct {
 		name    string
@@ -356,6 +363,7 @@ func TestDrainWaitsForHTTP(t *testing.T) {
 // What is still in flight when its time is up, and what a handler took over, does
 // not outlive the server.
 func TestHTTPEndsWithTheServer(t *testing.T) {
+	only(t, "the clients of HTTP know no other", "tcp")
 	for _, version := range []int{1, 2} {
 		for _, drains := range []bool{true, false} {
 			handler, begun, release := holdWeb()
@@ -404,6 +412,7 @@ func TestHTTPEndsWithTheServer(t *testing.T) {
 // Those who begin a request and do not finish its head are closed in time, and
 // nothing is held for them.
 func TestHalfARequestLine(t *testing.T) {
+	only(t, "the clients of HTTP know no other", "tcp")
 	synctest.Test(t, func(t *testing.T) {
 		var network memnet.Network
 		l, err := network.Listen("server:1")
@@ -445,6 +454,7 @@ func TestHalfARequestLine(t *testing.T) {
 
 // A server that speaks HTTP leaves nothing behind.
 func TestNothingIsLeftBehindByHTTP(t *testing.T) {
+	only(t, "the clients of HTTP know no other", "tcp")
 	ours := newTrust("ours")
 	leavesNothing(t, 10, func() {
 		s := start(t, "", rollcall.ServerOptions{HTTP: seen, TLS: ours.server, AllowPlaintext: true, DrainDelay: -1, Registrar: new(discovery.Memory)}, func(*rollcall.Server) {})
