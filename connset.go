@@ -466,8 +466,8 @@ func (r *replayConn) Close() error {
 
 // socket returns the connection below TLS, and r where there is none.
 func (r *replayConn) socket() *replayConn {
-	if secured, ok := r.Conn.(*tls.Conn); ok {
-		if below, ok := secured.NetConn().(*replayConn); ok {
+	if secured, ok := r.Conn.(*secureConn); ok {
+		if below, ok := secured.records.Conn.(*replayConn); ok {
 			return below
 		}
 	}

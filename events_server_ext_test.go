@@ -284,5 +284,5 @@ func TestServerEventsThatPanic(t *testing.T) {
 	if s.err != nil {
 		t.Error(s.err)
 	}
-	log.await(t, 1, "level=ERROR", "an event's function panicked", "events_server_test.go")
+	log.await(t, 1, "level=ERROR", "an event's function panicked", "events_server_ext_test.go")
 }

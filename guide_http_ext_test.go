@@ -36,7 +36,7 @@ func TestHTTPGuide(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	source, err := os.ReadFile("guide_http_test.go")
+	source, err := os.ReadFile("guide_http_ext_test.go")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -175,14 +175,14 @@ func matchHTTP(first []byte) Verdict {
 // forHTTP returns what net/http is to see: the *tls.Conn itself where nothing was
 // read of it, for only then it speaks HTTP/2, and else one that tells of its TLS.
 func (r *replayConn) forHTTP() net.Conn {
-	secured, ok := r.Conn.(*tls.Conn)
+	secured, ok := r.Conn.(*secureConn)
 	switch {
 	case !ok:
 		return r
 	case len(r.first) == 0:
-		return secured
+		return secured.Conn
 	}
-	return tlsReplayConn{r, secured}
+	return tlsReplayConn{r, secured.Conn}
 }
 
 // A tlsReplayConn is a replayConn inside TLS.

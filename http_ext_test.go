@@ -289,7 +289,7 @@ func TestHTTPHandlerThatPanics(t *testing.T) {
 			t.Errorf("version %d: %s after the panic", version, resp.Status)
 		}
 	}
-	log.once(t, "level=ERROR", "HTTP handler panicked", "panic=boom", "path=/panic", "http_test.go") // one in a second
+	log.once(t, "level=ERROR", "HTTP handler panicked", "panic=boom", "path=/panic", "http_ext_test.go") // one in a second
 	if lines, _ := log.with("/abort"); len(lines) > 0 {
 		t.Errorf("an abort is logged: %q", lines)
 	}

@@ -236,7 +236,7 @@ func TestClientInterceptorPanics(t *testing.T) {
 	if strings.Contains(err.Error(), "boom") || strings.Contains(err.Error(), "goroutine") {
 		t.Errorf("the error tells what belongs into the log: %v", err)
 	}
-	log.once(t, "interceptor panicked", "boom", divide.Name, "interceptor_client_test.go")
+	log.once(t, "interceptor panicked", "boom", divide.Name, "interceptor_client_ext_test.go")
 	if _, err := divide.Call(within(t), c, &fraction{Num2: 1}); err != nil {
 		t.Errorf("the call after it: %v", err)
 	}

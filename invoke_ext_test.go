@@ -61,7 +61,7 @@ func TestInvoke(t *testing.T) {
 	wantError(t, err, rollcall.CodeUnimplemented, rollcall.ReasonUnknownCodec, rollcall.ExecutedNo)
 	_, err = s.Invoke(within(t), invoked(`{}`), ann)
 	wantError(t, err, rollcall.CodeInternal, rollcall.ReasonPanic, rollcall.ExecutedYes)
-	log.once(t, "level=ERROR", "handler panicked", "division by zero", "invoke_test.go", "method="+divide.Name)
+	log.once(t, "level=ERROR", "handler panicked", "division by zero", "invoke_ext_test.go", "method="+divide.Name)
 	if n := s.State().InFlight; n != 0 {
 		t.Errorf("%d in flight when all have returned", n)
 	}
@@ -168,5 +168,5 @@ func TestProtocolInvokes(t *testing.T) {
 	}
 	stillServes(t, s.addr)
 	s.Close()
-	log.once(t, "level=ERROR", "protocol panicked", "protocol=shout", "invoke_test.go")
+	log.once(t, "level=ERROR", "protocol panicked", "protocol=shout", "invoke_ext_test.go")
 }
