@@ -65,6 +65,7 @@ func framed(typ frame.Type, id uint64, payload []byte) []byte {
 // Clients that break the protocol are closed, and told of at most once in a second:
 // they cannot fill the disk.
 func TestFramesThatBreakTheProtocol(t *testing.T) {
+	only(t, "it writes to the socket itself", "tcp")
 	begun := time.Now()
 	s, log := startLogged(t)
 	hello := string(frame.AppendPreface(nil, frame.Preface{}))
@@ -127,6 +128,7 @@ func TestRequestByteByByte(t *testing.T) {
 // Clients that announce the largest frame and send nothing of it hold little
 // memory and keep nobody from being served.
 func TestFloodOfAnnouncedRequests(t *testing.T) {
+	only(t, "it writes to the socket itself", "tcp")
 	const conns, perConn = 300, 40 << 10
 	s, _ := startLogged(t)
 	stillServes(t, s.addr)
