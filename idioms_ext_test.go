@@ -21,7 +21,7 @@ import (
 func TestTestNames(t *testing.T) {
 	outside := regexp.MustCompile(`_ext(_[a-z]+)?_test\.go$`)
 	example := regexp.MustCompile(`^example(_[a-z_]+)?_test\.go$`)
-	allGoFiles(t, func(file, dir string) {
+	allGoFiles(t, func(file, _ string) {
 		base := filepath.Base(file)
 		if !strings.HasSuffix(base, "_test.go") {
 			return
@@ -43,7 +43,7 @@ func TestTestNames(t *testing.T) {
 // TestIgnoredErrors demands a reason where what a call returns is ignored: it is
 // called alone, and a directive tells why.
 func TestIgnoredErrors(t *testing.T) {
-	allGoFiles(t, func(file, dir string) {
+	allGoFiles(t, func(file, _ string) {
 		if strings.HasSuffix(file, "_test.go") {
 			return
 		}
@@ -56,7 +56,7 @@ func TestIgnoredErrors(t *testing.T) {
 // TestLogKeys demands that one search finds all: the same thing has the same key
 // in every line of the log, and no value is one that only a program can read.
 func TestLogKeys(t *testing.T) {
-	allGoFiles(t, func(file, dir string) {
+	allGoFiles(t, func(file, _ string) {
 		if strings.HasSuffix(file, "_test.go") {
 			return
 		}

@@ -42,7 +42,7 @@ func TestReadmeCode(t *testing.T) {
 		if err := os.WriteFile(overlay, mapping, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if out, err := exec.Command("go", "build", "-overlay", overlay, "./readme").CombinedOutput(); err != nil {
+		if out, err := exec.Command("go", "build", "-o", os.DevNull, "-overlay", overlay, "./readme").CombinedOutput(); err != nil {
 			t.Errorf("%v\n%s\n%s", err, out, block[1])
 		}
 	}

@@ -121,7 +121,7 @@ func (p *plan) run(ctx context.Context, progress io.Writer) (*report, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer os.RemoveAll(dir) //nolint:errcheck // what is left is in the way of nobody
+		defer os.RemoveAll(dir) // what is left is in the way of nobody
 		if err := p.addTwins(ctx, dir); err != nil {
 			return nil, err
 		}
