@@ -185,7 +185,7 @@ func TestServerCallEvents(t *testing.T) {
 // Each connection that was accepted is closed once, with the reason where it was
 // refused, and opened where its protocol is known.
 func TestServerConnEvents(t *testing.T) {
-	only(t, "inside TLS a connection says something before it is silent", "tcp", "memory")
+	only(t, "TLS says something", "tcp", "memory")
 	r := newRecorder()
 	s := start(t, "", rollcall.ServerOptions{Events: r.events(t), Protocols: []rollcall.Protocol{shout}, MaxPendingConnections: 1}, func(s *rollcall.Server) {
 		rollcall.Handle(s, divide, divideOn("a"))

@@ -59,7 +59,7 @@ func TestServeReportsBadMethods(t *testing.T) {
 }
 
 func TestListenOnAPortInUse(t *testing.T) {
-	only(t, "it is about the port of a socket", "tcp")
+	only(t, "ListenAndServe listens on TCP", "tcp", "mtls")
 	first := start(t, "", rollcall.ServerOptions{}, func(*rollcall.Server) {})
 	err := rollcall.NewServer(rollcall.ServerOptions{}).ListenAndServe(within(t), first.addr)
 	if err == nil || !strings.Contains(err.Error(), first.addr) || !strings.Contains(err.Error(), "in use") {
@@ -301,7 +301,7 @@ func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
 // Connections that say nothing take no more places than there are; those who
 // speak are served.
 func TestFloodOfSilentConnections(t *testing.T) {
-	only(t, "it writes to the socket itself", "tcp")
+	only(t, "TLS says something", "tcp", "memory")
 	const places = 10
 	s := start(t, "", rollcall.ServerOptions{MaxPendingConnections: places}, func(s *rollcall.Server) {
 		rollcall.Handle(s, divide, divideOn("a"))

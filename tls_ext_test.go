@@ -37,7 +37,7 @@ func newTrust(name string) trust {
 }
 
 func TestMutualTLS(t *testing.T) {
-	only(t, "it has TLS of its own", "tcp")
+	only(t, "it has TLS of its own", "tcp", "memory")
 	ours, theirs := newTrust("ours"), newTrust("theirs")
 	registry := new(discovery.Memory)
 	peers := make(chan rollcall.Peer, 1)
@@ -84,7 +84,7 @@ func TestMutualTLS(t *testing.T) {
 // Who speaks the wrong one of TLS and clear text is told what is wrong, and so is
 // whoever reads the server's log.
 func TestClearTextAndTLSMeet(t *testing.T) {
-	only(t, "it has TLS of its own", "tcp")
+	only(t, "it has TLS of its own", "tcp", "memory")
 	ours := newTrust("ours")
 	for _, tt := range []struct {
 		what           string
@@ -110,7 +110,7 @@ func TestClearTextAndTLSMeet(t *testing.T) {
 // A fleet moves from clear text to mutual TLS in four steps, under load, without a
 // failed call. The methods are not idempotent: nothing may be executed and lost.
 func TestMoveToTLS(t *testing.T) {
-	only(t, "it has TLS of its own", "tcp")
+	only(t, "it has TLS of its own", "tcp", "memory")
 	ours := newTrust("ours")
 	registry := new(discovery.Memory)
 	method := divide
