@@ -142,3 +142,29 @@ func TestWipedStaysWiped(t *testing.T) {
 		}
 	})
 }
+
+// TestDirectoryGoesAfterItWasListed: our node is found gone in a directory that was
+// there a moment ago, and is not there any more when the next one is made.
+func TestDirectoryGoesAfterItWasListed(t *testing.T) {
+	inBubble(t, func(b *bubble) {
+		b.fake.connect()
+		r, err := b.session.Registrar("/rpc").Register(instance(8001))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.after(0)
+		b.fake.mu.Lock()
+		b.fake.noCreate = zk.ErrNoNode
+		b.fake.mu.Unlock()
+		b.fake.remove(r.Status().Name)
+		b.after(0)
+		b.fake.mu.Lock()
+		b.fake.noCreate = nil
+		b.fake.mu.Unlock()
+		b.after(time.Minute)
+		want := map[discovery.Loss]int{discovery.LossWiped: 1}
+		if st := r.Status(); !st.Registered || !cmp.Equal(st.Losses, want) {
+			t.Errorf("got %+v, want registered, with losses %v", st, want)
+		}
+	})
+}

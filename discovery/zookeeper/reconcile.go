@@ -260,6 +260,10 @@ func (r *registration) disown(name string) {
 func (r *registration) create(ctx context.Context, session int64) error {
 	created, czxid, err := r.createNode(ctx)
 	if errors.Is(err, zk.ErrNoNode) {
+		// The directory may have gone after it was listed, and our node with it.
+		if r.loss != 0 {
+			r.loss, r.wiped = discovery.LossWiped, true
+		}
 		if err := ensurePath(ctx, r.shared.registry, r.path, r.acl); err != nil {
 			r.tellLoss(err)
 			return err
