@@ -78,7 +78,7 @@ func TestStrangersThatBreakTLS(t *testing.T) {
 			config.RootCAs, config.ServerName = ours.client.RootCAs, "rollcall.test"
 			conn, err := tls.Dial("tcp", s.addr, config)
 			if err != nil {
-				return nil //nolint:nilerr // as it should be
+				return nil
 			}
 			defer conn.Close()
 			conn.SetDeadline(time.Now().Add(patience)) //nolint:errcheck // a dead connection fails the read
@@ -114,8 +114,8 @@ func TestStrangersThatBreakTLS(t *testing.T) {
 	// for the next call.
 	workers := len(strangers)
 	ctx := within(t)
-	for open := 0; ; runtime.Gosched() {
-		open = s.State().Open
+	for ; ; runtime.Gosched() {
+		open := s.State().Open
 		if open == 2 && runtime.NumGoroutine() <= goroutines+workers {
 			break
 		}
