@@ -35,6 +35,7 @@ type lister struct {
 	// What follows is owned by run.
 	view      *view
 	reads     reads
+	refusals  refusals
 	orders    overridesReading
 	session   zk.Session
 	backoff   backoff
@@ -163,6 +164,9 @@ func (l *lister) nextDeadline(now time.Time) (wait time.Duration, ok bool) {
 	if l.orders.wanted && !l.orders.running && l.connected() {
 		earlier(l.orders.at)
 	}
+	if !l.refusals.at.IsZero() && l.connected() {
+		earlier(l.refusals.at)
+	}
 	// Whoever watches is told something by then, be it that there is no list.
 	if !l.out.begun {
 		earlier(l.began.Add(l.opts.ConnectTimeout))
@@ -231,6 +235,13 @@ func (l *lister) startWork(ctx context.Context, work *sync.WaitGroup, now time.T
 		l.relist, l.sweep, l.listAt = true, true, now
 		l.wantOverrides(now, written)
 	}
+	for name := range l.refusals.due(now) {
+		if name == l.overridesPath {
+			l.wantOverrides(now, written)
+		} else {
+			l.reads.wantSlow(name)
+		}
+	}
 	l.readOverrides(ctx, work, now)
 	if l.relist && !l.listing && !now.Before(l.listAt) {
 		l.relist, l.listing, l.touched = false, true, map[string]struct{}{}
@@ -264,4 +275,5 @@ func (l *lister) foreign(name string) bool { return join(l.path, name) == layout
 func (l *lister) forget(name string) {
 	l.view.remove(name)
 	l.reads.drop(name)
+	l.refusals.settled(name)
 }

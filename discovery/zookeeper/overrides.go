@@ -66,6 +66,11 @@ func (l *lister) takeOverrides(r overridesResult, now time.Time) {
 		return
 	}
 	l.orders.known = r.epoch == l.epoch && l.connected()
+	if errors.Is(r.err, zk.ErrNoNode) {
+		l.refusals.settled(r.name)
+	} else {
+		l.refusals.answered(r.name, r.err, now, l.opts.Rand)
+	}
 	var o *layout.Overrides
 	err := r.err
 	switch {

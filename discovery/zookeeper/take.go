@@ -23,10 +23,12 @@ func (l *lister) takeRead(r readResult) {
 		return // it was deleted meanwhile, or changed and is read again
 	}
 	if errors.Is(r.err, zk.ErrNoNode) {
+		l.refusals.settled(r.name)
 		l.view.remove(r.name) // gone between the list and the read
 		return
 	}
 	l.backoff.reset()
+	l.refusals.answered(r.name, r.err, time.Now(), l.opts.Rand)
 	in, err := decode(r.name, r.data, r.stat, r.err)
 	if l.view.set(in, err) && err != nil {
 		l.logger.Warn("entry is not an instance", "instance", r.name, "error", err)
