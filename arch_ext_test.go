@@ -29,6 +29,7 @@ var layers = map[string][]string{
 	"balancer":            {"discovery"},
 	"internal/transport":  {"frame", "internal/loglimit"},
 	"internal/loglimit":   {},
+	"internal/overload":   {},
 	"internal/memnet":     {},
 	"internal/execlog":    {"frame"},
 	"internal/chaos":      {"", "balancer", "discovery", "discovery/zookeeper", "zk", "internal/execlog", "internal/load", "internal/pause"},
