@@ -68,7 +68,7 @@ func (a *attempt) info(call *CallInfo) AttemptInfo {
 // unsent reports whether the attempt was given up before anything was sent, for
 // its connection was slow to come or full, and another instance has a better one.
 func (a *attempt) unsent() bool {
-	return errors.Is(a.err, errSlowDial) || errors.Is(a.err, transport.ErrTooManyStreams)
+	return errors.Is(a.err, errSlowDial) || full(a.err)
 }
 
 // mayBeBack reports whether the server of an attempt that failed may answer
@@ -79,7 +79,7 @@ func (a *attempt) mayBeBack() bool {
 		return false
 	case PhaseQueue, PhaseWrite, PhaseWait:
 	}
-	return !errors.Is(a.err, transport.ErrKeepalive) && !errors.Is(a.err, errAttemptTimeout)
+	return !errors.Is(a.err, transport.ErrBusy) && !errors.Is(a.err, transport.ErrKeepalive) && !errors.Is(a.err, errAttemptTimeout)
 }
 
 // cause returns what the attempt met, without the phase and what is known of the

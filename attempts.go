@@ -237,7 +237,7 @@ func (a *attempts) failed(ctx context.Context, snap *balancer.Snapshot, t *attem
 		return a.finish(snap, failure)
 	}
 	a.tried = append(a.tried, t.endpoint)
-	if t.unsent() {
+	if t.unsent() || (failure.Reason == ReasonBusy && failure.Executed == ExecutedNo) {
 		a.next = termsMoved
 	} else {
 		a.next = termsRetry

@@ -101,13 +101,13 @@ func (c *connector) secures(in *discovery.Instance) bool {
 // ConnectTimeout: the kernel of a hung server accepts connections as well. No
 // request is sent before the preface has come, so all that fails until then
 // surely executes nothing.
-func (c *connector) connect(ctx context.Context, in *discovery.Instance, onSilent func(bool), onGoAway func(frame.GoAway)) (*transport.ClientConn, Phase, error) {
+func (c *connector) connect(ctx context.Context, in *discovery.Instance, line *transport.Line, onSilent func(bool), onGoAway func(frame.GoAway)) (*transport.ClientConn, Phase, error) {
 	nc, phase, err := c.open(ctx, in)
 	if err != nil {
 		return nil, phase, err
 	}
 	opts := c.transport
-	opts.InstanceID, opts.OnSilent, opts.OnGoAway = in.ID, onSilent, onGoAway
+	opts.InstanceID, opts.Line, opts.OnSilent, opts.OnGoAway = in.ID, line, onSilent, onGoAway
 	conn := transport.NewClientConn(nc, opts)
 	if err := conn.Handshake(ctx); err != nil {
 		conn.Close()

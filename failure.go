@@ -41,6 +41,8 @@ func attemptError(ctx context.Context, err error) *Error {
 	case errors.Is(err, errAttemptTimeout):
 		e := &Error{Code: CodeDeadlineExceeded, Reason: ReasonAttemptTimeout, Message: errAttemptTimeout.Error(), Executed: executed, cause: err}
 		return e.withCause(ctx)
+	case errors.Is(err, transport.ErrBusy):
+		return &Error{Code: CodeUnavailable, Reason: ReasonBusy, Message: err.Error(), Executed: executed, cause: err}
 	case errors.As(err, &limit):
 		reason := ReasonMessageTooLarge
 		switch limit.Kind {
@@ -111,7 +113,7 @@ func outcome(ctx context.Context, err error) balancer.Outcome {
 		return balancer.OutcomeAnswered
 	}
 	switch e := attemptError(ctx, err); {
-	case errors.Is(err, errSlowDial), errors.Is(err, transport.ErrTooManyStreams), e.Reason == ReasonTooManyStreams:
+	case errors.Is(err, errSlowDial), full(err), e.Executed == ExecutedNo && (e.Reason == ReasonTooManyStreams || e.Reason == ReasonBusy):
 		return balancer.OutcomeAbandoned
 	case e.Executed != ExecutedYes && (e.Reason == ReasonConnection || e.Reason == ReasonAttemptTimeout):
 		return balancer.OutcomeLost

@@ -30,6 +30,8 @@ type peer struct {
 	dialing *dialing   // nil: none under way
 	conns   map[*transport.ClientConn]struct{}
 	callers callerPool
+
+	line transport.Line // who waits where all connections are full
 }
 
 // A dialing is one attempt to connect, shared by all who wait for it.
@@ -43,6 +45,10 @@ type dialing struct {
 // dialPatience is how long a call waits for a connection before it looks for an
 // instance that it need not wait for.
 const dialPatience = 100 * time.Millisecond
+
+// maxConns is how many connections to one instance there are at most: a second one
+// where the first is full.
+const maxConns = 2
 
 var (
 	errRetired  = errors.New("the instance has left")
@@ -97,6 +103,11 @@ func (p *peer) dialOnce() (*dialing, error) {
 		close(d.done)
 		return d, nil
 	}
+	return p.beginDial()
+}
+
+// beginDial is dialOnce that does not ask what there is. mu is held.
+func (p *peer) beginDial() (*dialing, error) {
 	if p.dialing == nil {
 		d := &dialing{done: make(chan struct{})}
 		if p.retired.Load() || !p.group.spawn(func() { p.dial(d) }) {
@@ -109,18 +120,20 @@ func (p *peer) dialOnce() (*dialing, error) {
 
 // dial connects, tells who waits, and stays with the connection until its end.
 func (p *peer) dial(d *dialing) {
-	d.conn, d.phase, d.err = p.connector.connect(p.group.ctx, &p.endpoint.Instance, p.silent, p.onGoAway)
+	d.conn, d.phase, d.err = p.connector.connect(p.group.ctx, &p.endpoint.Instance, &p.line, p.silent, p.onGoAway)
 	p.mu.Lock()
 	p.dialing = nil
 	unwanted := p.retired.Load()
+	before := p.connected()
 	if d.conn != nil {
 		p.conn.Store(d.conn)
 		p.conns[d.conn] = struct{}{}
 	}
 	p.mu.Unlock()
-	if d.err == nil {
+	switch {
+	case d.err == nil:
 		p.members.Recovered(p.endpoint)
-	} else {
+	case before == nil: // else it was to be one more
 		p.failed(true)
 	}
 	close(d.done)
@@ -151,6 +164,12 @@ func (p *peer) watch(conn *transport.ClientConn) {
 	}
 	p.mu.Lock()
 	delete(p.conns, conn)
+	others := p.accepting()
+	if len(others) > 0 {
+		p.conn.CompareAndSwap(conn, others[0]) // it serves as well as a new one
+	} else {
+		p.line.Dismiss(conn.Err())
+	}
 	p.mu.Unlock()
 	conn.Close()
 }
@@ -206,15 +225,14 @@ func (p *peer) call(ctx context.Context, e *balancer.Endpoint, req *transport.Re
 			return reply, phase, &transport.CallError{Executed: ExecutedNo, Phase: transport.PhaseQueue, Err: err}
 		}
 	}
-	for {
-		reply, err = conn.Call(ctx, req)
-		if err == nil || !errors.Is(err, transport.ErrTooManyStreams) || (elsewhere != nil && elsewhere()) {
-			break
-		}
-		// Nobody else has room either: one of the calls will end.
-		if err := conn.AwaitStream(ctx); err != nil {
+	reply, err = conn.Call(ctx, req)
+	if full(err) && (elsewhere == nil || !elsewhere()) {
+		// Nobody else has room either: one of the calls will end, or there is room on
+		// another connection.
+		if conn, err = p.line.Wait(ctx, p.open); err != nil {
 			return reply, PhaseQueue, &transport.CallError{Executed: ExecutedNo, Phase: transport.PhaseQueue, Err: err}
 		}
+		reply, err = conn.CallReserved(ctx, req)
 	}
 	if p.retired.Load() {
 		p.closeIdle()
@@ -231,6 +249,32 @@ func (p *peer) call(ctx context.Context, e *balancer.Endpoint, req *transport.Re
 		}
 	}
 	return reply, phase, err
+}
+
+// full reports whether a call was refused for want of room on its connection.
+func full(err error) bool { return err != nil && errors.Is(err, transport.ErrTooManyStreams) }
+
+// open returns the connections that take calls, none of which had room, and sees to
+// it that there will be another one, as far as maxConns lets it.
+func (p *peer) open() []*transport.ClientConn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	list := p.accepting()
+	if len(list) > 0 && len(list) < maxConns {
+		p.beginDial() //nolint:errcheck // those that there are do as well
+	}
+	return list
+}
+
+// accepting returns the connections that take calls. mu is held.
+func (p *peer) accepting() []*transport.ClientConn {
+	var list []*transport.ClientConn
+	for c := range p.conns {
+		if c.Accepts() {
+			list = append(list, c)
+		}
+	}
+	return list
 }
 
 // Retire implements [members.Peer].

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -124,53 +123,6 @@ func TestOnlyServerHangs(t *testing.T) {
 		c.Close()
 		s.Close()
 	})
-}
-
-// Calls beyond what a connection carries go to another instance, and where all
-// are full they wait their turn: none fails, and none costs a retry.
-func TestFullConnectionsAreWaitedFor(t *testing.T) {
-	const calls = 100
-	for _, servers := range []int{1, 2} {
-		tr := newTrial(t)
-		tr.work = func(context.Context, uint64) { time.Sleep(10 * time.Millisecond) }
-		synctest.Test(t, func(t *testing.T) {
-			tr.t = t
-			var list []*trialServer
-			for i := range servers {
-				list = append(list, tr.serve(fmt.Sprintf("server%d:1", i), rollcall.ServerOptions{MaxStreams: 5}))
-			}
-			c := tr.client(rollcall.ClientOptions{Balancing: balancer.Options{Policy: balancer.RoundRobin}})
-			synctest.Wait()
-			for id := range uint64(2) { // connects to all
-				if err := tr.call(context.Background(), c, id, 0, false, rollcall.CallOptions{}); err != nil {
-					t.Error(err)
-				}
-			}
-			before, begun := c.State().RetriesLeft, time.Now()
-			var wg sync.WaitGroup
-			for i := range uint64(calls) {
-				wg.Go(func() {
-					if err := tr.call(context.Background(), c, 100+i, 0, false, rollcall.CallOptions{}); err != nil {
-						t.Error(err)
-					}
-				})
-			}
-			wg.Wait()
-			if most := time.Duration(calls/5/servers) * 10 * time.Millisecond; time.Since(begun) > most {
-				t.Errorf("%d servers: took %v, want at most %v", servers, time.Since(begun), most)
-			}
-			if left := c.State().RetriesLeft; left < before {
-				t.Errorf("%d servers: %v retries left of %v", servers, left, before)
-			}
-			c.Close()
-			for _, s := range list {
-				s.Close()
-			}
-		})
-		for _, wrong := range tr.check() {
-			t.Error(wrong)
-		}
-	}
 }
 
 // A call that waits for ready on a server that dies under each request is not

@@ -44,6 +44,7 @@ type ClientConn struct {
 	greeted   bool              // the server's preface has come
 	peer      frame.Settings    // what the server receives, without zeros
 	maxCalls  int               // the lower of both sides' limits
+	reserved  int               // places that were given to those who waited in line, and not taken yet
 	lastServe uint64            // the last id that the server may still serve
 	goAway    error             // the last GOAWAY
 	writeErr  error             // why nothing can be written any more

@@ -6,7 +6,6 @@ package transport
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 	"unsafe"
 
@@ -19,16 +18,19 @@ import (
 //
 // Its error is a [*RemoteError] if the server answered with one, else a
 // [*CallError]. A request that cannot be sent (a limit, too many calls, a GOAWAY
-// seen, a dead connection) is refused with ExecutedNo.
+// seen, a dead connection) is refused with ExecutedNo; too many calls, with
+// [ErrTooManyStreams].
 func (c *ClientConn) Call(ctx context.Context, req *Request) (Reply, error) {
 	if ctx.Err() != nil {
-		c.out.mu.Lock()
-		c.passOn()
-		c.out.mu.Unlock()
 		return Reply{}, notSent(contextError(ctx))
 	}
+	return c.call(ctx, req, false)
+}
+
+// call is Call, on a place that is reserved for it or not.
+func (c *ClientConn) call(ctx context.Context, req *Request, reserved bool) (Reply, error) {
 	cl := c.spare.get()
-	if err := c.send(ctx, req, cl); err != nil {
+	if err := c.send(ctx, req, cl, reserved); err != nil {
 		return Reply{}, err
 	}
 	if err := c.await(ctx, cl); err != nil {
@@ -38,43 +40,6 @@ func (c *ClientConn) Call(ctx context.Context, req *Request) (Reply, error) {
 	reply, err := cl.reply, cl.err
 	c.spare.put(cl)
 	return reply, err
-}
-
-// AwaitStream waits until a call may leave room for another: after a refusal
-// with [ErrTooManyStreams] the next Call has a chance then, which others may have
-// taken. It returns the connection's cause of death or the context's error.
-func (c *ClientConn) AwaitStream(ctx context.Context) error {
-	c.out.mu.Lock()
-	if c.out.err != nil || c.calls.count < c.maxCalls {
-		defer c.out.mu.Unlock()
-		return c.out.err
-	}
-	place := make(chan struct{})
-	c.calls.waiting = append(c.calls.waiting, place)
-	c.out.mu.Unlock()
-	select {
-	case <-place:
-		return nil
-	case <-c.done:
-		return c.Err()
-	case <-ctx.Done():
-	}
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
-	if i := slices.Index(c.calls.waiting, place); i >= 0 {
-		c.calls.waiting = slices.Delete(c.calls.waiting, i, i+1)
-	} else {
-		c.calls.wakeOne() // ours came too late, and is another one's
-	}
-	return contextError(ctx)
-}
-
-// passOn wakes the next who waits for a place: ours, if we were woken for it, is not
-// taken. out.mu is held.
-func (c *ClientConn) passOn() {
-	if c.calls.count < c.maxCalls {
-		c.calls.wakeOne()
-	}
 }
 
 // await returns nil when the call has its answer, else the error of a call that
@@ -98,15 +63,18 @@ func (c *ClientConn) await(ctx context.Context, cl *call) error {
 }
 
 // send puts req on its way. If it returns an error, cl is free.
-func (c *ClientConn) send(ctx context.Context, req *Request, cl *call) error {
+func (c *ClientConn) send(ctx context.Context, req *Request, cl *call, reserved bool) error {
 	c.out.mu.Lock()
 	var rest []byte
-	err := c.admit(ctx, req)
+	err := c.admit(ctx, req, reserved)
 	if err == nil {
 		rest, err = c.appendRequest(ctx, req, cl)
 	}
+	if reserved { // it is taken, or not wanted
+		c.reserved--
+		c.seatLocked()
+	}
 	if err != nil {
-		c.passOn()
 		c.out.mu.Unlock()
 		c.spare.put(cl)
 		return notSent(err)
@@ -124,14 +92,14 @@ func (c *ClientConn) send(ctx context.Context, req *Request, cl *call) error {
 
 // admit waits for room and checks what may have changed meanwhile. out.mu is
 // held.
-func (c *ClientConn) admit(ctx context.Context, req *Request) error {
+func (c *ClientConn) admit(ctx context.Context, req *Request, reserved bool) error {
 	if err := c.out.waitRoom(ctx); err != nil {
 		return err
 	}
 	switch {
 	case c.calls.peek() > c.lastServe:
 		return c.goAway
-	case c.calls.count >= c.maxCalls:
+	case !reserved && c.full():
 		return fmt.Errorf("%w: the limit is %d", ErrTooManyStreams, c.maxCalls)
 	case len(req.Method) > frame.MaxMethod:
 		return &frame.LimitError{Kind: frame.LimitMethod, Field: "method", Value: len(req.Method), Limit: frame.MaxMethod}
@@ -207,6 +175,7 @@ func (c *ClientConn) abandon(cl *call, cause error) error {
 		c.out.mu.Unlock()
 		return nil
 	}
+	c.seatLocked()
 	err := c.failure(cl, cause)
 	switch {
 	case !c.out.alive():

@@ -49,8 +49,6 @@ type pending struct {
 	slots []*call // a power of two, at least twice the number of calls
 	count int
 	last  uint64 // the last id given out
-
-	waiting []chan struct{} // one is closed for each call that leaves, the first first
 }
 
 // peek returns the id that the next add will give out at the earliest.
@@ -86,7 +84,7 @@ func (p *pending) take(id uint64) *call {
 	cl := p.get(id)
 	if cl != nil {
 		p.slots[id&uint64(len(p.slots)-1)] = nil //nolint:gosec // a length, not negative
-		p.leave()
+		p.count--
 	}
 	return cl
 }
@@ -98,23 +96,10 @@ func (p *pending) takeAbove(id uint64) []*call {
 		if cl != nil && cl.id > id {
 			taken = append(taken, cl)
 			p.slots[i] = nil
-			p.leave()
+			p.count--
 		}
 	}
 	return taken
-}
-
-// leave counts a call out and wakes who waits for its place.
-func (p *pending) leave() {
-	p.count--
-	p.wakeOne()
-}
-
-func (p *pending) wakeOne() {
-	if len(p.waiting) > 0 {
-		close(p.waiting[0])
-		p.waiting = p.waiting[1:]
-	}
 }
 
 // grow doubles the table: ids that differ modulo the old size differ modulo the

@@ -83,6 +83,7 @@ func (c *ClientConn) readPreface() error {
 	c.greeted = true
 	c.peer = p.Settings.WithDefaults()
 	c.maxCalls = min(c.opts.MaxStreams, int(c.peer.MaxStreams))
+	c.seatLocked()
 	close(c.shaken)
 	return nil
 }
@@ -132,6 +133,7 @@ func (c *ClientConn) take(id uint64, whole bool) (*call, error) {
 		return nil, protocolError("answer to stream %d, which was never opened", id)
 	}
 	cl := c.calls.take(id)
+	c.seatLocked()
 	switch {
 	case cl == nil:
 	case whole:
@@ -270,11 +272,12 @@ func (c *ClientConn) onGoAway(payload []byte) error {
 	for _, cl := range lost {
 		cl.err = c.failure(cl, cause)
 	}
-	c.out.mu.Unlock()
 	c.draining.Store(true)
 	if g.Reason != frame.GoAwayDraining || g.LastStreamID != frame.LastStreamAll {
 		c.ending.Store(true)
 	}
+	c.seatLocked()
+	c.out.mu.Unlock()
 	for _, cl := range lost {
 		cl.finish(Reply{}, cl.err)
 	}

@@ -36,6 +36,8 @@ var (
 
 	// ErrTooManyStreams: as many calls are in flight as the connection allows.
 	ErrTooManyStreams = errors.New("transport: too many calls in flight on the connection")
+	// ErrBusy: the wait for a place among these is over without one.
+	ErrBusy = errors.New("transport: too many calls for the connection")
 	// ErrProtocol: the peer broke the protocol. The error it is wrapped with
 	// says how.
 	ErrProtocol = errors.New("transport: protocol error")

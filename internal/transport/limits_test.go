@@ -7,11 +7,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 
 	"github.com/rollcall-rpc/rollcall/frame"
 )
@@ -192,50 +190,6 @@ func TestTooManyStreamsLocally(t *testing.T) {
 	wg.Wait()
 }
 
-// Who waits for a place gets it in turn; one that gives up passes it on, and the
-// end of the connection ends all waiting.
-func TestAwaitStream(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		release := make(chan struct{})
-		r := memRig(t, ClientOptions{MaxStreams: 1}, ServerOptions{Handler: func(ctx context.Context, req *ServerRequest) (Reply, error) {
-			<-release
-			return echo(ctx, req)
-		}})
-		if err := r.client.AwaitStream(t.Context()); err != nil {
-			t.Errorf("with nothing in flight: %v", err)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		got := make(chan string, 3)
-		wait := func(ctx context.Context, name string) {
-			go func() { got <- fmt.Sprintf("%s: %v", name, r.client.AwaitStream(ctx)) }()
-			synctest.Wait()
-		}
-		go r.client.Call(t.Context(), &Request{Method: "M"}) //nolint:errcheck // what comes of it is looked at elsewhere
-		synctest.Wait()
-		wait(ctx, "first")
-		wait(t.Context(), "second")
-		cancel()
-		if s := <-got; s != "first: context canceled" {
-			t.Error(s)
-		}
-		release <- struct{}{}
-		if s := <-got; s != "second: <nil>" {
-			t.Error(s)
-		}
-		go r.client.Call(t.Context(), &Request{Method: "M"}) //nolint:errcheck // what comes of it is looked at elsewhere
-		synctest.Wait()
-		wait(t.Context(), "third")
-		close(release)
-		r.client.Close()
-		if s := <-got; s != "third: <nil>" && s != "third: transport: connection closed" {
-			t.Error(s)
-		}
-		if err := r.client.AwaitStream(t.Context()); !errors.Is(err, ErrClosed) {
-			t.Errorf("on a dead connection: %v", err)
-		}
-	})
-}
-
 // Callers beyond the queue's bound wait; all get through.
 func TestQueueIsBounded(t *testing.T) {
 	modes(t, func(t *testing.T, connect func(testing.TB, ClientOptions, ServerOptions) *rig) {
@@ -252,59 +206,4 @@ func TestQueueIsBounded(t *testing.T) {
 		}
 		wg.Wait()
 	})
-}
-
-// A place goes to the next in line where the one who was woken for it does not take
-// it.
-func TestAwaitStreamPassesPlacesOn(t *testing.T) {
-	for name, leave := range map[string]func(*testing.T, *ClientConn){
-		"context ended": func(t *testing.T, c *ClientConn) {
-			ctx, cancel := context.WithCancel(t.Context())
-			cancel()
-			_, err := c.Call(ctx, &Request{Method: "M"})
-			wantCallError(t, err, frame.ExecutedNo, PhaseQueue, context.Canceled)
-		},
-		"too large": func(t *testing.T, c *ClientConn) {
-			_, err := c.Call(t.Context(), &Request{Method: "M", Body: make([]byte, 11)})
-			wantLimit(t, err, frame.LimitMessage, "message", 11, 10)
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				release := make(chan struct{})
-				r := memRig(t, ClientOptions{MaxStreams: 2}, ServerOptions{MaxMessageBytes: 10, Handler: func(ctx context.Context, req *ServerRequest) (Reply, error) {
-					<-release
-					return echo(ctx, req)
-				}})
-				defer close(release)
-				if err := r.client.Handshake(t.Context()); err != nil {
-					t.Fatal(err)
-				}
-				for range 2 {
-					go r.client.Call(t.Context(), &Request{Method: "M"}) //nolint:errcheck // what comes of it is looked at elsewhere
-				}
-				synctest.Wait()
-				go func() {
-					if err := r.client.AwaitStream(t.Context()); err != nil {
-						t.Error(err)
-					}
-					leave(t, r.client)
-				}()
-				synctest.Wait()
-				woken := make(chan error, 1)
-				go func() { woken <- r.client.AwaitStream(t.Context()) }()
-				synctest.Wait()
-				release <- struct{}{} // of two calls one ends; the other holds its place
-				synctest.Wait()
-				select {
-				case err := <-woken:
-					if err != nil {
-						t.Error(err)
-					}
-				default:
-					t.Error("a place is free, and the second in line still waits")
-				}
-			})
-		})
-	}
 }
