@@ -52,7 +52,7 @@ var layers = map[string][]string{
 	"members":             {"balancer", "discovery"},
 	"": {
 		"frame", "discovery", "balancer", "members", "internal/transport", "zk", "discovery/zookeeper",
-		"internal/loglimit", "internal/pause", "tlsfiles",
+		"internal/loglimit", "internal/overload", "internal/pause", "tlsfiles",
 	},
 	"zk/zkserver/internal/tree":    {"zk/jute"},
 	"zk/zkserver/internal/crashfs": {"zk/zkserver/store"},

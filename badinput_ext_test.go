@@ -34,6 +34,9 @@ func TestServerOptionsOutOfRange(t *testing.T) {
 		{"negative message", rollcall.ServerOptions{MaxMessageBytes: -1}, []string{"ServerOptions.MaxMessageBytes -1: give"}},
 		{"negative metadata", rollcall.ServerOptions{MaxMetadataBytes: -1}, []string{"ServerOptions.MaxMetadataBytes -1: give"}},
 		{"negative streams", rollcall.ServerOptions{MaxStreams: -1}, []string{"ServerOptions.MaxStreams -1: give"}},
+		{"negative calls", rollcall.ServerOptions{MaxCalls: -1, MethodMaxCalls: map[string]int{"M": -2, "/*": 3}}, []string{
+			"ServerOptions.MaxCalls -1: give", `ServerOptions.MethodMaxCalls["M"] -2: give`, `ServerOptions.MethodMaxCalls["/*"]: give`,
+		}},
 		{"no place for new connections", rollcall.ServerOptions{MaxPendingConnections: -5}, []string{"ServerOptions.MaxPendingConnections -5: give"}},
 		{"negative session", rollcall.ServerOptions{Registry: "zk://127.0.0.1:1/rpc", ZooKeeper: zookeeper.Options{SessionTimeout: -time.Second}}, []string{"SessionTimeout is -1s: "}},
 		{"ID not UTF-8", rollcall.ServerOptions{ID: "\xff"}, []string{`ServerOptions.ID "\xff": give UTF-8`}},

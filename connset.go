@@ -309,6 +309,7 @@ func (c *connSet) serveRollcall(conn net.Conn, replay *replayConn, peer *Peer) e
 	sc = transport.NewServerConn(replay, transport.ServerOptions{
 		InstanceID:       c.instanceID,
 		Handler:          handler,
+		Admit:            c.server.letIn,
 		OnRefused:        onRefused,
 		Workers:          c.workers,
 		MaxMessageBytes:  opts.MaxMessageBytes,

@@ -98,6 +98,7 @@ func checkInterceptors(field string, interceptors []Interceptor) error {
 // A handled is a method as the server answers it: decode, run, encode.
 type handled struct {
 	name       string
+	gate       *gate // nil: it is never refused for overload
 	idempotent bool
 	codecs     []Codec // that requests are accepted in
 	anyCodec   bool    // others are raw bytes

@@ -6,6 +6,7 @@ package rollcall
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/rollcall-rpc/rollcall/internal/transport"
 )
@@ -36,7 +37,23 @@ func (s *Server) Invoke(ctx context.Context, request Request, peer Peer) (Reply,
 	stop := context.AfterFunc(s.life, func() { cancel(context.Cause(s.life)) })
 	defer stop()
 	call.Context = ctx
-	reply, failure := s.answer(call, s.method([]byte(request.Method)), request.Codec, request.Body)
+	h := s.method([]byte(request.Method))
+	if h != nil && h.gate != nil {
+		var left time.Duration
+		deadline, bounded := ctx.Deadline()
+		if bounded {
+			left = max(time.Until(deadline), 1)
+		}
+		if refusal := h.gate.begin(h.name, left, request.Metadata); refusal != nil {
+			s.refused(call, refusal)
+			return Reply{}, remoteError(refusal)
+		}
+		defer func() {
+			now := time.Now()
+			h.gate.end(h.name, now, bounded && !now.Before(deadline), left)
+		}()
+	}
+	reply, failure := s.answer(call, h, request.Codec, request.Body)
 	if failure != nil {
 		return Reply{}, remoteError(failure)
 	}
@@ -47,7 +64,10 @@ func (s *Server) Invoke(ctx context.Context, request Request, peer Peer) (Reply,
 // request's own goroutine.
 func (s *Server) dispatch(ctx context.Context, req *transport.ServerRequest, conn *transport.ServerConn, peer *Peer) (transport.Reply, error) {
 	call := &servedCall{Context: ctx, conn: conn, info: CallInfo{Metadata: req.Metadata, Size: len(req.Body), Peer: *peer}}
-	h := s.method(req.Method)
+	h, _ := req.Ticket.(*handled)
+	if h == nil { // it is not handled, or never refused
+		h = s.method(req.Method)
+	}
 	if h != nil {
 		call.info.Method = h.name
 	} else {

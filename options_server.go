@@ -102,6 +102,21 @@ type ServerOptions struct {
 	// Debug says who may read the page of DebugAddr and [Server.DebugHandler].
 	Debug DebugOptions
 
+	// MaxCalls bounds the calls that are in hand at once, over all connections and
+	// formats, and MethodMaxCalls those of a method, by its name or "Service/*" for
+	// each of a service's. What comes beyond is refused with CodeUnavailable,
+	// ReasonBusy, before it is decoded: surely not executed, so that clients go
+	// elsewhere. 0: no bound.
+	MaxCalls       int
+	MethodMaxCalls map[string]int
+
+	// KeepAllCalls lets a server go on with what it cannot answer in time. Else,
+	// where a fifth of a method's calls end after their deadline, so many are let in
+	// as can be answered in half of the time that they have, and the others refused
+	// like those beyond MaxCalls, by their MetadataPriority; where that does not
+	// help, it is taken back. Calls without a deadline are never late.
+	KeepAllCalls bool
+
 	MaxMessageBytes       int // of one request; 0: 4 MiB; at most 2 GiB - 1
 	MaxMetadataBytes      int // of one request; 0: 16 KiB; at most 60 KiB
 	MaxStreams            int // calls in flight on one connection; 0: 1000; at most 1<<20
@@ -149,6 +164,7 @@ func (o *ServerOptions) check() error {
 	if o.AllowPlaintext && o.TLS == nil {
 		bad("AllowPlaintext without TLS: set TLS, or leave it out, for all is clear text")
 	}
+	o.checkMaxCalls(bad)
 	if len(o.ID) > 255 {
 		bad("ID of %d bytes: give at most 255", len(o.ID))
 	}

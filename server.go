@@ -26,6 +26,7 @@ type Server struct {
 	standard map[string]*handled                 // for what methods does not have
 	member   *membership
 	invoked  invocations
+	inHand   atomic.Int64      // calls, where MaxCalls bounds them
 	log      *loglimit.Limiter // for lines that strangers and clients can cause
 	life     context.Context   //nolint:containedctx // ends, with ErrServerClosed, when everything is to end
 	end      context.CancelCauseFunc
@@ -75,6 +76,7 @@ func (s *Server) handle(h *handled) {
 		s.problems = append(s.problems, fmt.Errorf("rollcall: method %q is handled twice", h.name))
 		return
 	}
+	h.gate = newGate(s, h.name)
 	methods := maps.Clone(old)
 	methods[h.name] = h
 	s.methods.Store(&methods)

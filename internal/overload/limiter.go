@@ -23,10 +23,11 @@ const (
 	maxPause   = 5 * time.Minute
 )
 
-// A Limiter decides which calls of one method are begun. The zero value has no
-// limit, until one is needed. It is safe for concurrent use; where nothing comes
-// late it costs two additions a call.
+// A Limiter decides which calls of one method are begun. It is safe for concurrent
+// use; where nothing comes late it costs two additions a call.
 type Limiter struct {
+	made time.Time
+
 	begun, ended, refused atomic.Int64 // calls
 	late, lateBudget      atomic.Int64 // calls, and the ns that they had together
 
@@ -79,6 +80,9 @@ func (c counts) tooMany() bool {
 	return late-2*math.Sqrt(late) >= muchLate*float64(c.ended)
 }
 
+// New returns a Limiter without a limit, which sets one when it is needed.
+func New() *Limiter { return &Limiter{made: time.Now()} }
+
 // Begin reports whether a call may be begun that has so much time left (0: all the
 // time in the world). If it may, [Limiter.End] or [Limiter.EndBy] must follow.
 func (l *Limiter) Begin(left time.Duration, p Priority) bool {
@@ -98,18 +102,25 @@ func (l *Limiter) Begin(left time.Duration, p Priority) bool {
 func (l *Limiter) End() { l.ended.Add(1) }
 
 // EndBy ends a call with a deadline: late if nobody waits for its answer any more.
-// budget is the time that it had when it came. now is the time in ns since any
-// moment before, the same for all calls.
-func (l *Limiter) EndBy(now int64, late bool, budget time.Duration) {
+// budget is the time that it had when it came. It reports whether there is a limit
+// now and was none, or the other way round.
+func (l *Limiter) EndBy(now time.Time, late bool, budget time.Duration) (news bool) {
 	l.ended.Add(1)
 	if late {
 		l.late.Add(1)
 		l.lateBudget.Add(int64(budget))
 	}
-	if now-l.from.Load() >= int64(window) && l.mu.TryLock() {
-		l.judge(now)
-		l.mu.Unlock()
+	at := int64(now.Sub(l.made))
+	if passed := at - l.from.Load(); passed >= 0 && passed < int64(window) {
+		return false
 	}
+	if !l.mu.TryLock() { // somebody judges already
+		return false
+	}
+	defer l.mu.Unlock()
+	before := l.state == open
+	l.judge(at)
+	return before != (l.state == open)
 }
 
 // InHand returns how many calls have begun and not ended.
@@ -126,7 +137,7 @@ func (l *Limiter) judge(now int64) {
 	from := l.from.Load()
 	all := counts{ended: l.ended.Load(), refused: l.refused.Load(), late: l.late.Load(), lateBudget: l.lateBudget.Load()}
 	w, passed := all.since(l.base), now-from
-	asleep := from == 0 || passed > 2*int64(maxWindow) // the first window, or nothing ended for long
+	asleep := from == 0 || passed < 0 || passed > 2*int64(maxWindow) // the first window, or nothing ended for long
 	if !asleep && (passed < int64(window) || (w.ended < fewest && passed < int64(maxWindow))) {
 		return
 	}

@@ -19,7 +19,7 @@ type simulation struct {
 	rate    func(time.Duration) float64                   // calls that come in a second, at random
 	bare    bool                                          // no Limiter
 
-	limiter Limiter
+	limiter *Limiter
 	rand    *rand.Rand
 	now     time.Duration
 	agenda  agenda
@@ -40,6 +40,7 @@ type simulated struct {
 func (s *simulation) run(seconds int) []second {
 	s.rand = rand.New(rand.NewPCG(1, 2))
 	s.seconds = make([]second, seconds)
+	s.limiter = New()
 	s.after(0, s.arrive)
 	for {
 		e := heap.Pop(&s.agenda).(event) //nolint:forcetypeassert // it holds nothing else
@@ -92,7 +93,7 @@ func (s *simulation) end(c *simulated) {
 		s.second().good++
 	}
 	if !s.bare {
-		s.limiter.EndBy(int64(s.now), late, s.budget)
+		s.limiter.EndBy(s.limiter.made.Add(s.now), late, s.budget)
 	}
 }
 

@@ -143,7 +143,7 @@ func TestLineIsBounded(t *testing.T) {
 		l.stand(ctx, "a")
 		time.Sleep(500*time.Millisecond - 1)
 		l.want()
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		l.want("a: transport: too many calls for the connection: 1 wait for a place among the calls in flight: no place in 500ms, half of the time that was left")
 		for range maxWaiting {
 			l.line.push(&place{waits: true, done: make(chan struct{})}, time.Now())

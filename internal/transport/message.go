@@ -52,8 +52,18 @@ type ServerRequest struct {
 	Codec    uint8
 	Metadata frame.Metadata
 	Body     []byte
-	Deadline time.Time // the context's; zero: none
+	Deadline time.Time     // the context's; zero: none
+	Budget   time.Duration // what was left until then when the request came
 	StreamID uint64
+	Ticket   Ticket // what ServerOptions.Admit has given for it
+}
+
+// A Ticket is what a request was let in with. Ended is called once when the request
+// has its answer, whoever has given it, with a lock held: it must not block. late
+// says that nobody waits for that any more: the deadline has passed, or the client
+// has given up after half of the time that it had.
+type Ticket interface {
+	Ended(req *ServerRequest, now time.Time, late bool)
 }
 
 // A Refusal is a request that the server's connection answers itself, with an

@@ -26,6 +26,10 @@ type ServerOptions struct {
 	InstanceID string
 	// Handler answers the requests. nil: every request is Unimplemented.
 	Handler Handler
+	// Admit is asked, before a worker is, whether a request is let in. A refusal, which
+	// is not executed, is its answer. nil: all are. It is called with a lock held and
+	// must not block; req is complete, and valid until it returns.
+	Admit func(req *ServerRequest) (Ticket, *RemoteError)
 	// Workers run the handlers. nil: the connection has its own, which end with
 	// Serve; a server with many connections shares one.
 	Workers *Workers

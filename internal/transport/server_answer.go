@@ -19,6 +19,7 @@ func (s *ServerConn) answer(r *request, reply Reply, refusal *RemoteError) {
 		s.appendAnswer(r.StreamID, reply, refusal)
 	}
 	s.requests.remove(r)
+	r.end()
 	s.inFlight--
 	s.checkDrained()
 	s.unlockAndFlush(true)

@@ -146,6 +146,8 @@ func (s *ServerConn) onRequest(base context.Context, h frame.Header, payload []b
 		refusal = draining()
 	case s.requests.count >= s.opts.MaxStreams:
 		refusal = notExecuted(frame.CodeUnavailable, ReasonTooManyStreams, fmt.Sprintf("%d calls are in flight on the connection", s.requests.count))
+	case !more:
+		refusal = s.admit(r)
 	}
 	if refusal != nil {
 		err := s.reject(h.StreamID, refusal)
@@ -165,6 +167,15 @@ func (s *ServerConn) onRequest(base context.Context, h frame.Header, payload []b
 	}
 	s.handOver(r)
 	return nil
+}
+
+// admit asks the owner whether a complete request is let in; nil: it is, and must be
+// handed over. out.mu is held.
+func (s *ServerConn) admit(r *request) (refusal *RemoteError) {
+	if s.opts.Admit != nil {
+		r.Ticket, refusal = s.opts.Admit(&r.ServerRequest)
+	}
+	return refusal
 }
 
 // handOver lets a complete request, which is in the table, be given to the
@@ -198,14 +209,7 @@ func (s *ServerConn) onData(base context.Context, h frame.Header, payload []byte
 		refusal = draining()
 	}
 	if refusal != nil {
-		s.requests.remove(r)
-		err := s.reject(h.StreamID, refusal)
-		s.out.mu.Unlock()
-		if err == nil {
-			s.tellRefused(r.buf[:r.nameLen], r.Metadata, len(r.buf)-r.nameLen+len(payload), refusal)
-		}
-		r.free()
-		return err
+		return s.rejectPart(r, len(payload), refusal)
 	}
 	r.buf = append(growBuffer(r.buf, len(payload)), payload...)
 	if h.Flags&frame.FlagMore != 0 {
@@ -213,8 +217,24 @@ func (s *ServerConn) onData(base context.Context, h frame.Header, payload []byte
 		return nil
 	}
 	r.seal(base)
+	if refusal := s.admit(r); refusal != nil {
+		return s.rejectPart(r, 0, refusal)
+	}
 	s.handOver(r)
 	return nil
+}
+
+// rejectPart refuses a request of which some was taken already, and further bytes
+// of its body were not. It releases out.mu.
+func (s *ServerConn) rejectPart(r *request, further int, refusal *RemoteError) error {
+	s.requests.remove(r)
+	err := s.reject(r.StreamID, refusal)
+	s.out.mu.Unlock()
+	if err == nil {
+		s.tellRefused(r.buf[:r.nameLen], r.Metadata, len(r.buf)-r.nameLen+further, refusal)
+	}
+	r.free()
+	return err
 }
 
 func (s *ServerConn) onCancel(id uint64) error {

@@ -58,7 +58,7 @@ func (r *request) fill(q *frame.Request, id uint64, more bool) {
 	r.nameLen, r.partial = len(q.Method), more
 	r.StreamID, r.Codec, r.Metadata = id, q.Codec, q.Metadata
 	if q.Remaining > 0 {
-		r.Deadline = time.Now().Add(q.Remaining)
+		r.Deadline, r.Budget = time.Now().Add(q.Remaining), q.Remaining
 	}
 }
 
@@ -98,6 +98,21 @@ func (r *request) serve() {
 	}
 	reply.Release()
 	s.answer(r, Reply{}, remoteError(err))
+}
+
+// end gives the ticket back. The outbox's mu is held.
+func (r *request) end() {
+	if r.Ticket == nil {
+		return
+	}
+	var now time.Time
+	late := false
+	if r.Budget > 0 {
+		now = time.Now()
+		left := r.Deadline.Sub(now)
+		late = left <= 0 || (r.canceled && left < r.Budget/2)
+	}
+	r.Ticket.Ended(&r.ServerRequest, now, late)
 }
 
 // errGoexit stands for a handler that has not returned.
