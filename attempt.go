@@ -25,7 +25,7 @@ type attempt struct {
 // attempt makes one attempt and tells the balancer how it ended. Where e has no
 // connection that can take the call now, elsewhere says whether another instance
 // has one.
-func (s *service) attempt(ctx context.Context, call *CallInfo, e *balancer.Endpoint, begun time.Time, req *transport.Request, timeout time.Duration, hedge bool, elsewhere func() bool) (a attempt) {
+func (s *service) attempt(ctx context.Context, call *seenCall, e *balancer.Endpoint, begun time.Time, req *transport.Request, timeout time.Duration, hedge bool, elsewhere func() bool) (a attempt) {
 	a.endpoint, a.hedge = e, hedge
 	if call != nil && s.events.AttemptBegin != nil {
 		if inner := s.events.AttemptBegin(ctx, a.info(call)); inner != nil {
@@ -60,9 +60,9 @@ func (s *service) attempt(ctx context.Context, call *CallInfo, e *balancer.Endpo
 }
 
 // info returns what others see of the attempt when it begins.
-func (a *attempt) info(call *CallInfo) AttemptInfo {
+func (a *attempt) info(call *seenCall) AttemptInfo {
 	in := &a.endpoint.Instance
-	return AttemptInfo{Call: call, Instance: in, Attempt: Attempt{Addr: in.Addr(), Instance: in.Name, Hedge: a.hedge}}
+	return AttemptInfo{Call: &call.CallInfo, Instance: in, Attempt: Attempt{Addr: in.Addr(), Instance: in.Name, Hedge: a.hedge}}
 }
 
 // unsent reports whether the attempt was given up before anything was sent, for

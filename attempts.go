@@ -34,7 +34,7 @@ import (
 // fails, or waits (see wait) and begins with a first round when there is news.
 type attempts struct {
 	service *service
-	info    *CallInfo // what others see of the call; nil: nobody looks
+	seen    *seenCall // what others see of the call; nil: nobody looks
 	opts    CallOptions
 	req     transport.Request
 
@@ -65,7 +65,7 @@ func (a *attempts) attempt(ctx context.Context, snap *balancer.Snapshot, e *bala
 	if a.opts.Hedge && a.opts.Idempotent && a.opts.Instance == "" {
 		return a.hedged(ctx, snap, e, now)
 	}
-	t := a.service.attempt(ctx, a.info, e, now, &a.req, a.opts.AttemptTimeout, false, func() bool { return a.connected(e) != nil })
+	t := a.service.attempt(ctx, a.seen, e, now, &a.req, a.opts.AttemptTimeout, false, func() bool { return a.connected(e) != nil })
 	if t.err != nil {
 		return t, a.failed(ctx, snap, &t)
 	}
@@ -74,8 +74,9 @@ func (a *attempts) attempt(ctx context.Context, snap *balancer.Snapshot, e *bala
 
 // succeeded tells whoever wants to know how the call went.
 func (a *attempts) succeeded(snap *balancer.Snapshot, t *attempt) {
-	if a.info != nil {
-		a.info.Instance, a.info.ReplyMetadata, a.info.replySize = &t.endpoint.Instance, t.reply.Metadata, int32(len(t.reply.Body)) //nolint:gosec // at most frame.MaxMaxMessage
+	if s := a.seen; s != nil {
+		s.Instance, s.ReplyMetadata, s.replySize = &t.endpoint.Instance, t.reply.Metadata, int32(len(t.reply.Body)) //nolint:gosec // at most frame.MaxMaxMessage
+		s.snap, s.made = snap, a.made
 	}
 	if a.opts.Report != nil {
 		r := a.opts.Report
@@ -128,8 +129,8 @@ func (a *attempts) charge(ctx context.Context, snap *balancer.Snapshot, now time
 	if a.next != termsRetry || a.service.budget.take(now) {
 		return true, nil
 	}
-	if a.info != nil && a.service.events.RetryDenied != nil {
-		a.service.events.RetryDenied(ctx, a.info)
+	if a.seen != nil && a.service.events.RetryDenied != nil {
+		a.service.events.RetryDenied(ctx, &a.seen.CallInfo)
 	}
 	if !a.opts.WaitForReady {
 		return false, a.exhausted(snap, "the retry budget is used up")
@@ -290,8 +291,8 @@ func (a *attempts) finish(snap *balancer.Snapshot, e *Error) *Error {
 	if a.opts.Report != nil {
 		*a.opts.Report = report
 	}
-	if a.info != nil {
-		a.info.Instance = a.answered
+	if s := a.seen; s != nil {
+		s.Instance, s.snap, s.made = a.answered, snap, a.made
 	}
 	return e
 }

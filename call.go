@@ -98,10 +98,10 @@ func badCall(err error) *Error {
 }
 
 // call makes the attempts of a call until one answers, or none is left, and returns
-// who has replied. info is what others see of the call; nil: nobody looks.
-func (c *Client) call(ctx context.Context, info *CallInfo, method string, body []byte, opts *CallOptions) (transport.Reply, *balancer.Endpoint, error) {
-	if info != nil {
-		info.Size = len(body)
+// who has replied. seen is what others see of the call; nil: nobody looks.
+func (c *Client) call(ctx context.Context, seen *seenCall, method string, body []byte, opts *CallOptions) (transport.Reply, *balancer.Endpoint, error) {
+	if seen != nil {
+		seen.Size = len(body)
 	}
 	if err := checkMethodName(method); err != nil {
 		return transport.Reply{}, nil, badCall(err)
@@ -120,7 +120,7 @@ func (c *Client) call(ctx context.Context, info *CallInfo, method string, body [
 	}
 	s := &c.service
 	s.budget.called()
-	a := attempts{service: s, info: info, opts: *opts, req: transport.Request{
+	a := attempts{service: s, seen: seen, opts: *opts, req: transport.Request{
 		Method: method, Codec: opts.Codec, Metadata: metadata, Body: body,
 	}}
 	for {

@@ -50,8 +50,12 @@ type CallInfo struct {
 	// handler returns. On a client it is what has come with the reply.
 	ReplyMetadata Metadata
 
-	replySize int32       // bytes of the encoded reply, on a client: a server's CallInfo is to stay small
+	// Handled tells, on a server, whether there is a method of that name. Where it
+	// is false the name is a stranger's choice, and no label of a metric.
+	Handled bool
+
 	executed  Executed    // on a client: what is known so far, of calls of next
+	replySize int32       // bytes of the encoded reply, on a client: a server's CallInfo is to stay small
 	invoker   invoker     // on a client: what a chain ends in
 	served    *servedCall // on a server
 }

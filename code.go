@@ -6,11 +6,12 @@ package rollcall
 import "github.com/rollcall-rpc/rollcall/frame"
 
 // A Code says what kind of failure an [Error] is. The codes and their numbers
-// are gRPC's (google.golang.org/grpc/codes) without OK; 0 is no code.
+// are gRPC's (google.golang.org/grpc/codes).
 type Code = frame.Code
 
 // The codes.
 const (
+	CodeOK                 = frame.CodeOK                 // no failure: no Error has it
 	CodeCanceled           = frame.CodeCanceled           // the caller gave up
 	CodeUnknown            = frame.CodeUnknown            // a handler's error that is not an *Error
 	CodeInvalidArgument    = frame.CodeInvalidArgument    // wrong whatever the state of the system

@@ -204,12 +204,13 @@ func withContextErr(ctx context.Context, cause error) error {
 
 // CodeOf returns the code of an error: that of the [*Error] which err is or wraps,
 // CodeDeadlineExceeded and CodeCanceled for the errors of contexts, CodeUnknown for
-// any other, and 0, which is no code, for nil.
+// any other, and CodeOK for nil, a nil *Error too.
 func CodeOf(err error) Code {
+	if bare, ok := err.(*Error); err == nil || (ok && bare == nil) { //nolint:errorlint // one that wraps nil is an error all the same
+		return CodeOK
+	}
 	var typed *Error
 	switch {
-	case err == nil:
-		return 0
 	case errors.As(err, &typed) && typed != nil:
 		return typed.Code
 	case errors.Is(err, context.DeadlineExceeded):

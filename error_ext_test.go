@@ -21,7 +21,7 @@ func TestCodeOf(t *testing.T) {
 		err  error
 		want rollcall.Code
 	}{
-		{"nil", nil, 0},
+		{"nil", nil, rollcall.CodeOK},
 		{"an *Error", aborted, rollcall.CodeAborted},
 		{"a wrapped one", fmt.Errorf("cart: %w", aborted), rollcall.CodeAborted},
 		{"a joined one", errors.Join(io.EOF, aborted), rollcall.CodeAborted},
@@ -30,7 +30,7 @@ func TestCodeOf(t *testing.T) {
 		{"a wrapped deadline", fmt.Errorf("cart: %w", context.DeadlineExceeded), rollcall.CodeDeadlineExceeded},
 		{"a cancelled context", context.Canceled, rollcall.CodeCanceled},
 		{"any other", io.EOF, rollcall.CodeUnknown},
-		{"a nil *Error", (*rollcall.Error)(nil), rollcall.CodeUnknown},
+		{"a nil *Error", (*rollcall.Error)(nil), rollcall.CodeOK},
 		{"a wrapped nil *Error", fmt.Errorf("cart: %w", (*rollcall.Error)(nil)), rollcall.CodeUnknown},
 	} {
 		if got := rollcall.CodeOf(tt.err); got != tt.want {

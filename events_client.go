@@ -50,10 +50,21 @@ type ClientEvents struct {
 // A ClientCallEnd is how a call ended on the client.
 type ClientCallEnd struct {
 	Call      *CallInfo
-	Report    *Report // on what it was based, what was tried, who answered
-	Err       *Error  // nil: it was answered with a reply
+	Code      Code   // CodeOK: it was answered with a reply
+	Err       *Error // nil: likewise
 	Elapsed   time.Duration
 	ReplySize int // bytes of the encoded reply
+
+	seen *seenCall
+}
+
+// Report tells on what the call was based, what was tried and who answered. It is
+// made when it is asked for: ask while CallEnd runs.
+func (e *ClientCallEnd) Report() Report {
+	if e.seen == nil { // an end of somebody's own making
+		return Report{}
+	}
+	return e.seen.report()
 }
 
 // An AttemptInfo is an attempt of a call.

@@ -44,6 +44,9 @@ type ServerEvents struct {
 type ServerCallEnd struct {
 	Call *CallInfo
 
+	// Code is that of Err; CodeOK: the call was answered.
+	Code Code
+
 	// Err is the error as the caller will see it; nil: the call was answered.
 	Err *Error
 

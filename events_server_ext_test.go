@@ -68,6 +68,9 @@ func (r *recorder) events(t testing.TB) rollcall.ServerEvents {
 			}
 			r.mu.Lock()
 			defer r.mu.Unlock()
+			if end.Code != rollcall.CodeOf(end.Err) || end.Call.Handled == (end.Err != nil && end.Err.Reason == rollcall.ReasonUnknownMethod) {
+				t.Errorf("got code %v with error %v, handled %t", end.Code, end.Err, end.Call.Handled)
+			}
 			r.ends = append(r.ends, end)
 			r.ended <- struct{}{}
 		},

@@ -187,7 +187,7 @@ func (s *Server) answer(call *servedCall, h *handled, codec uint8, body []byte) 
 		if events.CallEnd != nil {
 			end := ServerCallEnd{Call: &call.info, Elapsed: time.Since(begun), ReplySize: len(reply.Body), Panic: panicked}
 			if failure != nil {
-				end.Err, end.Refused = remoteError(failure), failure.Executed == ExecutedNo
+				end.Code, end.Err, end.Refused = failure.Code, remoteError(failure), failure.Executed == ExecutedNo
 			}
 			s.tellEnd(ctx, &end)
 		}

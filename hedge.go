@@ -18,13 +18,13 @@ func (a *attempts) hedged(ctx context.Context, snap *balancer.Snapshot, e *balan
 	usual := a.service.times.of(a.req.Method)
 	attemptCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	shared, info, req, timeout := a.service, a.info, a.req, a.opts.AttemptTimeout
+	shared, call, req, timeout := a.service, a.seen, a.req, a.opts.AttemptTimeout
 	ended, running := make(chan attempt, 2), 0
 	seen := attempts{service: shared, tried: slices.Clone(a.tried)} // a is changed beside the attempts
 	launch := func(e *balancer.Endpoint, hedge bool) {
 		begun := time.Now()
 		if shared.group.spawn(func() {
-			t := shared.attempt(attemptCtx, info, e, begun, &req, timeout, hedge, func() bool { return !hedge && seen.connected(e) != nil })
+			t := shared.attempt(attemptCtx, call, e, begun, &req, timeout, hedge, func() bool { return !hedge && seen.connected(e) != nil })
 			ended <- t
 		}) {
 			running++

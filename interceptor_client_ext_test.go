@@ -200,8 +200,8 @@ func TestClientInterceptorCallsTwice(t *testing.T) {
 			continue
 		}
 		wantError(t, err, rollcall.CodeInvalidArgument, "INVALID_OPERATION", rollcall.ExecutedYes)
-		if end.Call.ReplyMetadata != nil || end.ReplySize != 0 || len(end.Report.Attempts) != 1 {
-			t.Errorf("of the first call there is left: %v, %d bytes, %+v", end.Call.ReplyMetadata, end.ReplySize, end.Report)
+		if end.Call.ReplyMetadata != nil || end.ReplySize != 0 || len(end.Report().Attempts) != 1 {
+			t.Errorf("of the first call there is left: %v, %d bytes, %+v", end.Call.ReplyMetadata, end.ReplySize, end.Report())
 		}
 	}
 	// A failure after a success says that something was executed.

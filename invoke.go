@@ -24,7 +24,10 @@ import (
 // The handler's context is derived from ctx; it ends also when the server stops
 // for good. Invoke may be called from any goroutine, before Serve too.
 func (s *Server) Invoke(ctx context.Context, request Request, peer Peer) (Reply, error) {
-	call := &servedCall{info: CallInfo{Method: request.Method, Metadata: request.Metadata, Size: len(request.Body), Peer: peer}}
+	h := s.method([]byte(request.Method))
+	call := &servedCall{info: CallInfo{
+		Method: request.Method, Metadata: request.Metadata, Size: len(request.Body), Peer: peer, Handled: h != nil,
+	}}
 	if !s.invoked.enter() {
 		refusal := refuse(CodeUnavailable, ReasonDraining, "the server is draining; call another one")
 		call.Context = ctx
@@ -37,7 +40,6 @@ func (s *Server) Invoke(ctx context.Context, request Request, peer Peer) (Reply,
 	stop := context.AfterFunc(s.life, func() { cancel(context.Cause(s.life)) })
 	defer stop()
 	call.Context = ctx
-	h := s.method([]byte(request.Method))
 	if h != nil && h.gate != nil {
 		var left time.Duration
 		deadline, bounded := ctx.Deadline()
@@ -69,7 +71,7 @@ func (s *Server) dispatch(ctx context.Context, req *transport.ServerRequest, con
 		h = s.method(req.Method)
 	}
 	if h != nil {
-		call.info.Method = h.name
+		call.info.Method, call.info.Handled = h.name, true
 	} else {
 		call.info.Method = string(req.Method)
 	}
@@ -83,7 +85,7 @@ func (s *Server) dispatch(ctx context.Context, req *transport.ServerRequest, con
 // tellRefused tells of a request that the connection refused by itself.
 func (s *Server) tellRefused(ctx context.Context, r *transport.Refusal, peer *Peer) {
 	s.refused(&servedCall{Context: ctx, info: CallInfo{
-		Method: string(r.Method), Metadata: r.Metadata, Size: r.BodyBytes, Peer: *peer,
+		Method: string(r.Method), Metadata: r.Metadata, Size: r.BodyBytes, Peer: *peer, Handled: s.method(r.Method) != nil,
 	}}, r.Err)
 }
 
@@ -99,7 +101,7 @@ func (s *Server) refused(call *servedCall, refusal *transport.RemoteError) {
 		}
 	}
 	if events.CallEnd != nil {
-		events.CallEnd(ctx, ServerCallEnd{Call: &call.info, Err: remoteError(refusal), Refused: true})
+		events.CallEnd(ctx, ServerCallEnd{Call: &call.info, Code: refusal.Code, Err: remoteError(refusal), Refused: true})
 	}
 }
 

@@ -70,7 +70,7 @@ func (m Method[Req, Res]) CallWith(ctx context.Context, c *Client, request *Req,
 // exchange encodes the request, has the call made, and decodes its reply. call is
 // what others see of it; nil: nobody looks. A nil codec stands for bytes that go
 // as they are, whatever they are said to be in.
-func exchange[Req, Res any](ctx context.Context, c *Client, call *CallInfo, method string, codec Codec, request *Req, opts *CallOptions) (*Res, error) {
+func exchange[Req, Res any](ctx context.Context, c *Client, call *seenCall, method string, codec Codec, request *Req, opts *CallOptions) (*Res, error) {
 	if codec != nil {
 		if err := checkTypes[Req, Res](method, codec); err != nil {
 			return nil, badCall(err)

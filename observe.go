@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"runtime/debug"
 	"time"
+
+	"github.com/rollcall-rpc/rollcall/balancer"
 )
 
 // observed reports whether anybody sees the client's calls. Where nobody does,
@@ -18,11 +20,31 @@ func (c *Client) observed() bool {
 	return c.chain != nil || e.CallBegin != nil || e.CallEnd != nil || e.AttemptBegin != nil || e.AttemptEnd != nil || e.RetryDenied != nil
 }
 
+// A seenCall is what those who make a call note for those who see it. There is a
+// report to be made of it, which most never ask for.
+type seenCall struct {
+	CallInfo
+	service *service
+	snap    *balancer.Snapshot // nil: nobody was asked
+	made    []Attempt          // those that failed
+}
+
+// report tells what was tried.
+func (s *seenCall) report() Report {
+	r := Report{Target: s.service.target, Method: s.Method}
+	if s.snap != nil {
+		r = s.service.report(s.Method, s.snap, s.made)
+	}
+	if s.Instance != nil {
+		r.Answered, r.Metadata = *s.Instance, s.ReplyMetadata
+	}
+	return r
+}
+
 // observed is a call that somebody sees, in one piece of memory.
 type observed[Req, Res any] struct {
-	info   CallInfo
+	seenCall
 	opts   CallOptions
-	report Report // where the caller has no room for one
 	client *Client
 	codec  Codec // as exchange takes it
 	again  bool  // the chain has come to its end before
@@ -33,15 +55,12 @@ type observed[Req, Res any] struct {
 func observe[Req, Res any](ctx context.Context, c *Client, method string, codec Codec, request *Req, opts *CallOptions) (*Res, error) {
 	begun := time.Now()
 	o := &observed[Req, Res]{
-		info: CallInfo{Method: method, Metadata: opts.Metadata, executed: ExecutedNo},
-		opts: *opts, client: c, codec: codec,
+		seenCall: seenCall{CallInfo: CallInfo{Method: method, Metadata: opts.Metadata, executed: ExecutedNo}, service: &c.service},
+		opts:     *opts, client: c, codec: codec,
 	}
-	call := &o.info
+	call := &o.CallInfo
 	call.invoker = o
 	events := &c.opts.Events
-	if o.opts.Report == nil && events.CallEnd != nil {
-		o.opts.Report = &o.report
-	}
 	o.resetReport() // an interceptor may answer itself
 	if events.CallBegin != nil {
 		if inner := events.CallBegin(ctx, call); inner != nil {
@@ -61,9 +80,10 @@ func observe[Req, Res any](ctx context.Context, c *Client, method string, codec 
 		reply = message
 	}
 	if events.CallEnd != nil {
-		end := ClientCallEnd{Call: call, Report: o.opts.Report, Elapsed: time.Since(begun), ReplySize: int(call.replySize)}
+		end := ClientCallEnd{Call: call, Elapsed: time.Since(begun), ReplySize: int(call.replySize), seen: &o.seenCall}
 		if err != nil {
 			end.Err, _ = errors.AsType[*Error](err)
+			end.Code = end.Err.Code
 		}
 		events.CallEnd(ctx, end)
 	}
@@ -73,26 +93,26 @@ func observe[Req, Res any](ctx context.Context, c *Client, method string, codec 
 // resetReport makes the report one of a call that has asked nobody.
 func (o *observed[Req, Res]) resetReport() {
 	if r := o.opts.Report; r != nil {
-		*r = Report{Target: o.client.service.target, Method: o.info.Method}
+		*r = Report{Target: o.service.target, Method: o.Method}
 	}
 }
 
 // invoke implements [invoker].
 func (o *observed[Req, Res]) invoke(ctx context.Context, message any) (any, error) {
-	call := &o.info
+	call := &o.CallInfo
 	request, ok := message.(*Req)
 	if !ok {
 		return nil, badMessage(CodeInvalidArgument, ReasonBadRequest, ExecutedNo, call.Method, "request", message, request)
 	}
 	o.opts.Metadata = call.Metadata
 	if o.again { // an interceptor may call again
-		call.Instance, call.ReplyMetadata, call.replySize = nil, nil, 0
+		call.Instance, call.ReplyMetadata, call.replySize, o.snap, o.made = nil, nil, 0, nil, nil
 		o.resetReport()
 	}
 	o.again = true
 	before := call.executed
 	call.executed = max(before, ExecutedMaybe) // should exchange panic
-	reply, err := exchange[Req, Res](ctx, o.client, call, call.Method, o.codec, request, &o.opts)
+	reply, err := exchange[Req, Res](ctx, o.client, &o.seenCall, call.Method, o.codec, request, &o.opts)
 	call.executed = max(before, executed(err))
 	if err != nil {
 		return nil, err // and no typed nil

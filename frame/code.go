@@ -3,12 +3,13 @@
 
 package frame
 
-// A Code classifies a failed call. Names and numbers are those of gRPC's status
-// codes, without OK. Source: google.golang.org/grpc/codes.
+// A Code classifies how a call ended. Names and numbers are those of gRPC's status
+// codes; no ERROR frame has CodeOK. Source: google.golang.org/grpc/codes.
 type Code uint8
 
 // The codes.
 const (
+	CodeOK                 Code = 0
 	CodeCanceled           Code = 1
 	CodeUnknown            Code = 2
 	CodeInvalidArgument    Code = 3
@@ -28,7 +29,7 @@ const (
 )
 
 var codeNames = [...]string{
-	CodeCanceled: "Canceled", CodeUnknown: "Unknown", CodeInvalidArgument: "InvalidArgument",
+	CodeOK: "OK", CodeCanceled: "Canceled", CodeUnknown: "Unknown", CodeInvalidArgument: "InvalidArgument",
 	CodeDeadlineExceeded: "DeadlineExceeded", CodeNotFound: "NotFound", CodeAlreadyExists: "AlreadyExists",
 	CodePermissionDenied: "PermissionDenied", CodeResourceExhausted: "ResourceExhausted",
 	CodeFailedPrecondition: "FailedPrecondition", CodeAborted: "Aborted", CodeOutOfRange: "OutOfRange",

@@ -274,7 +274,7 @@ func TestNamesOfValues(t *testing.T) {
 		{frame.ExecutedYes.String(), "yes"},
 		{frame.Executed(0).String(), "executed 0x00"},
 		{frame.CodeUnavailable.String(), "Unavailable"},
-		{frame.Code(0).String(), "code 0x00"},
+		{frame.CodeOK.String(), "OK"},
 		{frame.Code(200).String(), "code 0xc8"},
 		{frame.TypeHalfClose.String(), "HALF_CLOSE"},
 		{frame.Type(0x7f).String(), "type 0x7f"},

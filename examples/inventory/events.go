@@ -19,7 +19,7 @@ func AccessLog(log *slog.Logger) rollcall.ServerEvents {
 		line := []slog.Attr{
 			slog.String("method", end.Call.Method),
 			slog.String("identity", end.Call.Peer.Identity),
-			slog.String("code", code(end.Err)),
+			slog.String("code", end.Code.String()),
 			slog.Duration("elapsed", end.Elapsed),
 			slog.Int("size", end.Call.Size),
 			slog.Int("reply_size", end.ReplySize),
@@ -35,22 +35,14 @@ func AccessLog(log *slog.Logger) rollcall.ServerEvents {
 }
 
 // Count returns events that count calls by method and code: "Inventory/Get OK".
-// Calls that no handler has seen are counted together, for whoever calls names the
-// method, and could fill the memory with names.
+// Those of methods that are not there are counted together, for whoever calls names
+// the method, and could fill the memory with names.
 func Count(calls *expvar.Map) rollcall.ServerEvents {
 	return rollcall.ServerEvents{CallEnd: func(_ context.Context, end rollcall.ServerCallEnd) {
 		method := end.Call.Method
-		if end.Refused {
-			method = "refused"
+		if !end.Call.Handled {
+			method = "unknown"
 		}
-		calls.Add(method+" "+code(end.Err), 1)
+		calls.Add(method+" "+end.Code.String(), 1)
 	}}
-}
-
-// code returns the name of the code that a call ended with.
-func code(err *rollcall.Error) string {
-	if err == nil {
-		return "OK"
-	}
-	return err.Code.String()
 }

@@ -50,7 +50,7 @@ func TestEvents(t *testing.T) {
 	}
 	server.Close()
 
-	for key, want := range map[string]string{"Inventory/Get OK": "1", "Inventory/Get Internal": "1", "refused Unimplemented": "2"} {
+	for key, want := range map[string]string{"Inventory/Get OK": "1", "Inventory/Get Internal": "1", "unknown Unimplemented": "2"} {
 		if got := calls.Get(key); got == nil || got.String() != want {
 			t.Errorf("%s: got %v, want %s; all: %v", key, got, want, &calls)
 		}

@@ -191,7 +191,7 @@ func TestFleet(t *testing.T) {
 		pages := newSite("https://"+address, &tls.Config{RootCAs: f.ca.Pool()})
 		pages.want(t, "GET", "/healthz", "", 200)
 		pages.want(t, "GET", "/readyz", "", 200)
-		pages.want(t, "GET", "/debug/vars", "", 200, `"Inventory/ReserveFailedPrecondition":2`, `"refusedUnauthenticated":1`)
+		pages.want(t, "GET", "/debug/vars", "", 200, `"Inventory/ReserveFailedPrecondition":2`, `"Inventory/ListUnauthenticated":1`)
 	})
 	for name, p := range map[string]*process{"front": front, "server": server} {
 		p.signal(syscall.SIGTERM)
