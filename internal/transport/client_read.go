@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/frame"
@@ -305,8 +306,8 @@ func (c *ClientConn) readCause(err error) error {
 		c.tellGoAway(cause)
 	case goAway != nil:
 		return goAway // the end was announced
-	case writeErr != nil:
-		return writeErr
+	case writeErr != nil && (errors.Is(cause, ErrPeerClosed) || errors.Is(err, os.ErrDeadlineExceeded)):
+		return writeErr // the server's end, or our last wait for it, says less
 	}
 	return cause
 }

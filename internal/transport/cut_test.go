@@ -6,6 +6,8 @@ package transport
 import (
 	"context"
 	"errors"
+	"io"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -181,5 +183,46 @@ func TestDeadConnectionIsNotOffered(t *testing.T) {
 			b.Cut()
 			wg.Wait()
 		})
+	}
+}
+
+// A deafConn takes no byte. Once that has been noticed, its end is read.
+type deafConn struct {
+	net.Conn
+	noticed chan struct{}
+	end     error
+}
+
+func (d *deafConn) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
+
+func (d *deafConn) Read([]byte) (int, error) {
+	<-d.noticed
+	return 0, d.end
+}
+
+func (d *deafConn) SetReadDeadline(time.Time) error {
+	select {
+	case <-d.noticed:
+	default:
+		close(d.noticed)
+	}
+	return nil
+}
+
+// What a server has said, inside TLS for example, tells more than that it takes no
+// more bytes; its end alone does not.
+func TestLastWordOfTheServer(t *testing.T) {
+	for want, end := range map[string]error{
+		"transport: write: broken pipe":              io.EOF,
+		"transport: read: tls: certificate required": errors.New("tls: certificate required"),
+	} {
+		conn, other := memnet.Pipe()
+		defer other.Close()
+		c := NewClientConn(&deafConn{Conn: conn, noticed: make(chan struct{}), end: end}, ClientOptions{})
+		_, err := c.Call(t.Context(), &Request{Method: "M"})
+		c.Close()
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q in it", err, want)
+		}
 	}
 }
