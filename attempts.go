@@ -59,6 +59,50 @@ const (
 	termsRetry
 )
 
+// first returns whom a call asks first; nil: there is nobody, or the call wants more
+// than a single attempt by the balancer's choice.
+func (s *service) first(snap *balancer.Snapshot, now time.Time, opts *CallOptions) *balancer.Endpoint {
+	if opts.Instance != "" || (opts.Hedge && opts.Idempotent) {
+		return nil
+	}
+	return snap.Picker.Pick(balancer.PickInfo{Hash: opts.Hash, Now: now})
+}
+
+// run makes the attempts of a call that is not answered by the first; its endpoint
+// is nil where it was not made.
+func (a *attempts) run(ctx context.Context, snap *balancer.Snapshot, first *attempt) (transport.Reply, *balancer.Endpoint, error) {
+	if first.endpoint != nil {
+		if failure := a.failed(ctx, snap, first); failure != nil {
+			return transport.Reply{}, nil, failure
+		}
+	}
+	for {
+		snap, now := a.service.members.Snapshot(), time.Now()
+		e := a.pick(snap, now)
+		if e == nil {
+			if err := a.wait(ctx, snap); err != nil {
+				return transport.Reply{}, nil, err
+			}
+			continue
+		}
+		granted, err := a.charge(ctx, snap, now)
+		if err != nil {
+			return transport.Reply{}, nil, err
+		}
+		if !granted {
+			continue
+		}
+		t, failure := a.attempt(ctx, snap, e, now)
+		if failure != nil {
+			return transport.Reply{}, nil, failure
+		}
+		if t.err == nil {
+			a.service.succeeded(a.seen, a.opts.Report, a.req.Method, snap, a.made, &t)
+			return t.reply, t.endpoint, nil
+		}
+	}
+}
+
 // attempt makes an attempt on e, with a hedge where that is wanted. Its error is
 // the call's; an attempt that failed without one may be followed by another.
 func (a *attempts) attempt(ctx context.Context, snap *balancer.Snapshot, e *balancer.Endpoint, now time.Time) (attempt, *Error) {
@@ -72,16 +116,16 @@ func (a *attempts) attempt(ctx context.Context, snap *balancer.Snapshot, e *bala
 	return t, nil
 }
 
-// succeeded tells whoever wants to know how the call went.
-func (a *attempts) succeeded(snap *balancer.Snapshot, t *attempt) {
-	if s := a.seen; s != nil {
-		s.Instance, s.ReplyMetadata, s.replySize = &t.endpoint.Instance, t.reply.Metadata, int32(len(t.reply.Body)) //nolint:gosec // at most frame.MaxMaxMessage
-		s.snap, s.made = snap, a.made
+// succeeded tells whoever wants to know how the call went: those who see it, and who
+// gave room for a report.
+func (s *service) succeeded(seen *seenCall, report *Report, method string, snap *balancer.Snapshot, made []Attempt, t *attempt) {
+	if seen != nil {
+		seen.Instance, seen.ReplyMetadata, seen.replySize = &t.endpoint.Instance, t.reply.Metadata, int32(len(t.reply.Body)) //nolint:gosec // at most frame.MaxMaxMessage
+		seen.snap, seen.made = snap, made
 	}
-	if a.opts.Report != nil {
-		r := a.opts.Report
-		*r = a.service.report(a.req.Method, snap, a.made)
-		r.Answered, r.Metadata = t.endpoint.Instance, t.reply.Metadata
+	if report != nil {
+		*report = s.report(method, snap, made)
+		report.Answered, report.Metadata = t.endpoint.Instance, t.reply.Metadata
 	}
 }
 
@@ -113,10 +157,15 @@ func (a *attempts) connected(e *balancer.Endpoint) *balancer.Endpoint {
 	if a.opts.Instance != "" {
 		return nil
 	}
-	list := a.service.members.Snapshot().Endpoints
+	return a.service.connected(e, a.tried)
+}
+
+// connected is attempts.connected for a call that may go to any instance.
+func (s *service) connected(e *balancer.Endpoint, tried []*balancer.Endpoint) *balancer.Endpoint {
+	list := s.members.Snapshot().Endpoints
 	for i, start := 0, rand.IntN(len(list)+1); i < len(list); i++ { //nolint:gosec // it spreads calls, and keeps no secret
 		s := list[(start+i)%len(list)]
-		if s.State == balancer.StateUsable && s.Endpoint != e && peerOf(s.Endpoint).connected() != nil && !slices.Contains(a.tried, s.Endpoint) {
+		if s.State == balancer.StateUsable && s.Endpoint != e && peerOf(s.Endpoint).connected() != nil && !slices.Contains(tried, s.Endpoint) {
 			return s.Endpoint
 		}
 	}

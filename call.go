@@ -120,32 +120,17 @@ func (c *Client) call(ctx context.Context, seen *seenCall, method string, body [
 	}
 	s := &c.service
 	s.budget.called()
-	a := attempts{service: s, seen: seen, opts: *opts, req: transport.Request{
-		Method: method, Codec: opts.Codec, Metadata: metadata, Body: body,
-	}}
-	for {
-		snap, now := s.members.Snapshot(), time.Now()
-		e := a.pick(snap, now)
-		if e == nil {
-			if err := a.wait(ctx, snap); err != nil {
-				return transport.Reply{}, nil, err
-			}
-			continue
-		}
-		granted, err := a.charge(ctx, snap, now)
-		if err != nil {
-			return transport.Reply{}, nil, err
-		}
-		if !granted {
-			continue
-		}
-		t, failure := a.attempt(ctx, snap, e, now)
-		if failure != nil {
-			return transport.Reply{}, nil, failure
-		}
-		if t.err == nil {
-			a.succeeded(snap, &t)
-			return t.reply, t.endpoint, nil
+	req := transport.Request{Method: method, Codec: opts.Codec, Metadata: metadata, Body: body}
+	snap, now := s.members.Snapshot(), time.Now()
+	// Nearly all calls are answered at the first attempt, and need no account of it.
+	var first attempt
+	if e := s.first(snap, now, opts); e != nil {
+		first = s.attempt(ctx, seen, e, now, &req, opts.AttemptTimeout, false, func() bool { return s.connected(e, nil) != nil })
+		if first.err == nil {
+			s.succeeded(seen, opts.Report, method, snap, nil, &first)
+			return first.reply, first.endpoint, nil
 		}
 	}
+	a := attempts{service: s, seen: seen, opts: *opts, req: req}
+	return a.run(ctx, snap, &first)
 }
