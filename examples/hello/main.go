@@ -7,54 +7,34 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
-	"os"
-	"time"
+	"log"
 
 	"github.com/rollcall-rpc/rollcall"
 	"github.com/rollcall-rpc/rollcall/zk/zkserver"
 )
 
-// A Name is the request, a Greeting the reply.
-type (
-	Name     struct{ Name string }
-	Greeting struct{ Text string }
-)
-
-// Hello is the method as both sides know it.
-var Hello = rollcall.Method[Name, Greeting]{Name: "Greeter/Hello", Idempotent: true, Timeout: 10 * time.Second}
-
-func hello(_ context.Context, n *Name) (*Greeting, error) {
-	return &Greeting{Text: "Hello, " + n.Name}, nil
-}
+var hello = rollcall.Method[string, string]{Name: "Greeter/Hello", Idempotent: true}
 
 func main() {
-	registry, err := zkserver.New(zkserver.Options{}) // or a ZooKeeper that is there
-	must(err)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(err)
-	target := "zk://" + l.Addr().String() + "/rpc"
-	go func() { must(registry.Serve(context.Background(), l)) }()
+	_, registry, err := zkserver.Start("127.0.0.1:0", zkserver.Options{}) // or a ZooKeeper that is there
+	check(err)
+	target := "zk://" + registry.String() + "/rpc"
 
-	ctx, stop := context.WithCancel(context.Background())
-	server, served := rollcall.NewServer(rollcall.ServerOptions{Registry: target}), make(chan error)
-	rollcall.Handle(server, Hello, hello)
-	go func() { served <- server.ListenAndServe(ctx, "127.0.0.1:0") }()
+	server := rollcall.NewServer(rollcall.ServerOptions{Registry: target})
+	rollcall.Handle(server, hello, func(_ context.Context, name *string) (*string, error) {
+		return new("Hello, " + *name), nil
+	})
+	go func() { check(server.ListenAndServe(context.Background(), "127.0.0.1:0")) }()
 
 	client, err := rollcall.NewClient(target, rollcall.ClientOptions{})
-	must(err)
-	greeting, err := Hello.CallWith(ctx, client, &Name{Name: "Ada"}, rollcall.CallOptions{WaitForReady: true})
-	must(err)
-	fmt.Fprintln(os.Stdout, greeting.Text)
-
-	must(client.Close())
-	stop() // the server drains
-	must(<-served)
+	check(err)
+	greeting, err := hello.CallWith(context.Background(), client, new("Ada"), rollcall.CallOptions{WaitForReady: true})
+	check(err)
+	fmt.Println(*greeting)
 }
 
-func must(err error) {
+func check(err error) {
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "hello:", err)
-		os.Exit(1)
+		log.Fatal(err)
 	}
 }

@@ -5,6 +5,7 @@ package main_test
 
 import (
 	"bytes"
+	"os"
 	"os/exec"
 	"testing"
 )
@@ -16,5 +17,17 @@ func TestHello(t *testing.T) {
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil || stdout.String() != "Hello, Ada\n" {
 		t.Errorf("%v: got %q, want a greeting\n%s", err, &stdout, &stderr)
+	}
+}
+
+// What the README shows of it is one look.
+func TestLength(t *testing.T) {
+	const most = 40
+	source, err := os.ReadFile("main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := bytes.Count(source, []byte("\n")); n > most {
+		t.Errorf("main.go has %d lines, more than %d", n, most)
 	}
 }

@@ -84,3 +84,17 @@ func ask(addr net.Addr, word string) string {
 	}
 	return string(answer)
 }
+
+// A registry of a program's own.
+func ExampleStart() {
+	srv, addr, err := zkserver.Start("127.0.0.1:0", zkserver.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("are you ok?", ask(addr, "ruok"))
+	fmt.Println("closed:", srv.Close())
+	// Output:
+	// are you ok? imok
+	// closed: <nil>
+}
