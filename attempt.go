@@ -65,10 +65,11 @@ func (a *attempt) info(call *seenCall) AttemptInfo {
 	return AttemptInfo{Call: &call.CallInfo, Instance: in, Attempt: Attempt{Addr: in.Addr(), Instance: in.Name, Hedge: a.hedge}}
 }
 
-// unsent reports whether the attempt was given up before anything was sent, for
-// its connection was slow to come or full, and another instance has a better one.
+// unsent reports whether the attempt was given up before the instance had anything
+// of it, for its connection was slow to come, full, or ended in this moment because
+// it was idle.
 func (a *attempt) unsent() bool {
-	return errors.Is(a.err, errSlowDial) || full(a.err)
+	return errors.Is(a.err, errSlowDial) || full(a.err) || errors.Is(a.err, transport.ErrIdle)
 }
 
 // mayBeBack reports whether the server of an attempt that failed may answer

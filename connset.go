@@ -12,18 +12,14 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/frame"
-	"github.com/rollcall-rpc/rollcall/internal/pause"
 	"github.com/rollcall-rpc/rollcall/internal/transport"
 )
 
-const (
-	maxSniffBytes  = 64
-	acceptPauseMin = 5 * time.Millisecond
-	acceptPauseMax = time.Second
-)
+const maxSniffBytes = 64
 
 // A connSet owns the connections of a serving server.
 type connSet struct {
@@ -36,6 +32,7 @@ type connSet struct {
 	waiters    sync.WaitGroup // the goroutines of refuse and drained
 
 	listener  net.Listener
+	stopping  atomic.Bool   // no connection is wanted any more
 	accepted  chan struct{} // closed when the accept loop has ended
 	acceptErr error         // read it after accepted
 
@@ -43,9 +40,8 @@ type connSet struct {
 	work   context.Context //nolint:containedctx // ends when Protocols are to take no more work
 	finish context.CancelFunc
 
-	mu       sync.Mutex                         // guards what follows
-	conns    map[net.Conn]*transport.ServerConn // nil value: no Rollcall connection, or not yet
-	pending  int                                // connections whose protocol is not known yet
+	mu       sync.Mutex // guards what follows
+	places   places
 	draining bool
 	refusing bool
 }
@@ -57,7 +53,7 @@ func newConnSet(s *Server, l net.Listener, instanceID string) *connSet {
 		accepted:   make(chan struct{}),
 		instanceID: instanceID,
 		workers:    transport.NewWorkers(),
-		conns:      make(map[net.Conn]*transport.ServerConn),
+		places:     newPlaces(s.opts.MaxConnections, s.opts.MaxPendingConnections),
 	}
 	var alpn []string
 	if s.opts.HTTP != nil {
@@ -75,65 +71,16 @@ func (c *connSet) start() {
 	if c.http != nil {
 		c.http.start()
 	}
+	c.waiters.Go(c.lookForIdle)
 	go func() {
 		defer close(c.accepted)
 		c.acceptErr = c.accept()
 	}()
 }
 
-// stopAccepting closes the listener and returns when no connection can be added
-// any more.
-func (c *connSet) stopAccepting() {
-	c.listener.Close() // it may be closed already
-	<-c.accepted
-}
-
-// accept takes connections until the listener is closed. A failure to accept,
-// such as too many open files, is waited out.
-func (c *connSet) accept() error {
-	wait := time.Duration(0)
-	for {
-		conn, err := c.listener.Accept()
-		if err == nil {
-			wait = 0
-			c.add(conn)
-			continue
-		}
-		if errors.Is(err, net.ErrClosed) || c.ctx.Err() != nil {
-			return err
-		}
-		wait = min(max(2*wait, acceptPauseMin), acceptPauseMax)
-		c.server.opts.Logger.Warn("accept", "error", err, "pause", wait)
-		if pause.For(c.ctx, wait) != nil {
-			return err
-		}
-	}
-}
-
-// add gives a new connection its goroutine, unless too many are silent already.
-func (c *connSet) add(conn net.Conn) {
-	c.mu.Lock()
-	full := c.pending >= c.server.opts.MaxPendingConnections
-	if !full && c.ctx.Err() == nil {
-		c.pending++
-		c.conns[conn] = nil
-		c.mu.Unlock()
-		c.wg.Go(func() { c.serve(conn) })
-		return
-	}
-	c.mu.Unlock()
-	info := ConnInfo{Peer: Peer{Addr: conn.RemoteAddr()}, Err: ErrServerClosed}
-	if full {
-		info.Err = errTooManySilent
-		c.server.log.Warn("too many silent connections, one is closed", "limit", c.server.opts.MaxPendingConnections, "address", conn.RemoteAddr().String())
-	}
-	conn.Close() // refused
-	tell(c.server, c.server.opts.Events.ConnClose, info)
-}
-
 // serve serves one connection to its end. A panic, of a Protocol, ends it alone.
-func (c *connSet) serve(conn net.Conn) {
-	begun := time.Now()
+func (c *connSet) serve(g *guest) {
+	begun, conn := time.Now(), g.conn
 	info := ConnInfo{Peer: Peer{Addr: conn.RemoteAddr()}}
 	defer func() {
 		if value := recover(); value != nil {
@@ -142,12 +89,15 @@ func (c *connSet) serve(conn net.Conn) {
 		}
 		conn.Close() // it is over
 		c.mu.Lock()
-		delete(c.conns, conn)
+		c.places.leave(g)
+		if g.shed != nil {
+			info.Err = g.shed
+		}
 		c.mu.Unlock()
 		info.Elapsed = time.Since(begun)
 		tell(c.server, c.server.opts.Events.ConnClose, info)
 	}()
-	replay, protocol, err := c.identify(conn)
+	replay, protocol, err := c.identify(g)
 	switch {
 	case errors.Is(err, io.EOF) && len(replay.first) == 0:
 		return // a health probe
@@ -164,7 +114,7 @@ func (c *connSet) serve(conn net.Conn) {
 	}
 	tell(c.server, c.server.opts.Events.ConnOpen, info)
 	if protocol == nil {
-		info.Err = c.serveRollcall(conn, replay, &info.Peer)
+		info.Err = c.serveRollcall(g, replay, &info.Peer)
 	} else {
 		info.Err = c.serveProtocol(protocol, replay)
 	}
@@ -172,12 +122,13 @@ func (c *connSet) serve(conn net.Conn) {
 
 // identify finds out what a new connection speaks, inside TLS where it begins like
 // that; see sniff. The connection that it returns is the one to speak on.
-func (c *connSet) identify(conn net.Conn) (replay *replayConn, protocol *Protocol, err error) {
+func (c *connSet) identify(g *guest) (replay *replayConn, protocol *Protocol, err error) {
 	defer func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.pending--
+		c.places.heard(g)
 	}()
+	conn := g.conn
 	first, protocol, err := c.sniff(conn)
 	replay = newReplayConn(conn, first)
 	switch {
@@ -222,7 +173,10 @@ func (c *connSet) serveProtocol(p *Protocol, conn *replayConn) error {
 // Why a connection is refused.
 var (
 	errUnknownProtocol = errors.New("the first bytes belong to no protocol that is served here")
-	errTooManySilent   = errors.New("too many connections have said nothing yet")
+	errTooManySilent   = errors.New("too many connections have said nothing yet, and this one for longest")
+	errTooMany         = errors.New("too many connections, and this one has been idle for longest")
+	errNoPlace         = errors.New("too many connections, and a call is in flight on each")
+	errIdle            = errors.New("no call for long")
 	errClearText       = errors.New("it speaks clear text, and the server only TLS (ServerOptions.AllowPlaintext lets both in)")
 	errNoTLS           = errors.New("it speaks TLS, and the server does not (ServerOptions.TLS is not set)")
 )
@@ -296,7 +250,8 @@ func (c *connSet) match(first []byte) (*Protocol, Verdict) {
 
 // serveRollcall serves a connection of Rollcall's own protocol; it returns what
 // serveProtocol does.
-func (c *connSet) serveRollcall(conn net.Conn, replay *replayConn, peer *Peer) error {
+func (c *connSet) serveRollcall(g *guest, replay *replayConn, peer *Peer) error {
+	conn := g.conn
 	opts := &c.server.opts
 	var sc *transport.ServerConn
 	handler := func(ctx context.Context, req *transport.ServerRequest) (transport.Reply, error) {
@@ -318,7 +273,7 @@ func (c *connSet) serveRollcall(conn net.Conn, replay *replayConn, peer *Peer) e
 		Log:              c.server.log,
 	})
 	c.mu.Lock()
-	c.conns[conn] = sc
+	g.rollcall = sc
 	draining, refusing := c.draining, c.refusing
 	c.mu.Unlock()
 	if draining {
@@ -358,7 +313,7 @@ func (c *connSet) goAway() {
 func (c *connSet) refuse() (open int) {
 	c.mu.Lock()
 	c.refusing = true
-	conns, open := c.rollcallConns(), len(c.conns)
+	conns, open := c.rollcallConns(), len(c.places.guests)
 	c.mu.Unlock()
 	for _, sc := range conns {
 		c.refuseOn(sc)
@@ -387,9 +342,9 @@ func (c *connSet) refuseOn(sc *transport.ServerConn) {
 // rollcallConns lists Rollcall's own connections. c.mu is held.
 func (c *connSet) rollcallConns() []*transport.ServerConn {
 	var list []*transport.ServerConn
-	for _, sc := range c.conns {
-		if sc != nil {
-			list = append(list, sc)
+	for g := range c.places.guests {
+		if g.rollcall != nil {
+			list = append(list, g.rollcall)
 		}
 	}
 	return list
@@ -408,37 +363,42 @@ func (c *connSet) drained() <-chan struct{} {
 	return done
 }
 
-// close ends every connection and returns when their goroutines have ended.
-func (c *connSet) close() {
+// close ends every connection and returns when their goroutines have ended, or with
+// an error where handlers do not end in time.
+func (c *connSet) close() error {
 	c.server.end(ErrServerClosed)
 	c.stopAccepting()
 	c.mu.Lock()
-	for conn, sc := range c.conns {
-		if sc == nil {
-			conn.SetReadDeadline(time.Unix(1, 0)) //nolint:errcheck // it ends a sniff
+	for g := range c.places.guests {
+		if g.rollcall == nil {
+			g.conn.SetReadDeadline(time.Unix(1, 0)) //nolint:errcheck // it ends a sniff
 		}
 	}
 	conns := c.rollcallConns()
 	c.mu.Unlock()
 	if c.http != nil {
 		c.http.close()
-		defer c.http.wait()
 	}
 	var closers sync.WaitGroup
 	for _, sc := range conns {
 		closers.Go(func() { sc.Close() }) // its end is what is wanted
 	}
-	closers.Wait()
-	c.wg.Wait()
-	c.waiters.Wait()
-	c.workers.Close()
+	return c.server.await(func() {
+		closers.Wait()
+		c.wg.Wait()
+		c.waiters.Wait()
+		c.workers.Close()
+		if c.http != nil {
+			c.http.wait()
+		}
+	})
 }
 
 // inFlight counts the calls in flight, in whatever format they came, and the open
 // connections.
 func (c *connSet) inFlight() (calls, open int) {
 	c.mu.Lock()
-	conns, open := c.rollcallConns(), len(c.conns)
+	conns, open := c.rollcallConns(), len(c.places.guests)
 	c.mu.Unlock()
 	calls = c.server.invoked.inFlight()
 	for _, sc := range conns {

@@ -79,12 +79,12 @@ func registrationState(status discovery.RegistrationStatus) *RegistrationState {
 func (c *connSet) describe(s *ServerState) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s.Draining, s.Refusing, s.Open = c.draining, c.refusing, len(c.conns)
+	s.Draining, s.Refusing, s.Open = c.draining, c.refusing, len(c.places.guests)
 	s.InFlight = c.server.invoked.inFlight()
-	for conn, rollcall := range c.conns {
-		shown := ConnectionState{Peer: conn.RemoteAddr().String()}
-		if rollcall != nil {
-			shown.Rollcall, shown.InFlight = true, rollcall.InFlight()
+	for g := range c.places.guests {
+		shown := ConnectionState{Peer: g.conn.RemoteAddr().String()}
+		if g.rollcall != nil {
+			shown.Rollcall, shown.InFlight = true, g.rollcall.InFlight()
 		}
 		s.InFlight += shown.InFlight
 		if len(s.Connections) < maxShownConnections {

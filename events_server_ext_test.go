@@ -215,7 +215,7 @@ func TestServerConnEvents(t *testing.T) {
 	want := []string{
 		"open shout", "open rollcall/1",
 		`close "" <nil>`, `close "" it looks like HTTP: set ServerOptions.HTTP to serve that`, `close "shout" <nil>`,
-		`close "" too many connections have said nothing yet`, `close "" <nil>`, `close "rollcall/1" <nil>`,
+		`close "" too many connections have said nothing yet, and this one for longest`, `close "" <nil>`, `close "rollcall/1" <nil>`,
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

@@ -113,7 +113,7 @@ func outcome(ctx context.Context, err error) balancer.Outcome {
 		return balancer.OutcomeAnswered
 	}
 	switch e := attemptError(ctx, err); {
-	case errors.Is(err, errSlowDial), full(err), e.Executed == ExecutedNo && (e.Reason == ReasonTooManyStreams || e.Reason == ReasonBusy):
+	case errors.Is(err, errSlowDial), full(err), errors.Is(err, transport.ErrIdle), e.Executed == ExecutedNo && (e.Reason == ReasonTooManyStreams || e.Reason == ReasonBusy):
 		return balancer.OutcomeAbandoned
 	case e.Executed != ExecutedYes && (e.Reason == ReasonConnection || e.Reason == ReasonAttemptTimeout):
 		return balancer.OutcomeLost

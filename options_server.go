@@ -20,8 +20,10 @@ import (
 // The defaults of [ServerOptions].
 const (
 	DefaultDrainDelay            = 500 * time.Millisecond
-	DefaultDrainTimeout          = 30 * time.Second
+	DefaultDrainTimeout          = 20 * time.Second
+	DefaultMaxConnections        = 10_000
 	DefaultMaxPendingConnections = 1000
+	DefaultIdleTimeout           = 10 * time.Minute
 	DefaultFirstByteTimeout      = 10 * time.Second
 )
 
@@ -84,8 +86,9 @@ type ServerOptions struct {
 	// list, for clients that do not know yet. 0: 500 ms; negative: not at all.
 	DrainDelay time.Duration
 
-	// DrainTimeout bounds the wait for calls in flight after DrainDelay. 0: 30
-	// s; negative: they are cancelled at once.
+	// DrainTimeout bounds the wait for calls in flight after DrainDelay. 0: 20
+	// s, so that all ends within 25 s, before Kubernetes kills after 30; negative:
+	// they are cancelled at once.
 	DrainTimeout time.Duration
 
 	// ZooKeeper are the settings of the session with Registry. They are an error
@@ -117,10 +120,21 @@ type ServerOptions struct {
 	// help, it is taken back. Calls without a deadline are never late.
 	KeepAllCalls bool
 
-	MaxMessageBytes       int // of one request; 0: 4 MiB; at most 2 GiB - 1
-	MaxMetadataBytes      int // of one request; 0: 16 KiB; at most 60 KiB
-	MaxStreams            int // calls in flight on one connection; 0: 1000; at most 1<<20
-	MaxPendingConnections int // connections whose protocol is not known yet; 0: 1000
+	MaxMessageBytes  int // of one request; 0: 4 MiB; at most 2 GiB - 1
+	MaxMetadataBytes int // of one request; 0: 16 KiB; at most 60 KiB
+	MaxStreams       int // calls in flight on one connection; 0: 1000; at most 1<<20
+	// MaxConnections bounds the connections of all formats, and MaxPendingConnections
+	// those whose protocol is not known yet. Beyond them a new one takes the place of
+	// one that has been silent, or idle, for longest, of the address that has the most
+	// of those that are silent; a connection with a call in flight keeps its place.
+	// 0: 10,000 and 1000.
+	MaxConnections        int
+	MaxPendingConnections int
+
+	// IdleTimeout is how long a client of Rollcall's own protocol may keep a
+	// connection without a call on it: it is told, and loses no call. 0: 10 min;
+	// negative: for ever.
+	IdleTimeout time.Duration
 
 	// Admissions decide, in this order, whether a call is let in.
 	Admissions []Admission
@@ -142,6 +156,12 @@ func (o ServerOptions) withDefaults() ServerOptions {
 	}
 	if o.DrainTimeout == 0 {
 		o.DrainTimeout = DefaultDrainTimeout
+	}
+	if o.MaxConnections == 0 {
+		o.MaxConnections = DefaultMaxConnections
+	}
+	if o.IdleTimeout == 0 {
+		o.IdleTimeout = DefaultIdleTimeout
 	}
 	if o.MaxPendingConnections == 0 {
 		o.MaxPendingConnections = DefaultMaxPendingConnections
@@ -175,6 +195,7 @@ func (o *ServerOptions) check() error {
 		limit{"ServerOptions.MaxMessageBytes", o.MaxMessageBytes, frame.MaxMaxMessage},
 		limit{"ServerOptions.MaxMetadataBytes", o.MaxMetadataBytes, frame.MaxMaxMetadata},
 		limit{"ServerOptions.MaxStreams", o.MaxStreams, frame.MaxMaxStreams},
+		limit{"ServerOptions.MaxConnections", o.MaxConnections, 0},
 		limit{"ServerOptions.MaxPendingConnections", o.MaxPendingConnections, 0},
 	)...)
 	problems = append(problems, checkZooKeeper("ServerOptions", &o.ZooKeeper, o.Registry != "" && o.Registrar == nil))

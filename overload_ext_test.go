@@ -45,6 +45,7 @@ func inRush(t *testing.T, opts rollcall.ServerOptions, test func(*rush)) {
 		r := &rush{t: t, trial: tr, client: tr.client(rollcall.ClientOptions{}), ends: map[string]int{}}
 		test(r)
 		r.wg.Wait()
+		time.Sleep(time.Minute) // for handlers whose callers have gone
 		r.client.Close()
 		s.Close()
 	})

@@ -156,6 +156,7 @@ func (p *peer) watch(conn *transport.ClientConn) {
 	}
 	switch err := conn.Err(); {
 	case errors.Is(err, transport.ErrClosed):
+	case conn.Idle() && !conn.Draining(): // it says nothing of the instance
 	case conn.Draining():
 		p.silent(false)
 		p.members.Left(p.endpoint)

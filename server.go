@@ -9,8 +9,11 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/rollcall-rpc/rollcall/internal/loglimit"
 )
@@ -95,8 +98,10 @@ func (s *Server) ListenAndServe(ctx context.Context, addr string) error {
 // ends or [Server.Close] is called. When ctx ends the server drains: it leaves
 // the list, tells its clients, serves on for DrainDelay, finishes what is in
 // flight within DrainTimeout, and Serve returns nil. After Close it returns
-// ErrServerClosed, at once where Close was called before. Serve owns l and closes
-// it; it can be called once.
+// ErrServerClosed, at once where Close was called before; where l breaks, why. With
+// handlers that have not returned 3 s after their contexts have ended it does not
+// wait any longer: the error names their methods. Serve owns l and closes it; it can
+// be called once.
 //
 // A registry that does not answer is no reason to fail: the server serves, and
 // joins the list when it can.
@@ -127,8 +132,12 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if err == nil {
 		err = s.serve(ctx, conns)
 	}
-	conns.close()
+	// The entry goes first, whatever the end: nobody is to be sent here any more, and
+	// handlers that do not end must not keep it.
 	s.member.close()
+	if running := conns.close(); running != nil {
+		return errors.Join(err, running)
+	}
 	return err
 }
 
@@ -165,9 +174,40 @@ func (s *Server) begin() error {
 func (s *Server) finish() {
 	s.end(ErrServerClosed)
 	s.invoked.refuse()
-	s.invoked.running.Wait()
+	s.await(s.invoked.running.Wait) //nolint:errcheck // connSet.close has told, where there were connections
 	s.member.decide()
 	close(s.served)
+}
+
+// closeGrace is how long handlers have to return once their contexts have ended.
+const closeGrace = 3 * time.Second
+
+// await waits for the end of what handlers keep alive, for closeGrace at most: the
+// error then names the methods that still run.
+func (s *Server) await(wait func()) error {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		wait()
+	}()
+	timer := time.NewTimer(closeGrace)
+	defer timer.Stop()
+	select {
+	case <-ended:
+		return nil
+	case <-timer.C:
+	}
+	var running []string
+	for _, h := range *s.methods.Load() {
+		if n := h.gate.limiter.InHand(); n > 0 {
+			running = append(running, fmt.Sprintf("%s (%d)", h.name, n))
+		}
+	}
+	slices.Sort(running)
+	if len(running) == 0 {
+		running = []string{"HTTP, or a foreign protocol"}
+	}
+	return fmt.Errorf("rollcall: closed, and after %v there still run: %s", closeGrace, strings.Join(running, ", "))
 }
 
 // check returns why the server cannot serve.

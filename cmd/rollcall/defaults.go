@@ -54,6 +54,8 @@ var standards = []standard{
 	{"max_metadata", sizeBytes(frame.DefaultMaxMetadata), "the metadata of one request or reply"},
 	{"max_frame", sizeBytes(frame.DefaultMaxFrame), "the payload of one frame; longer messages are split"},
 	{"max_streams", frame.DefaultMaxStreams, "calls at once on one connection"},
+	{"max_connections", rollcall.DefaultMaxConnections, "of a server; beyond it the longest idle gives way"},
+	{"idle_timeout", rollcall.DefaultIdleTimeout, "of a server, for a connection without a call"},
 	{"max_pending_connections", rollcall.DefaultMaxPendingConnections, "of a server, that have not said yet what they speak"},
 	{"first_byte_timeout", rollcall.DefaultFirstByteTimeout, "for a client to say what it speaks"},
 	{"handshake_timeout", transport.DefaultHandshakeTimeout, "of a server, for the preface of a client"},

@@ -36,7 +36,8 @@ type ClientConn struct {
 
 	spare    callPool
 	partials map[uint64]*partial // the reader's: replies with pieces to come
-	draining atomic.Bool         // a GOAWAY has come
+	draining atomic.Bool         // a GOAWAY has come, of a server that leaves
+	idle     atomic.Bool         // one has come for the connection was idle
 	ending   atomic.Bool         // one has that new calls are not for this connection
 
 	// What follows is guarded by out.mu.
@@ -137,8 +138,13 @@ func (c *ClientConn) InFlight() int {
 	return c.calls.count
 }
 
-// Draining reports whether the server has sent a GOAWAY.
+// Draining reports whether the server has sent a GOAWAY, and not for the connection
+// was idle.
 func (c *ClientConn) Draining() bool { return c.draining.Load() }
+
+// Idle reports whether the server has ended the connection for nothing happened on
+// it. That says nothing of the server.
+func (c *ClientConn) Idle() bool { return c.idle.Load() }
 
 // Accepts reports whether new calls may be put on the connection: it lives, and
 // a GOAWAY, if there was one, says that the server as a whole leaves and still

@@ -273,7 +273,11 @@ func (c *ClientConn) onGoAway(payload []byte) error {
 	for _, cl := range lost {
 		cl.err = c.failure(cl, cause)
 	}
-	c.draining.Store(true)
+	if g.Reason == frame.GoAwayIdle {
+		c.idle.Store(true)
+	} else {
+		c.draining.Store(true)
+	}
 	if g.Reason != frame.GoAwayDraining || g.LastStreamID != frame.LastStreamAll {
 		c.ending.Store(true)
 	}

@@ -21,6 +21,9 @@ var (
 	// ErrGoAway: the peer's GOAWAY covers the call. The error it is wrapped
 	// with quotes reason and text.
 	ErrGoAway = errors.New("transport: peer went away")
+	// ErrIdle: the peer's GOAWAY, which covers the call, ends a connection that was
+	// idle. It is an ErrGoAway too.
+	ErrIdle = errors.New("transport: the connection was idle")
 	// ErrKeepalive: nothing came from the peer for too long while calls were
 	// outstanding.
 	ErrKeepalive = errors.New("transport: peer is silent")
@@ -114,6 +117,10 @@ func (e *goAwayError) Error() string {
 }
 
 func (e *goAwayError) Unwrap() error { return ErrGoAway }
+
+func (e *goAwayError) Is(target error) bool {
+	return target == ErrIdle && e.Reason == frame.GoAwayIdle
+}
 
 func protocolError(format string, args ...any) error {
 	return fmt.Errorf("%w: %w", ErrProtocol, fmt.Errorf(format, args...))

@@ -145,6 +145,19 @@ func (s *ServerConn) InFlight() int {
 	return s.inFlight
 }
 
+// Resting reports whether no request is in flight, nor in pieces, and no reply waits
+// to be written; requests is the greatest id that was seen.
+func (s *ServerConn) Resting() (requests uint64, ok bool) {
+	s.out.mu.Lock()
+	defer s.out.mu.Unlock()
+	return s.lastSeen, s.resting()
+}
+
+// resting is Resting with out.mu held.
+func (s *ServerConn) resting() bool {
+	return s.requests.count == 0 && len(s.out.buf) == 0 && !s.out.flushing
+}
+
 // Drained is closed, after [ServerConn.Refuse], when no request is in flight and
 // all replies have been written, or when the connection has died.
 func (s *ServerConn) Drained() <-chan struct{} { return s.drained }
@@ -156,6 +169,21 @@ func (s *ServerConn) Drained() <-chan struct{} { return s.drained }
 func (s *ServerConn) Close() error {
 	s.shut(ErrClosed)
 	return nil
+}
+
+// CloseIdle is Close for a connection that rests: its client takes nothing else of
+// it, and where a request comes at this moment, either it is not executed, and the
+// client knows, or the connection stays and CloseIdle returns false.
+func (s *ServerConn) CloseIdle() bool {
+	s.out.mu.Lock()
+	if !s.resting() {
+		s.out.mu.Unlock()
+		return false
+	}
+	s.say(frame.GoAwayIdle, ErrClosed)
+	s.out.mu.Unlock()
+	s.shut(ErrClosed)
+	return true
 }
 
 // shut ends the connection from our side.
@@ -190,18 +218,22 @@ func (s *ServerConn) awaitReader() {
 	}
 }
 
-// lastWord stops handing requests over and says so, once. It returns when that
-// is written, and false if it cannot be within partingTime.
-func (s *ServerConn) lastWord(reason frame.GoAwayReason, cause error) (said bool) {
-	s.out.mu.Lock()
+// say stops handing requests over and appends the last word, once. out.mu is held.
+func (s *ServerConn) say(reason frame.GoAwayReason, cause error) {
 	if s.closing || s.out.err != nil {
-		defer s.out.mu.Unlock()
-		return s.out.alive()
+		return
 	}
 	s.closing, s.ending = true, cause
 	if s.greeted {
 		s.appendGoAway(frame.GoAway{LastStreamID: s.lastHanded, Reason: reason, Text: cause.Error()})
 	}
+}
+
+// lastWord stops handing requests over and says so, once. It returns when that
+// is written, whoever has said it, and false if it cannot be within partingTime.
+func (s *ServerConn) lastWord(reason frame.GoAwayReason, cause error) (said bool) {
+	s.out.mu.Lock()
+	s.say(reason, cause)
 	s.out.mu.Unlock()
 	s.conn.SetWriteDeadline(time.Now().Add(partingTime)) //nolint:errcheck // a dead connection fails the write
 	s.out.drain()

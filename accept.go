@@ -1,0 +1,167 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package rollcall
+
+import (
+	"errors"
+	"net"
+	"syscall"
+	"time"
+
+	"github.com/rollcall-rpc/rollcall/internal/pause"
+)
+
+const (
+	acceptPauseMin = 5 * time.Millisecond
+	acceptPauseMax = time.Second
+
+	// shedAtOnce is how many idle connections are closed where no descriptor is
+	// left for a new one: room for those who wait, and for what they need.
+	shedAtOnce = 8
+)
+
+// stopAccepting closes the listener and returns when no connection can be added
+// any more.
+func (c *connSet) stopAccepting() {
+	c.stopping.Store(true)
+	c.listener.Close() // it may be closed already
+	<-c.accepted
+}
+
+// accept takes connections until the listener is closed, or breaks. What passes,
+// such as too many open files, is waited out.
+func (c *connSet) accept() error {
+	wait := time.Duration(0)
+	for {
+		conn, err := c.listener.Accept()
+		if err == nil {
+			wait = 0
+			c.add(conn)
+			continue
+		}
+		// What a listener says that was closed is its own choice of words.
+		if c.stopping.Load() || c.ctx.Err() != nil || !passes(err) {
+			return err
+		}
+		shed := 0
+		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+			shed = c.shedIdle(shedAtOnce)
+		}
+		wait = min(max(2*wait, acceptPauseMin), acceptPauseMax)
+		c.server.log.Warn("a connection cannot be accepted", "error", err, "pause", wait, "closed_for_it", shed)
+		if pause.For(c.ctx, wait) != nil {
+			return err
+		}
+	}
+}
+
+// passes reports whether an error of Accept is the state of the system or of one
+// connection, and not the end of the listener.
+func passes(err error) bool {
+	for _, passing := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED} {
+		if errors.Is(err, passing) {
+			return true
+		}
+	}
+	temporary, ok := errors.AsType[interface {
+		error
+		Temporary() bool
+	}](err)
+	return ok && temporary.Temporary()
+}
+
+// add gives a new connection its goroutine. Where there are too many it takes the
+// place of one that is silent or idle, if there is one.
+func (c *connSet) add(conn net.Conn) {
+	c.mu.Lock()
+	if c.ctx.Err() != nil {
+		c.mu.Unlock()
+		c.turnAway(conn, ErrServerClosed)
+		return
+	}
+	gives, reason := c.places.room(hostOf(conn.RemoteAddr()))
+	if gives == nil && reason != nil {
+		c.mu.Unlock()
+		c.server.log.Warn("too many connections, a new one is closed", "limit", c.server.opts.MaxConnections, "address", conn.RemoteAddr().String())
+		c.turnAway(conn, reason)
+		return
+	}
+	g := c.places.enter(conn)
+	if gives != nil {
+		gives.shed = reason
+	}
+	c.mu.Unlock()
+	c.wg.Go(func() { c.serve(g) })
+	if gives != nil {
+		c.server.log.Warn("a connection is closed for a new one", "address", gives.conn.RemoteAddr().String(), "new", conn.RemoteAddr().String(), "error", reason)
+		c.close1(gives)
+	}
+}
+
+// turnAway closes a connection that gets no place.
+func (c *connSet) turnAway(conn net.Conn, why error) {
+	conn.Close() // refused
+	tell(c.server, c.server.opts.Events.ConnClose, ConnInfo{Peer: Peer{Addr: conn.RemoteAddr()}, Err: why})
+}
+
+// close1 ends the connection of a guest that was told to go. One of Rollcall's own
+// is told: a call that comes at this moment is not executed, and its client knows.
+func (c *connSet) close1(g *guest) {
+	c.mu.Lock()
+	sc := g.rollcall
+	c.mu.Unlock()
+	if sc == nil {
+		g.conn.Close() // it ends the read
+		return
+	}
+	c.waiters.Go(func() {
+		if !sc.CloseIdle() { // a call has come meanwhile: it stays
+			c.mu.Lock()
+			g.shed = nil
+			c.mu.Unlock()
+		}
+	})
+}
+
+// shedIdle closes up to n connections that have been idle for longest, and returns
+// how many.
+func (c *connSet) shedIdle(n int) int {
+	c.mu.Lock()
+	list := c.places.idlest(n)
+	for _, g := range list {
+		g.shed = errTooMany
+	}
+	c.mu.Unlock()
+	for _, g := range list {
+		c.close1(g)
+	}
+	return len(list)
+}
+
+// lookForIdle closes connections on which nothing has happened for IdleTimeout.
+func (c *connSet) lookForIdle() {
+	limit := c.server.opts.IdleTimeout
+	every := lookEvery
+	if limit > 0 {
+		every = min(every, limit/4)
+	}
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-c.ctx.Done():
+			return
+		case now := <-ticker.C:
+			c.mu.Lock()
+			idle := c.places.look(now, limit)
+			for _, g := range idle {
+				g.shed = errIdle
+			}
+			c.mu.Unlock()
+			for _, g := range idle {
+				c.close1(g)
+			}
+		}
+	}
+}
