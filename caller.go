@@ -122,7 +122,7 @@ func (p *peer) callDialect(ctx context.Context, d *Dialect, req *transport.Reque
 		return transport.Reply{}, PhaseDial, &transport.CallError{Executed: ExecutedNo, Phase: transport.PhaseQueue, Err: err}
 	}
 	stop := context.AfterFunc(p.group.ctx, func() { c.Close() })
-	reply, err := c.Call(ctx, Request(*req))
+	reply, err := contained(p.connector.log, "Caller.Call", func() (Reply, error) { return c.Call(ctx, Request(*req)) })
 	stop()
 	var typed *Error
 	answered := err == nil || (errors.As(err, &typed) && typed.Executed == ExecutedYes)

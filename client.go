@@ -12,6 +12,7 @@ import (
 	"github.com/rollcall-rpc/rollcall/balancer"
 	"github.com/rollcall-rpc/rollcall/discovery"
 	"github.com/rollcall-rpc/rollcall/discovery/zookeeper"
+	"github.com/rollcall-rpc/rollcall/internal/loglimit"
 	"github.com/rollcall-rpc/rollcall/members"
 )
 
@@ -23,7 +24,8 @@ type Client struct {
 	connector *connector
 	service   service
 	defaults  callDefaults
-	chain     Handler // the interceptors around a call; nil: there are none
+	chain     Handler           // the interceptors around a call; nil: there are none
+	log       *loglimit.Limiter // for lines that instances and the user's functions can cause
 }
 
 var errClientClosed = errors.New("rollcall: client closed")
@@ -37,7 +39,8 @@ func NewClient(target string, opts ClientOptions) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.connector = newConnector(&c.opts)
+	c.log = loglimit.New(c.opts.Logger, nil)
+	c.connector = newConnector(&c.opts, c.log)
 	told := listLog{logger: c.opts.Logger, target: target}
 	c.service = service{target: target, budget: newRetryBudget(time.Now()), group: newGroup(), events: &c.opts.Events}
 	c.service.members = members.New(members.Options{

@@ -8,12 +8,12 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/discovery"
 	"github.com/rollcall-rpc/rollcall/frame"
+	"github.com/rollcall-rpc/rollcall/internal/loglimit"
 	"github.com/rollcall-rpc/rollcall/internal/transport"
 )
 
@@ -26,12 +26,12 @@ type connector struct {
 	dialects        []Dialect
 	defaultProtocol string // of instances that list none; empty: they are not called
 	transport       transport.ClientOptions
-	logger          *slog.Logger
+	log             *loglimit.Limiter // for what instances and the user's functions can cause
 }
 
-func newConnector(o *ClientOptions) *connector {
+func newConnector(o *ClientOptions, log *loglimit.Limiter) *connector {
 	return &connector{
-		tls: newClientTLS(o.TLS), allowPlaintext: o.AllowPlaintext, dial: o.Dial, timeout: o.ConnectTimeout, logger: o.Logger,
+		tls: newClientTLS(o.TLS), allowPlaintext: o.AllowPlaintext, dial: o.Dial, timeout: o.ConnectTimeout, log: log,
 		dialects: o.Dialects, defaultProtocol: o.DefaultProtocol,
 		transport: transport.ClientOptions{
 			KeepaliveInterval: o.KeepaliveInterval,
@@ -39,7 +39,7 @@ func newConnector(o *ClientOptions) *connector {
 			HandshakeTimeout:  o.ConnectTimeout,
 			MaxMessageBytes:   o.MaxMessageBytes,
 			MaxMetadataBytes:  o.MaxMetadataBytes,
-			Logger:            o.Logger,
+			Log:               log,
 		},
 	}
 }
@@ -80,12 +80,13 @@ func (c *connector) dialect(in *discovery.Instance) *Dialect {
 func (c *connector) open(ctx context.Context, in *discovery.Instance) (net.Conn, Phase, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	conn, err := c.dial(ctx, "tcp", in.Addr())
+	conn, err := contained(c.log, "ClientOptions.Dial", func() (net.Conn, error) { return c.dial(ctx, "tcp", in.Addr()) })
 	if err != nil || !c.secures(in) {
 		return conn, PhaseDial, err
 	}
 	secured := secureWith(tls.Client, conn, configFor(c.tls, in.Host))
-	if err := secured.HandshakeContext(ctx); err != nil {
+	_, err = contained(c.log, "ClientOptions.TLS", func() (struct{}, error) { return struct{}{}, secured.HandshakeContext(ctx) })
+	if err != nil {
 		conn.Close()
 		return nil, PhaseHandshake, fmt.Errorf("TLS: %w", err)
 	}
@@ -112,7 +113,7 @@ func (c *connector) connect(ctx context.Context, in *discovery.Instance, line *t
 	if err := conn.Handshake(ctx); err != nil {
 		conn.Close()
 		if errors.Is(err, transport.ErrWrongInstance) {
-			c.logger.Warn("another server answers at the instance's address", "address", in.Addr(), "instance_id", in.ID)
+			c.log.Warn("another server answers at the instance's address", "address", in.Addr(), "instance_id", in.ID)
 		}
 		if in.TLS && c.tls == nil {
 			err = fmt.Errorf("%w (the entry says that the instance serves TLS, and ClientOptions.TLS is not set)", err)
@@ -132,7 +133,7 @@ func (c *connector) caller(ctx context.Context, in *discovery.Instance, d *Diale
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
-	caller, err := d.Dial(ctx, *in, conn)
+	caller, err := contained(c.log, "Dialect.Dial", func() (Caller, error) { return d.Dial(ctx, *in, conn) })
 	if !stop() && err == nil {
 		caller.Close()
 		err = context.Cause(ctx)

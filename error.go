@@ -13,6 +13,7 @@ import (
 	"github.com/rollcall-rpc/rollcall/balancer"
 	"github.com/rollcall-rpc/rollcall/discovery"
 	"github.com/rollcall-rpc/rollcall/frame"
+	"github.com/rollcall-rpc/rollcall/internal/printable"
 	"github.com/rollcall-rpc/rollcall/internal/transport"
 )
 
@@ -79,7 +80,9 @@ func Errorf(code Code, reason, format string, args ...any) *Error {
 }
 
 // Error says what failed, what is known about its execution, on which list the
-// client relied and what each attempt met.
+// client relied and what each attempt met, in one line that is fit to be printed,
+// whatever a server, or an entry, says: control characters are shown as Go writes
+// them. The fields have the text as it came.
 func (e *Error) Error() string {
 	if e == nil {
 		return "<nil>"
@@ -109,7 +112,7 @@ func (e *Error) Error() string {
 	case e.Report.Answered.Host != "":
 		fmt.Fprintf(&b, "; answered by %s", e.Report.Answered.Addr())
 	}
-	return b.String()
+	return printable.Line(b.String())
 }
 
 // Unwrap returns the local cause, such as [context.DeadlineExceeded]; nil for an
@@ -180,7 +183,7 @@ func (r *Report) String() string {
 	if r.Stopped != "" {
 		b.WriteString("; no further attempt: " + r.Stopped)
 	}
-	return b.String()
+	return printable.Line(b.String())
 }
 
 // contextError returns the Error of a call whose context ended. Both the cause and

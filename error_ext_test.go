@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/rollcall-rpc/rollcall"
 	"github.com/rollcall-rpc/rollcall/discovery"
@@ -36,6 +38,24 @@ func TestCodeOf(t *testing.T) {
 		if got := rollcall.CodeOf(tt.err); got != tt.want {
 			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
 		}
+	}
+}
+
+// Whatever a server says, its error is one line that can be printed; the fields
+// have it as it came.
+func TestErrorIsPrintable(t *testing.T) {
+	s := start(t, "", rollcall.ServerOptions{}, func(s *rollcall.Server) {
+		rollcall.Handle(s, divide, func(context.Context, *fraction) (*quotient, error) {
+			return nil, rollcall.Errorf(rollcall.CodeInternal, "", "\x1b]0;owned\a\nERROR: all is lost 齿轮")
+		})
+	})
+	_, err := divide.Call(within(t), staticClient(t, s.addr), &fraction{})
+	var typed *rollcall.Error
+	if !errors.As(err, &typed) || typed.Message != "\x1b]0;owned\a\nERROR: all is lost 齿轮" {
+		t.Errorf("got %#v, want the message as it was written", typed)
+	}
+	if text := err.Error(); strings.ContainsFunc(text, unicode.IsControl) || !strings.Contains(text, `\x1b]0;owned\a\nERROR: all is lost 齿轮`) {
+		t.Errorf("got %q, want its control characters escaped", text)
 	}
 }
 

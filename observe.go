@@ -128,7 +128,7 @@ func (c *Client) chained(ctx context.Context, call *CallInfo, request any) (repl
 	}
 	defer func() {
 		if value := recover(); value != nil {
-			c.opts.Logger.Error("interceptor panicked", "method", call.Method, "panic", fmt.Sprint(value), "stack", string(debug.Stack()))
+			c.log.Error("interceptor panicked", "method", call.Method, "panic", fmt.Sprint(value), "stack", string(debug.Stack()))
 			reply = nil
 			err = &Error{Code: CodeInternal, Reason: ReasonPanic, Message: "an interceptor of the client panicked", Executed: call.executed}
 		}

@@ -130,7 +130,7 @@ func TestCallInterrupted(t *testing.T) {
 func TestErrorIsPrintable(t *testing.T) {
 	one := serve(t, rollcall.ServerOptions{})
 	got := command(t, "call", "static://"+one.addr, "Test/Escape")
-	got.check(t, statusFailure, nil, []string{"rollcall: Internal ?[31m: first\n?[2Jsecond"})
+	got.check(t, statusFailure, nil, []string{`rollcall: Internal \x1b[31m: first\n\x1b[2Jsecond`})
 }
 
 // What a server replies is data: it stays on its line, whatever it is.

@@ -4,10 +4,10 @@
 package transport
 
 import (
-	"log/slog"
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/frame"
+	"github.com/rollcall-rpc/rollcall/internal/loglimit"
 )
 
 // ClientOptions configure a [ClientConn]. The zero value is the default.
@@ -57,8 +57,9 @@ type ClientOptions struct {
 	// OnClose is called once, after the connection died, with the cause; it
 	// must not block and must not call Close.
 	OnClose func(error)
-	// Logger receives what nobody is told otherwise. nil: discarded.
-	Logger *slog.Logger
+	// Log receives what nobody is told otherwise, and servers can cause. nil:
+	// discarded.
+	Log *loglimit.Limiter
 }
 
 func (o ClientOptions) withDefaults() ClientOptions {
@@ -70,9 +71,6 @@ func (o ClientOptions) withDefaults() ClientOptions {
 	o.MaxFrameBytes = clamp(o.MaxFrameBytes, frame.DefaultMaxFrame, frame.MinMaxFrame, frame.MaxMaxFrame)
 	o.MaxStreams = clamp(o.MaxStreams, frame.DefaultMaxStreams, 1, frame.MaxMaxStreams)
 	o.QueueBytes = defaulted(max(o.QueueBytes, 0), DefaultQueueBytes)
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
 	return o
 }
 

@@ -306,7 +306,7 @@ func (c *ClientConn) readCause(err error) error {
 	case errors.Is(err, ErrGoAway):
 		return err
 	case errors.Is(cause, ErrProtocol):
-		c.opts.Logger.Warn("server broke the protocol", "error", cause)
+		c.opts.Log.Warn("server broke the protocol", "error", cause)
 		c.tellGoAway(cause)
 	case goAway != nil:
 		return goAway // the end was announced

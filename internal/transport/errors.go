@@ -10,6 +10,7 @@ import (
 	"io"
 
 	"github.com/rollcall-rpc/rollcall/frame"
+	"github.com/rollcall-rpc/rollcall/internal/printable"
 )
 
 // The causes that callers may test for with errors.Is.
@@ -60,12 +61,12 @@ const (
 // choose what the client gets; a zero Executed then means Yes.
 type RemoteError frame.Error
 
-// Error returns code, reason and message.
+// Error returns code, reason and message, fit to be printed.
 func (e *RemoteError) Error() string {
 	if e.Reason == "" {
-		return fmt.Sprintf("%v: %s", e.Code, e.Message)
+		return printable.Line(fmt.Sprintf("%v: %s", e.Code, e.Message))
 	}
-	return fmt.Sprintf("%v (%s): %s", e.Code, e.Reason, e.Message)
+	return printable.Line(fmt.Sprintf("%v (%s): %s", e.Code, e.Reason, e.Message))
 }
 
 // A Phase says how far a call had come when it failed.
