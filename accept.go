@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/internal/pause"
+	"github.com/rollcall-rpc/rollcall/internal/transport"
 )
 
 const (
@@ -19,6 +20,9 @@ const (
 	// shedAtOnce is how many idle connections are closed where no descriptor is
 	// left for a new one: room for those who wait, and for what they need.
 	shedAtOnce = 8
+
+	// stallLook is how often a drain looks whether its clients read.
+	stallLook = time.Second
 )
 
 // stopAccepting closes the listener and returns when no connection can be added
@@ -139,28 +143,86 @@ func (c *connSet) shedIdle(n int) int {
 	return len(list)
 }
 
-// lookForIdle closes connections on which nothing has happened for IdleTimeout.
-func (c *connSet) lookForIdle() {
-	limit := c.server.opts.IdleTimeout
-	every := lookEvery
-	if limit > 0 {
-		every = min(every, limit/4)
-	}
-	ticker := time.NewTicker(every)
+// look looks at the connections now and then, until the server ends: those that have
+// been idle for IdleTimeout end, and those whose clients do not read; where too much
+// is held of unfinished requests, the one that holds the oldest of them.
+func (c *connSet) look() {
+	ticker := time.NewTicker(transport.LookEvery)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-c.ctx.Done():
 			return
+		case <-c.greedy:
+			c.shedGreediest()
 		case now := <-ticker.C:
 			c.mu.Lock()
-			idle := c.places.look(now, limit)
+			idle := c.places.look(now, c.server.opts.IdleTimeout)
 			for _, g := range idle {
 				g.shed = errIdle
 			}
+			conns := c.rollcallConns()
 			c.mu.Unlock()
 			for _, g := range idle {
 				c.close1(g)
+			}
+			for _, sc := range conns {
+				if sc.Look().Stalled >= transport.StallLooks {
+					sc.Abort(transport.ErrStalled)
+				}
+			}
+		}
+	}
+}
+
+// tellGreedy has shedGreediest called soon.
+func (c *connSet) tellGreedy() {
+	select {
+	case c.greedy <- struct{}{}:
+	default:
+	}
+}
+
+// shedGreediest ends the connection that holds the oldest unfinished request, of
+// several the one that holds the most.
+func (c *connSet) shedGreediest() {
+	c.mu.Lock()
+	var worst *guest
+	var most transport.Condition
+	for g := range c.places.guests {
+		if g.rollcall == nil {
+			continue
+		}
+		if is := g.rollcall.Held(); is.Unfinished > 0 && (is.Age > most.Age || (is.Age == most.Age && is.Unfinished > most.Unfinished)) {
+			worst, most = g, is
+		}
+	}
+	c.mu.Unlock()
+	if worst == nil {
+		return
+	}
+	c.server.log.Warn("a connection is closed: it holds the oldest of too many unfinished requests",
+		"address", worst.conn.RemoteAddr().String(), "bytes", most.Unfinished, "limit", c.server.opts.MaxBufferedBytes)
+	worst.rollcall.Abort(errUnfinished)
+}
+
+// shedStalled ends connections whose clients do not read, while the server drains
+// and waits for replies to be written.
+func (c *connSet) shedStalled() {
+	ticker := time.NewTicker(stallLook)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-c.ctx.Done():
+			return
+		case <-ticker.C:
+			c.mu.Lock()
+			conns := c.rollcallConns()
+			c.mu.Unlock()
+			for _, sc := range conns {
+				if sc.Look().Stalled > 1 {
+					sc.Abort(transport.ErrStalled)
+				}
 			}
 		}
 	}

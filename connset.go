@@ -40,6 +40,9 @@ type connSet struct {
 	work   context.Context //nolint:containedctx // ends when Protocols are to take no more work
 	finish context.CancelFunc
 
+	unfinished *transport.Unfinished
+	greedy     chan struct{} // capacity 1: too much is unfinished
+
 	mu       sync.Mutex // guards what follows
 	places   places
 	draining bool
@@ -53,6 +56,8 @@ func newConnSet(s *Server, l net.Listener, instanceID string) *connSet {
 		accepted:   make(chan struct{}),
 		instanceID: instanceID,
 		workers:    transport.NewWorkers(),
+		unfinished: transport.NewUnfinished(s.opts.MaxBufferedBytes),
+		greedy:     make(chan struct{}, 1),
 		places:     newPlaces(s.opts.MaxConnections, s.opts.MaxPendingConnections),
 	}
 	var alpn []string
@@ -71,7 +76,7 @@ func (c *connSet) start() {
 	if c.http != nil {
 		c.http.start()
 	}
-	c.waiters.Go(c.lookForIdle)
+	c.waiters.Go(c.look)
 	go func() {
 		defer close(c.accepted)
 		c.acceptErr = c.accept()
@@ -176,6 +181,7 @@ var (
 	errTooManySilent   = errors.New("too many connections have said nothing yet, and this one for longest")
 	errTooMany         = errors.New("too many connections, and this one has been idle for longest")
 	errNoPlace         = errors.New("too many connections, and a call is in flight on each")
+	errUnfinished      = errors.New("it holds the oldest of too many unfinished requests")
 	errIdle            = errors.New("no call for long")
 	errClearText       = errors.New("it speaks clear text, and the server only TLS (ServerOptions.AllowPlaintext lets both in)")
 	errNoTLS           = errors.New("it speaks TLS, and the server does not (ServerOptions.TLS is not set)")
@@ -265,6 +271,8 @@ func (c *connSet) serveRollcall(g *guest, replay *replayConn, peer *Peer) error 
 		InstanceID:       c.instanceID,
 		Handler:          handler,
 		Admit:            c.server.letIn,
+		Unfinished:       c.unfinished,
+		OnUnfinished:     c.tellGreedy,
 		OnRefused:        onRefused,
 		Workers:          c.workers,
 		MaxMessageBytes:  opts.MaxMessageBytes,
@@ -319,6 +327,7 @@ func (c *connSet) refuse() (open int) {
 		c.refuseOn(sc)
 	}
 	c.finish()
+	c.waiters.Go(c.shedStalled)
 	c.server.invoked.refuse()
 	if c.http != nil {
 		c.waiters.Go(func() { c.http.drain(c.ctx) })

@@ -39,7 +39,7 @@ const (
 	ReasonPanic               = transport.ReasonPanic
 	ReasonDraining            = transport.ReasonDraining         // the server is going away
 	ReasonTooManyStreams      = transport.ReasonTooManyStreams   // too many calls in flight on the connection
-	ReasonBusy                = "BUSY"                           // more calls than can be answered in time
+	ReasonBusy                = transport.ReasonBusy             // more calls than can be answered in time
 	ReasonMessageTooLarge     = transport.ReasonMessageTooLarge  // a request or reply over its limit
 	ReasonMetadataTooLarge    = transport.ReasonMetadataTooLarge // likewise their metadata
 	ReasonDeadline            = transport.ReasonDeadline         // it had passed when the request arrived

@@ -234,7 +234,7 @@ func TestServerDrainEvents(t *testing.T) {
 		s.drain()
 		await(t, c, "the leave", func() bool { return c.Snapshot().Counts.Leaving == 1 })
 		if finishes {
-			for !s.State().Refusing {
+			for len(r.noted("drain refusing")) == 0 { // told after the server refuses
 				runtime.Gosched()
 			}
 			if err := release(); err != nil {

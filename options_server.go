@@ -23,6 +23,7 @@ const (
 	DefaultDrainTimeout          = 20 * time.Second
 	DefaultMaxConnections        = 10_000
 	DefaultMaxPendingConnections = 1000
+	DefaultMaxBufferedBytes      = 256 << 20
 	DefaultIdleTimeout           = 10 * time.Minute
 	DefaultFirstByteTimeout      = 10 * time.Second
 )
@@ -131,6 +132,11 @@ type ServerOptions struct {
 	MaxConnections        int
 	MaxPendingConnections int
 
+	// MaxBufferedBytes bounds the memory of requests whose last piece has not come,
+	// over all connections. Beyond it a piece is refused with CodeUnavailable,
+	// ReasonBusy, and the connection ends that holds the oldest of them. 0: 256 MiB.
+	MaxBufferedBytes int64
+
 	// IdleTimeout is how long a client of Rollcall's own protocol may keep a
 	// connection without a call on it: it is told, and loses no call. 0: 10 min;
 	// negative: for ever.
@@ -160,6 +166,9 @@ func (o ServerOptions) withDefaults() ServerOptions {
 	if o.MaxConnections == 0 {
 		o.MaxConnections = DefaultMaxConnections
 	}
+	if o.MaxBufferedBytes == 0 {
+		o.MaxBufferedBytes = DefaultMaxBufferedBytes
+	}
 	if o.IdleTimeout == 0 {
 		o.IdleTimeout = DefaultIdleTimeout
 	}
@@ -183,6 +192,9 @@ func (o *ServerOptions) check() error {
 	}
 	if o.AllowPlaintext && o.TLS == nil {
 		bad("AllowPlaintext without TLS: set TLS, or leave it out, for all is clear text")
+	}
+	if o.MaxBufferedBytes < 0 {
+		bad("MaxBufferedBytes %d: give a number of bytes, or 0 for 256 MiB", o.MaxBufferedBytes)
 	}
 	o.checkMaxCalls(bad)
 	if len(o.ID) > 255 {

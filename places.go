@@ -13,9 +13,6 @@ import (
 	"github.com/rollcall-rpc/rollcall/internal/transport"
 )
 
-// lookEvery is how often it is looked which connections are idle.
-const lookEvery = 15 * time.Second
-
 // A guest is a connection that has a place.
 type guest struct {
 	conn     net.Conn

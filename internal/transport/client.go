@@ -36,6 +36,8 @@ type ClientConn struct {
 
 	spare    callPool
 	partials map[uint64]*partial // the reader's: replies with pieces to come
+	goAways  int                 // likewise: how many have come
+	saidAway frame.GoAway        // likewise: the last one
 	draining atomic.Bool         // a GOAWAY has come, of a server that leaves
 	idle     atomic.Bool         // one has come for the connection was idle
 	ending   atomic.Bool         // one has that new calls are not for this connection

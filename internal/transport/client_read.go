@@ -256,11 +256,22 @@ func (c *ClientConn) tooLarge(id uint64, limit *frame.LimitError) error {
 	return err
 }
 
+// maxGoAways is how many a server may send on a connection: two are enough.
+const maxGoAways = 100
+
 func (c *ClientConn) onGoAway(payload []byte) error {
 	g, err := frame.ParseGoAway(payload)
 	if err != nil {
 		return err
 	}
+	if c.goAways++; c.goAways > maxGoAways {
+		return protocolError("more than %d GOAWAYs on a connection", maxGoAways)
+	}
+	// Callers wait for the lock: one that says nothing new does not take it.
+	if c.goAways > 1 && g.LastStreamID == c.saidAway.LastStreamID && g.Reason == c.saidAway.Reason {
+		return nil
+	}
+	c.saidAway = g
 	cause := &goAwayError{g}
 	c.out.mu.Lock()
 	if g.LastStreamID > c.lastServe {

@@ -51,6 +51,7 @@ var (
 const (
 	ReasonDraining         = "DRAINING"           // Unavailable, not executed
 	ReasonTooManyStreams   = "TOO_MANY_STREAMS"   // Unavailable, not executed
+	ReasonBusy             = "BUSY"               // Unavailable, not executed
 	ReasonMessageTooLarge  = "MESSAGE_TOO_LARGE"  // ResourceExhausted; executed if the reply was
 	ReasonMetadataTooLarge = "METADATA_TOO_LARGE" // ResourceExhausted; executed if the reply's were
 	ReasonDeadline         = "DEADLINE"           // DeadlineExceeded, not executed

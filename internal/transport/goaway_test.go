@@ -31,9 +31,9 @@ func TestDrain(t *testing.T) {
 		})
 		r.server.GoAway(frame.GoAwayDraining, "early") // before the preface: is sent behind it
 		synctest.Wait()
-		r.server.GoAway(frame.GoAwayDraining, "again")
+		r.server.GoAway(frame.GoAwayDraining, "again") // which is no news
 		synctest.Wait()
-		if len(goAways) != 2 || goAways[1] != (frame.GoAway{LastStreamID: frame.LastStreamAll, Reason: frame.GoAwayDraining, Text: "again"}) {
+		if len(goAways) != 1 || goAways[0] != (frame.GoAway{LastStreamID: frame.LastStreamAll, Reason: frame.GoAwayDraining, Text: "early"}) {
 			t.Errorf("got %+v", goAways)
 		}
 		if !r.client.Draining() {
@@ -314,4 +314,38 @@ func TestCloseReadsOnBehindItsLastWord(t *testing.T) {
 			t.Errorf("Serve returned %v, want ErrClosed", err)
 		}
 	})
+}
+
+// A server that sends GOAWAYs without end breaks the protocol; those that say
+// nothing new are told to nobody.
+func TestFloodOfGoAways(t *testing.T) {
+	var told int
+	p, c := acceptClient(t, ClientOptions{OnGoAway: func(frame.GoAway) { told++ }}, ok)
+	away := frame.AppendGoAway(nil, frame.GoAway{LastStreamID: frame.LastStreamAll, Reason: frame.GoAwayDraining, Text: "x"})
+	for range maxGoAways {
+		p.sendFrame(frame.TypeGoAway, 0, 0, away)
+	}
+	if _, err := c.Ping(pinged(t, p)); err != nil {
+		t.Fatal(err)
+	}
+	if told != 1 {
+		t.Errorf("told %d times, want once", told)
+	}
+	p.sendFrame(frame.TypeGoAway, 0, 0, away)
+	<-c.Done()
+	if err := c.Err(); !errors.Is(err, ErrProtocol) {
+		t.Errorf("died of %v, want %v", err, ErrProtocol)
+	}
+}
+
+// pinged lets the peer answer the client's next PING: what came before it has been
+// read by then.
+func pinged(t *testing.T, p *peer) context.Context {
+	t.Helper()
+	go func() {
+		if h, payload := p.next(); h.Type == frame.TypePing {
+			p.sendFrame(frame.TypePong, 0, 0, payload)
+		}
+	}()
+	return t.Context()
 }

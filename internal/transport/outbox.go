@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/rollcall-rpc/rollcall/frame"
 )
@@ -122,6 +123,16 @@ func (o *outbox) waitRoom(ctx context.Context) error {
 		}
 	}
 	return o.err
+}
+
+// waitRoomUntil is waitRoom that does not wait beyond a deadline; zero: there is none.
+func (o *outbox) waitRoomUntil(ctx context.Context, deadline time.Time) error {
+	if o.err != nil || !o.full() || deadline.IsZero() {
+		return o.waitRoom(ctx)
+	}
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	return o.waitRoom(ctx)
 }
 
 func (o *outbox) wakeWaiters() {

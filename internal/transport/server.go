@@ -6,6 +6,7 @@ package transport
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -48,8 +49,11 @@ type ServerConn struct {
 	greeted    bool           // our preface is in the outbox
 	goAway     *frame.GoAway  // to be sent behind the preface
 	refusing   bool
-	closing    bool  // nothing more is handed to handlers
-	ending     error // why, if it was our decision
+	parts      int64  // bytes of unfinished requests
+	lookedAt   uint64 // the outbox's taken at the last look
+	stalled    int    // looks since it has moved
+	closing    bool   // nothing more is handed to handlers
+	ending     error  // why, if it was our decision
 	isDrained  bool
 }
 
@@ -97,7 +101,11 @@ func (s *ServerConn) Serve(ctx context.Context) error {
 	if err == nil {
 		err = s.read(base)
 	}
+	if errors.Is(err, io.EOF) {
+		s.serveRest()
+	}
 	s.part(err)
+	s.letAllGo()
 	close(s.unread)
 	<-s.dead
 	if !stopClose() {
@@ -109,6 +117,38 @@ func (s *ServerConn) Serve(ctx context.Context) error {
 		return err
 	}
 	return nil
+}
+
+// The pauses between the questions of serveRest.
+const (
+	restPauseMin = 50 * time.Millisecond
+	restPauseMax = time.Second
+)
+
+// serveRest answers what was read before the client ended its direction of the
+// connection. Whether it has ended the other one too, and waits for nothing, shows
+// when something is written: PINGs ask.
+func (s *ServerConn) serveRest() {
+	s.Refuse()
+	for pause := restPauseMin; ; pause = min(2*pause, restPauseMax) {
+		select {
+		case <-s.drained:
+			return
+		default:
+		}
+		s.out.mu.Lock()
+		if !s.out.full() {
+			s.out.appendFrame(frame.TypePing, 0, make([]byte, frame.PingBytes))
+		}
+		s.unlockAndFlush(false)
+		timer := time.NewTimer(pause)
+		select {
+		case <-s.drained: // all is answered, or the connection has died
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+	}
 }
 
 // GoAway announces that the client should go elsewhere; requests are still

@@ -14,8 +14,9 @@ import (
 func (s *ServerConn) answer(r *request, reply Reply, refusal *RemoteError) {
 	r.ctx.end(nil)
 	s.out.mu.Lock()
-	// The error is the connection's: base contexts end with it alone.
-	if err := s.out.waitRoom(s.ctx); err == nil && !r.canceled {
+	// The error is the connection's, or says that nobody waits for the reply any more:
+	// it is dropped. Base contexts end with the connection alone.
+	if err := s.out.waitRoomUntil(s.ctx, r.Deadline); err == nil && !r.canceled {
 		s.appendAnswer(r.StreamID, reply, refusal)
 	}
 	s.requests.remove(r)

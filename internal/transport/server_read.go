@@ -131,6 +131,16 @@ func (s *ServerConn) onRequest(base context.Context, h frame.Header, payload []b
 		}
 	}
 	s.out.mu.Lock()
+	if s.out.full() { // who does not read his replies is not read either
+		s.workers.submit(&s.ready)
+		if err := s.out.waitRoom(s.ctx); err != nil {
+			s.out.mu.Unlock()
+			if r != nil {
+				r.free()
+			}
+			return nil // the reader finds the connection's end
+		}
+	}
 	if h.StreamID <= s.lastSeen {
 		err = protocolError("id %d of REQUEST follows %d: ids must increase", h.StreamID, s.lastSeen)
 		s.out.mu.Unlock()
@@ -146,7 +156,9 @@ func (s *ServerConn) onRequest(base context.Context, h frame.Header, payload []b
 		refusal = draining()
 	case s.requests.count >= s.opts.MaxStreams:
 		refusal = notExecuted(frame.CodeUnavailable, ReasonTooManyStreams, fmt.Sprintf("%d calls are in flight on the connection", s.requests.count))
-	case !more:
+	case more:
+		refusal = s.hold(r)
+	default:
 		refusal = s.admit(r)
 	}
 	if refusal != nil {
@@ -213,9 +225,13 @@ func (s *ServerConn) onData(base context.Context, h frame.Header, payload []byte
 	}
 	r.buf = append(growBuffer(r.buf, len(payload)), payload...)
 	if h.Flags&frame.FlagMore != 0 {
+		if refusal := s.hold(r); refusal != nil {
+			return s.rejectPart(r, 0, refusal)
+		}
 		s.out.mu.Unlock()
 		return nil
 	}
+	s.letGo(r)
 	r.seal(base)
 	if refusal := s.admit(r); refusal != nil {
 		return s.rejectPart(r, 0, refusal)
@@ -228,6 +244,7 @@ func (s *ServerConn) onData(base context.Context, h frame.Header, payload []byte
 // of its body were not. It releases out.mu.
 func (s *ServerConn) rejectPart(r *request, further int, refusal *RemoteError) error {
 	s.requests.remove(r)
+	s.letGo(r)
 	err := s.reject(r.StreamID, refusal)
 	s.out.mu.Unlock()
 	if err == nil {
@@ -250,6 +267,7 @@ func (s *ServerConn) onCancel(id uint64) error {
 	}
 	if r.partial {
 		s.requests.remove(r)
+		s.letGo(r)
 		s.out.mu.Unlock()
 		r.free()
 		return nil

@@ -24,7 +24,10 @@ type request struct {
 
 	next     *request // in its bucket of the table
 	nameLen  int
-	partial  bool // pieces are to come
+	partial  bool // pieces are to come; so is what follows, guarded by the outbox's mu
+	held     int64
+	age      int  // looks since it began
+	stuck    int  // and since its last piece
 	canceled bool // the client wants no answer; guarded by the outbox's mu
 }
 
@@ -194,6 +197,15 @@ func (t *requestTable) get(id uint64) *request {
 		r = r.next
 	}
 	return r
+}
+
+// each calls f for all of them; f must not change the table.
+func (t *requestTable) each(f func(*request)) {
+	for _, r := range t.buckets {
+		for ; r != nil; r = r.next {
+			f(r)
+		}
+	}
 }
 
 func (t *requestTable) remove(r *request) {
