@@ -20,17 +20,25 @@ const (
 	// gain is the reciprocal weight of a new sample, RFC 6298's for a round-trip
 	// time.
 	gain = 8
+
+	// An instance that P2C passes over is tried again after exploreMin, with one
+	// call; as often as that is no good, after twice the time, exploreMax at most.
+	// Where calls to it hang a further one waits for exploreHung at first.
+	exploreMin  = 50 * time.Millisecond
+	exploreHung = time.Second
+	exploreMax  = exploreMin << maxDoubt
+	maxDoubt    = 8
 )
 
-// A load is what the calls tell about an instance. It fills a cache line, so
-// that calls to one instance do not slow down those to its neighbour. Times are
-// in nanoseconds since the watch's origin. A lost update among concurrent calls
-// does no harm: each is a fair sample.
+// A load is what the calls tell about an instance. What every call writes fills a
+// cache line, so that calls to one instance do not slow down those to its
+// neighbour. Times are in nanoseconds since the watch's origin. A lost update
+// among concurrent calls does no harm: each is a fair sample.
 type load struct {
 	watch *watch // of the Roster
 
 	inFlight atomic.Int64
-	heard    atomic.Int64 // the last answer, or the start of the call that ended the idleness
+	heard    atomic.Int64 // when the first call began since the last answer; 0: none has
 	latency  atomic.Int64 // smoothed; 0: no sample
 	peak     atomic.Int64 // jumps up to a sample, comes down smoothly; 0: no sample
 	peakAt   atomic.Int64 // when peak was set
@@ -39,6 +47,12 @@ type load struct {
 	bad    atomic.Uint32
 	streak atomic.Uint32 // failures in a row
 	trial  atomic.Bool   // it was ejected and is let in again: one failure is enough
+
+	// What follows is looked at where the instance seems slow, else seldom.
+	doubt    atomic.Uint32 // how often it was explored, less what was good
+	explored atomic.Int64  // when it was last
+	bar      atomic.Int64  // what the call that explores must not exceed; 0: none does
+	_        [40]byte
 }
 
 // A watch is what the loads of a Roster share.
@@ -63,14 +77,16 @@ func (w *watch) ask() bool { return !w.asked.Load() && w.asked.CompareAndSwap(fa
 func (l *load) forget() {
 	l.latency.Store(0)
 	l.peak.Store(0)
+	l.doubt.Store(0)
+	l.bar.Store(0)
 	l.streak.Store(0)
 	l.trial.Store(false)
 }
 
 func (l *load) start(t int64) {
 	l.watch.inFlight.Add(1)
-	if l.inFlight.Add(1) == 1 {
-		l.heard.Store(t)
+	if l.inFlight.Add(1) == 1 || l.heard.Load() == 0 {
+		l.heard.Store(max(t, 1))
 	}
 }
 
@@ -82,14 +98,15 @@ func (l *load) finish(t int64, latency time.Duration, o Outcome) bool {
 	peak := l.fadedPeak(t)
 	switch {
 	case o == OutcomeAnswered:
-		l.heard.Store(t)
+		l.heard.Store(0)
 		l.good.Add(1)
 		if l.streak.Load() != 0 { // a store costs more than a look
 			l.streak.Store(0)
 		}
 		l.smooth(latency)
-		l.setPeak(t, max(latency, peak-(peak-latency)/gain))
+		l.setPeak(t, max(latency, peak-(peak-latency)/l.weigh(latency, peak)))
 	case o == OutcomeAbandoned:
+		l.concluded()
 		// It would have taken longer still: a sample that may say slower, never faster.
 		if latency > time.Duration(l.latency.Load()) {
 			l.smooth(latency)
@@ -98,9 +115,10 @@ func (l *load) finish(t int64, latency time.Duration, o Outcome) bool {
 	case o.failed():
 		// A failure may be fast. It must not make the instance look so.
 		if o == OutcomeError {
-			l.heard.Store(t)
+			l.heard.Store(0)
 		}
 		l.bad.Add(1)
+		l.concluded()
 		l.setPeak(t, max(latency, 2*peak))
 		streak := l.streak.Add(1)
 		if l.trial.Load() || streak%l.watch.streak == 0 {
@@ -108,6 +126,46 @@ func (l *load) finish(t int64, latency time.Duration, o Outcome) bool {
 		}
 	}
 	return t >= l.watch.next.Load() && l.watch.ask()
+}
+
+// explore reports whether a call should find out if the instance, which is passed
+// over for one that takes other, is still that slow. It does so once in a while,
+// and less and less often where the calls find it so.
+func (l *load) explore(t int64, other time.Duration) bool {
+	doubt, last := l.doubt.Load(), l.explored.Load()
+	pause, since := exploreMin<<doubt, max(l.peakAt.Load(), last)
+	if l.silence(t) > 0 {
+		// One call that takes long, or a server that hangs.
+		pause, since = exploreHung<<doubt, max(l.heard.Load(), last)
+	}
+	if t-since < int64(min(pause, exploreMax)) || !l.explored.CompareAndSwap(last, t) {
+		return false
+	}
+	l.doubt.Store(min(doubt+1, maxDoubt))
+	l.bar.Store(int64(other))
+	return true
+}
+
+// weigh returns the reciprocal weight of an answer in the peak: much where the
+// call was to find out whether the instance is slow, and it is not.
+func (l *load) weigh(latency, peak time.Duration) time.Duration {
+	bar, doubt := l.concluded(), l.doubt.Load()
+	switch {
+	case bar > 0 && latency <= bar:
+		l.doubt.Store(max(doubt, 2) - 2)
+		return 2
+	case bar == 0 && doubt > 0 && latency <= peak:
+		l.doubt.Store(doubt - 1) // it is called as others are
+	}
+	return gain
+}
+
+// concluded ends an exploration and returns its bar; 0: there was none.
+func (l *load) concluded() time.Duration {
+	if l.bar.Load() == 0 { // a swap costs more than a look
+		return 0
+	}
+	return time.Duration(l.bar.Swap(0))
 }
 
 // smooth adds a sample to the smoothed latency.
@@ -135,10 +193,12 @@ func (l *load) fadedPeak(t int64) time.Duration {
 }
 
 // silence returns for how long now the calls in flight have heard nothing; 0 or
-// less: there are none, or it does not.
+// less: there are none, or it does not. A call that others have overtaken is no
+// silence: it takes long, and the server is there.
 func (l *load) silence(t int64) time.Duration {
-	if l.inFlight.Load() <= 0 {
+	heard := l.heard.Load()
+	if heard == 0 || l.inFlight.Load() <= 0 {
 		return 0
 	}
-	return time.Duration(t - l.heard.Load())
+	return time.Duration(t - heard)
 }

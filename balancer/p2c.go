@@ -7,7 +7,7 @@ import "time"
 
 // p2c is the policy "p2c": the power of two choices (Mitzenmacher, 1996) with an
 // estimate of the latency that is quick to rise and slow to come down, as in
-// Finagle's "peak EWMA".
+// Finagle's "peak EWMA", and a floor of exploration: see explore.
 type p2c struct{}
 
 func (p2c) Name() string { return "p2c" }
@@ -79,7 +79,8 @@ func other(i int, u float64, n int) int {
 	return j
 }
 
-// shorter returns which of two has the shorter wait; a where there is no telling.
+// shorter returns which of two has the shorter wait, a where there is no telling;
+// or the other one, where it is time to find out whether it still is the slow one.
 func (p *twoChoices) shorter(a, b int, now int64) int {
 	aSeat, bSeat := &p.each[a], &p.each[b]
 	aTime, bTime := aSeat.load.fadedPeak(now), bSeat.load.fadedPeak(now)
@@ -95,10 +96,18 @@ func (p *twoChoices) shorter(a, b int, now int64) int {
 	aCalls, bCalls := aSeat.calls(), bSeat.calls()
 	// Latencies within a factor of two are taken for the same: noise is not to
 	// choose, and the calls in flight tell of a small difference soon enough.
-	if aTime > 2*bTime || bTime > 2*aTime {
+	slow := aTime > 2*bTime || bTime > 2*aTime
+	if slow {
 		aCalls, bCalls = wait(aTime, aCalls), wait(bTime, bCalls)
 	}
-	if bCalls < aCalls {
+	// Who is passed over for being slow is tried now and then: one answer that took
+	// long must not be the last.
+	switch {
+	case bCalls < aCalls && slow && bTime < aTime && aSeat.load.explore(now, bTime):
+		return a
+	case bCalls < aCalls:
+		return b
+	case slow && aTime < bTime && bSeat.load.explore(now, aTime):
 		return b
 	}
 	return a
