@@ -69,10 +69,11 @@ var (
 	RoundRobin Policy = roundRobin{}
 
 	// RingHash picks for each PickInfo.Hash the same instance, at every client,
-	// as long as that has no more than 1.25 times its share of the client's calls
-	// in flight; then another, the same again. A change of the list moves few
-	// hashes. Without a Hash it starts anywhere on the ring.
-	RingHash Policy = ringHash{}
+	// as long as that has less than 8 of the client's calls in flight, or no more
+	// than 1.25 times its share of them; then another, the same again. A change of
+	// the list moves few hashes. Without a Hash it starts anywhere on the ring.
+	// [NewRingHash] makes it with other bounds.
+	RingHash = NewRingHash(RingHashOptions{})
 )
 
 var policies = []Policy{P2C, Random, RoundRobin, RingHash}

@@ -5,11 +5,43 @@ package balancer
 
 import "math"
 
+// The defaults of [RingHashOptions].
 const (
-	// loadBound is how much more than its share of the calls in flight an
-	// instance gets.
-	loadBound = 1.25
+	DefaultRingHashBound = 1.25
+	DefaultRingHashFloor = 8
+)
 
+// RingHashOptions say when a call leaves the instance of its hash because that has
+// too many. The zero value is the default.
+type RingHashOptions struct {
+	// Bound is how many times its share of the client's calls in flight an instance
+	// may have. 0: 1.25. Below 1: 1. Negative: any number; every call stays, however
+	// much is at its instance.
+	Bound float64
+
+	// Floor is how many calls in flight an instance may have whatever its share
+	// is: with few in all a share is less than one, and says nothing. 0: 8;
+	// negative: none.
+	Floor int
+}
+
+// NewRingHash returns the policy "ring_hash" with other bounds than [RingHash] has.
+func NewRingHash(o RingHashOptions) Policy {
+	switch {
+	case o.Bound == 0:
+		o.Bound = DefaultRingHashBound
+	case o.Bound < 0 || math.IsNaN(o.Bound):
+		o.Bound = math.Inf(1)
+	default:
+		o.Bound = max(o.Bound, 1)
+	}
+	if o.Floor == 0 {
+		o.Floor = DefaultRingHashFloor
+	}
+	return ringHash{bound: o.Bound, floor: int64(o.Floor)}
+}
+
+const (
 	// The ring is cut into 1<<ringBits slots. It has ringDensity points or more
 	// for an instance of the mean weight, up to 16 times as many, and at most as
 	// many in all as slots: from 650 equal instances on, each has fewer.
@@ -24,15 +56,18 @@ const (
 // with bounded loads (Mirrokni, Thorup and Zadimoghaddam, 2018). Where an
 // instance's points are depends on its ID alone, or on its address where it has
 // none, and how many they are on its weight.
-type ringHash struct{}
+type ringHash struct {
+	bound float64
+	floor int64
+}
 
 func (ringHash) Name() string { return "ring_hash" }
 
-func (ringHash) NewPicker(candidates []Candidate, rnd func() float64) Picker {
+func (h ringHash) NewPicker(candidates []Candidate, rnd func() float64) Picker {
 	if len(candidates) == 0 {
 		return noPicker{}
 	}
-	p := &ring{seats: newSeats(candidates), rnd: orDefault(rnd)}
+	p := &ring{seats: newSeats(candidates), limits: h, rnd: orDefault(rnd)}
 	p.place(pointsPerWeight(candidates))
 	return p
 }
@@ -41,8 +76,16 @@ func (ringHash) NewPicker(candidates []Candidate, rnd func() float64) Picker {
 // instances. A hash belongs to the first point from the beginning of its slot on.
 type ring struct {
 	seats
-	slots []uint32 // the index of whom a slot's hashes belong to
-	rnd   func() float64
+	limits ringHash
+	slots  []uint32 // the index of whom a slot's hashes belong to
+	rnd    func() float64
+}
+
+// room reports whether an instance may have a call more, where each may have bound
+// for a mean weight.
+func (p *ring) room(i int, bound float64) bool {
+	seat := &p.each[i]
+	return seat.load.inFlight.Load() < p.limits.floor || seat.calls() < bound
 }
 
 // pointsPerWeight returns how many points a weight of 1 has: a power of 16, so
@@ -92,7 +135,7 @@ func (p *ring) Pick(info PickInfo) *Endpoint {
 		h = uint64(index(p.rnd(), math.MaxInt32)) //nolint:gosec // an index
 	}
 	// Each may have the calls of its share, rounded up, this one counted.
-	bound := loadBound * float64(p.watch.inFlight.Load()+1) / float64(len(p.list))
+	bound := p.limits.bound * float64(p.watch.inFlight.Load()+1) / float64(len(p.list))
 	var second *Endpoint
 	for range probes {
 		// Going on to the neighbour instead would send it all that one has no
@@ -103,7 +146,7 @@ func (p *ring) Pick(info PickInfo) *Endpoint {
 		if len(info.Tried) > 0 && info.tried(e) {
 			continue
 		}
-		if p.seats.each[i].calls() < bound {
+		if p.room(i, bound) {
 			return e
 		}
 		if second == nil {

@@ -4,8 +4,10 @@
 package balancer
 
 import (
+	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 )
 
 const ringKeys = 20_000
@@ -95,5 +97,60 @@ func TestRingHashBoundsTheLoad(t *testing.T) {
 	}
 	if got := p.Pick(PickInfo{Hash: 42}); got != first {
 		t.Errorf("without load: got %v, want %v", got.Instance.Name, first.Instance.Name)
+	}
+}
+
+// strays returns which part of the calls leaves the instance of its key: so many
+// servers, so many callers that make one call after the other, 50 keys.
+func strays(policy Policy, servers, callers int) float64 {
+	const calls = 20_000
+	list := measured(repeat(100, servers)...)
+	p, rnd := policy.NewPicker(candidates(list), seeded(1)), rand.New(rand.NewPCG(1, 5))
+	own := make([]*Endpoint, 50)
+	for i := range own {
+		own[i] = p.Pick(PickInfo{Hash: mix(uint64(i + 1))})
+	}
+	under := make([]*Endpoint, callers)
+	away := 0
+	for i := range calls {
+		c := i % callers
+		if under[c] != nil {
+			under[c].Finish(epoch, time.Millisecond, OutcomeAnswered)
+		}
+		key := rnd.IntN(len(own))
+		under[c] = p.Pick(PickInfo{Hash: mix(uint64(key + 1))})
+		under[c].Start(epoch)
+		if under[c] != own[key] {
+			away++
+		}
+	}
+	return float64(away) / calls
+}
+
+// With few calls in flight a third of them left their server, and half with 16.
+func TestRingHashKeepsItsKeys(t *testing.T) {
+	for _, tt := range []struct {
+		servers, callers, floor int
+		least, most             float64
+	}{
+		{3, 2, 0, 0, 0},
+		{3, 8, 0, 0, 0},
+		{10, 16, 0, 0, 0.001},
+		{10, 16, 4, 0, 0.1},
+		{3, 2, -1, 0.2, 0.5}, // the share alone
+		{10, 16, -1, 0.3, 0.7},
+		{10, 200, 0, 0.01, 0.5}, // many: the bound holds
+	} {
+		got := strays(NewRingHash(RingHashOptions{Floor: tt.floor}), tt.servers, tt.callers)
+		t.Logf("%d servers, %d callers, floor %d: %.1f %%", tt.servers, tt.callers, tt.floor, 100*got)
+		if got < tt.least || got > tt.most {
+			t.Errorf("%d servers, %d callers, floor %d: %.3f of the calls leave their server, want %v to %v", tt.servers, tt.callers, tt.floor, got, tt.least, tt.most)
+		}
+	}
+	if got := strays(NewRingHash(RingHashOptions{Bound: -1, Floor: -1}), 10, 200); got != 0 {
+		t.Errorf("without a bound: %.3f leave, want none", got)
+	}
+	if tight, loose := strays(NewRingHash(RingHashOptions{Bound: 0.5}), 10, 200), strays(NewRingHash(RingHashOptions{Bound: 3}), 10, 200); loose > tight/2 {
+		t.Errorf("200 callers: bound 1 %.3f, bound 3 %.3f leave, want less with the wider", tight, loose)
 	}
 }
