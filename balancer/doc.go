@@ -39,7 +39,10 @@
 //     a pause it is usable again, on trial.
 //   - lingering: it left the list without a word, neither draining nor
 //     disabled. It is forgotten after LingerFor, or at the first dial that fails
-//     after it left, or when its ID or its address is listed anew. A lingering
+//     after it left, or when its ID or its address is listed anew. No more linger
+//     than the list holds, or has held where it shrank to less than half: of those
+//     that were replaced those that nothing was ever heard of go first, then those
+//     that left first. A lingering
 //     instance whose connection died is probed like one that was set aside. One
 //     that comes back to the list is usable at once; but if it is the very
 //     entry that left, what its connection has shown still holds.
@@ -56,11 +59,14 @@
 //
 // # Panic
 //
-// Members are the instances that are usable, set aside, ejected or lingering.
-// While fewer than half of them are usable (2 × usable < members) the list, or our
-// view of the servers, is not to be trusted and there is panic: the candidates are
-// then the usable members and those set aside, ejected or lingering whose last
-// dial did not fail. Killing one server of two is no panic; a list that became
+// Members are the instances that are usable, set aside or ejected, and those that
+// linger. But these count only in a list that holds less than half of what it held
+// at most in LingerFor, and not those that others had replaced before: a deployment
+// is no disaster. While fewer than half of the members are usable (2 × usable <
+// members) the list, or our view of the servers, is not to be trusted and there is
+// panic: the candidates are then the usable members and those set aside, ejected or
+// lingering whose last dial did not fail. Killing one server of two is no panic,
+// nor is a deployment that puts others in the place of all; a list that became
 // empty is, and leaves every member that it lost callable.
 //
 // Without panic the candidates are the usable members. If these rules leave
@@ -69,7 +75,7 @@
 //
 // A call that has failed on all candidates goes on to the first of these groups
 // that it has not used up: the members set aside, ejected or lingering whose last
-// dial did not fail; if no member is usable, those whose last dial failed; the
+// dial did not fail; those that were replaced, where they do not count; if no member is usable, those whose last dial failed; the
 // draining and the leaving instances. Only then there is nobody left to pick.
 //
 // # Ejection

@@ -45,7 +45,11 @@ func (r *Roster) Failed(now time.Time, e *Endpoint, dialed bool) {
 // it is the list that it misses.
 func (r *Roster) Recovered(now time.Time, e *Endpoint) {
 	s := r.known(e)
-	if s == nil || (!s.aside && !s.refused && !s.silent) {
+	if s == nil {
+		return
+	}
+	s.met = true
+	if !s.aside && !s.refused && !s.silent {
 		return
 	}
 	s.aside, s.refused, s.probing, s.silent = false, false, false, false

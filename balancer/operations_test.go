@@ -54,6 +54,7 @@ type fuzzer struct {
 	copied   []EndpointState
 	log      string
 
+	longest    int // list so far
 	ejected    int // now
 	sawEjected bool
 }
@@ -225,6 +226,7 @@ func (f *fuzzer) override() *discovery.Override {
 }
 
 func (f *fuzzer) send(source discovery.Source) {
+	f.longest = max(f.longest, len(f.list))
 	f.roster.Update(f.now, discovery.Update{Instances: f.list, Source: source, Confirmed: f.now})
 }
 
@@ -242,7 +244,7 @@ func (f *fuzzer) check(t *testing.T) {
 	}
 	f.before, f.copied = s, slices.Clone(s.Endpoints)
 	f.checkEndpoints(t, s)
-	checkCounts(t, s)
+	f.checkCounts(t, s)
 	checkPicks(t, s)
 	if t.Failed() {
 		t.Fatalf("after %s: %v", f.log, s.Counts)
@@ -294,7 +296,7 @@ func (f *fuzzer) checkEndpoints(t *testing.T, s *Snapshot) {
 	}
 }
 
-func checkCounts(t *testing.T, s *Snapshot) {
+func (f *fuzzer) checkCounts(t *testing.T, s *Snapshot) {
 	t.Helper()
 	var want Counts
 	n := make(map[State]int)
@@ -308,7 +310,15 @@ func checkCounts(t *testing.T, s *Snapshot) {
 	if s.Counts != want {
 		t.Errorf("counts: got %+v, want %+v", s.Counts, want)
 	}
-	members := want.Usable + want.SetAside + want.Ejected + want.Lingering
+	members := want.Usable + want.SetAside + want.Ejected
+	for _, es := range s.Endpoints {
+		if es.State == StateLingering && !f.roster.size.whole && !es.Endpoint.slot.replaced {
+			members++
+		}
+	}
+	if want.Lingering > f.longest {
+		t.Errorf("got %d lingering, want at most as many as the list has held, %d", want.Lingering, f.longest)
+	}
 	if got, want := s.Panic, 2*want.Usable < members; got != want {
 		t.Errorf("panic: got %v, want %v with %v", got, want, s.Counts)
 	}

@@ -147,10 +147,14 @@ func (r *Roster) eject(now time.Time, suspects []suspect) {
 		return
 	}
 	var counts Counts
+	members := 0
 	for _, s := range r.slots {
-		counts.add(s.state())
+		state := s.state()
+		counts.add(state)
+		if r.isMember(s, state) {
+			members++
+		}
 	}
-	members := counts.members()
 	most := max(1, members*r.opts.EjectPercent/100)
 	for _, x := range suspects {
 		if counts.Ejected >= most || 2*(counts.Usable-1) < members {

@@ -25,6 +25,7 @@ type Roster struct {
 
 	generation uint64 // counts the updates
 	following  bool   // the list was live before the last update and is live with it
+	size       listSize
 	source     discovery.Source
 	confirmed  time.Time
 	err        error

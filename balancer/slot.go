@@ -37,6 +37,7 @@ type slot struct {
 	name        string    // of the youngest entry seen
 	revision    int64     // of the youngest entry seen
 	leaves      time.Time // while not listed: when it is forgotten
+	replaced    bool      // while not listed: another one took its place in the list
 
 	// What the instance said.
 	drained time.Time // when draining ends; zero: it does not drain
@@ -49,6 +50,7 @@ type slot struct {
 	aside     bool      // the last connection or dial failed
 	silent    bool      // its connection stands, and nothing comes
 	refused   bool      // a dial failed, and none succeeded since
+	met       bool      // a connection has stood
 	probing   bool      // the caller is dialling
 	strikes   int       // failures in a row, for the pause
 	resume    time.Time // while aside: when the pause ends

@@ -14,7 +14,7 @@ import (
 // used from any goroutine.
 type Snapshot struct {
 	Picker Picker // never nil
-	Panic  bool   // fewer than half of the members are usable
+	Panic  bool   // fewer than half of the members are usable; see the package documentation
 	Counts Counts
 
 	Source    discovery.Source // of the last update
@@ -47,10 +47,14 @@ func (r *Roster) Snapshot() *Snapshot {
 func (r *Roster) survey(next *Snapshot) {
 	next.Counts = Counts{}
 	next.Endpoints = make([]EndpointState, len(r.slots))
+	members := 0
 	grown := 0.0 // the greatest share: where all are young none is
 	for i, s := range r.slots {
 		state := s.state()
 		next.Counts.add(state)
+		if r.isMember(s, state) {
+			members++
+		}
 		next.Endpoints[i] = EndpointState{
 			Endpoint: s.current, State: state, Until: s.until(),
 			Weight: float64(s.current.Instance.Weight),
@@ -63,8 +67,8 @@ func (r *Roster) survey(next *Snapshot) {
 		default: // nothing to add
 		}
 	}
-	next.Panic = 2*next.Counts.Usable < next.Counts.members()
-	var usable, willing, refusing, draining []Candidate
+	next.Panic = 2*next.Counts.Usable < members
+	var usable, willing, replaced, refusing, draining []Candidate
 	for i, s := range r.slots {
 		e := &next.Endpoints[i]
 		c, state := Candidate{Endpoint: s.current, Weight: e.Weight}, e.State
@@ -80,6 +84,8 @@ func (r *Roster) survey(next *Snapshot) {
 			draining = append(draining, c)
 		case state != StateSetAside && state != StateEjected && state != StateLingering:
 			// Somebody has decided that it gets nothing, and that holds in panic too.
+		case state == StateLingering && s.replaced && !r.size.whole:
+			replaced = append(replaced, c)
 		case s.refused:
 			refusing = append(refusing, c)
 		default:
@@ -95,7 +101,7 @@ func (r *Roster) survey(next *Snapshot) {
 	if len(usable) > 0 {
 		refusing = nil // not worth a dial while somebody serves
 	}
-	tiers := slices.DeleteFunc([][]Candidate{first, willing, refusing, draining}, func(tier []Candidate) bool { return len(tier) == 0 })
+	tiers := slices.DeleteFunc([][]Candidate{first, willing, replaced, refusing, draining}, func(tier []Candidate) bool { return len(tier) == 0 })
 	// The same candidates keep their Picker, for it may remember whose turn it is.
 	if !slices.EqualFunc(tiers, r.tiers, slices.Equal) {
 		r.tiers = tiers

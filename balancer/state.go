@@ -126,9 +126,6 @@ func (c Counts) String() string {
 	return b.String()
 }
 
-// members returns how many count for panic.
-func (c Counts) members() int { return c.Usable + c.SetAside + c.Ejected + c.Lingering }
-
 // add counts one instance.
 func (c *Counts) add(s State) {
 	if s != StateLingering && s != StateLeaving {

@@ -41,6 +41,7 @@ func (r *Roster) Update(now time.Time, u discovery.Update) {
 		r.touch()
 	}
 	r.slots = order
+	r.measureList(now, u.Source)
 	r.grow(now)
 	r.sweep()
 }
@@ -78,6 +79,7 @@ func (r *Roster) list(now time.Time, in *discovery.Instance) *slot {
 		r.enter(s, &Endpoint{Owner: s.current.Owner, slot: s, load: s.current.load}, in)
 	}
 	if !s.listed {
+		s.replaced = false
 		r.touch()
 	}
 	s.generation, s.listed = r.generation, true
