@@ -47,7 +47,8 @@
 //     that comes back to the list is usable at once; but if it is the very
 //     entry that left, what its connection has shown still holds.
 //   - draining: it announced that it leaves. It is usable again after DrainFor
-//     if its entry is still there.
+//     if its entry is still there; or when its connection has ended, it is probed as
+//     if it were set aside, and does not say so again.
 //   - leaving: likewise, and its entry is gone. It is forgotten when it refuses
 //     a call or a dial or ends its connection, and DrainFor after its word.
 //   - drained by operators: its Override says so, until that is taken back.

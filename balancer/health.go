@@ -35,9 +35,16 @@ func (r *Roster) Failed(now time.Time, e *Endpoint, dialed bool) {
 		s.strikes = 0
 	}
 	s.ejection = nil // from here on probes tell
+	s.ended = s.draining()
+	r.postpone(now, s)
+	s.aside = true
+}
+
+// postpone has the slot wait for its next probe.
+func (r *Roster) postpone(now time.Time, s *slot) {
 	s.resume = now.Add(r.pause(s.strikes))
 	s.strikes++
-	s.aside, s.probing = true, false
+	s.probing = false
 }
 
 // Recovered tells that a connection to the instance stands: by a probe or by a
@@ -49,13 +56,34 @@ func (r *Roster) Recovered(now time.Time, e *Endpoint) {
 		return
 	}
 	s.met = true
-	if !s.aside && !s.refused && !s.silent {
+	if !s.aside && !s.refused && !s.silent && !s.ended {
 		return
 	}
-	s.aside, s.refused, s.probing, s.silent = false, false, false, false
+	s.aside, s.refused, s.silent = false, false, false
 	s.resume, s.recovered = time.Time{}, now
+	if s.ended {
+		s.resume = now // there may be a word that it drains on this connection too
+	} else {
+		s.probing = false
+	}
 	s.current.load.streak.Store(0) // of the calls that died with the connection
 	r.touch()
+}
+
+// Probed tells that the instance has answered a probe: what Recovered does, and where
+// it drained on a connection that has ended, and says nothing of it on the new one,
+// that is over.
+func (r *Roster) Probed(now time.Time, e *Endpoint) {
+	s := r.known(e)
+	if s == nil {
+		return
+	}
+	if s.ended {
+		s.drained, s.ended = time.Time{}, false
+		r.touch()
+	}
+	s.probing, r.dueOK = false, false
+	r.Recovered(now, e)
 }
 
 // Silent tells that nothing comes on the connection to the instance though it was
@@ -71,8 +99,9 @@ func (r *Roster) Silent(_ time.Time, e *Endpoint, silent bool) {
 
 // Draining tells that a server has announced, on the connection of e, that the
 // instance of that id leaves. An empty id, and an e whose own ID is not known,
-// mean e itself. The instance is not picked until its entry is gone, or until
-// DrainFor has passed; the list does not change that, but a younger entry does.
+// mean e itself. The instance is not picked until its entry is gone, until DrainFor
+// has passed, or until it has ended that connection and answers a probe on another
+// one; the list does not change that, but a younger entry does.
 // While its entry is gone it is leaving: the last resort, for it may still serve.
 func (r *Roster) Draining(now time.Time, id string, e *Endpoint) {
 	if s := r.known(e); s != nil && (id == "" || s.key.id == "") {
@@ -89,24 +118,31 @@ func (r *Roster) Draining(now time.Time, id string, e *Endpoint) {
 
 func (r *Roster) drain(now time.Time, s *slot) {
 	if r.opts.DrainFor > 0 {
-		s.drained = now.Add(r.opts.DrainFor)
+		s.drained, s.ended = now.Add(r.opts.DrainFor), false
 		s.leaves = s.drained
 		r.touch()
 	}
 }
 
 // Left tells that an instance which announced its leave has refused a call
-// for that reason, or ended its connection: if it is leaving, it has left.
-func (r *Roster) Left(_ time.Time, e *Endpoint) {
-	if s := r.known(e); s != nil && s.state() == StateLeaving {
+// for that reason, or ended its connection: if it is leaving, it has left. While it
+// is listed it is probed: it may have been restarted.
+func (r *Roster) Left(now time.Time, e *Endpoint) {
+	s := r.known(e)
+	switch {
+	case s == nil:
+	case s.state() == StateLeaving:
 		r.forget(s)
 		r.sweep()
+	case s.draining() && s.listed && !s.ended:
+		s.ended, r.dueOK = true, false
+		r.postpone(now, s)
 	}
 }
 
 // Probes returns the endpoints whose pause has ended and that are not being
-// probed. The caller dials each of them in the background, once, and then calls
-// Recovered or Failed.
+// probed. The caller dials each of them in the background, once, waits for an
+// answer, and then calls Probed or Failed.
 func (r *Roster) Probes(now time.Time) []*Endpoint {
 	if due, ok := r.Next(now); !ok || now.Before(due) {
 		return nil

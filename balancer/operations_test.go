@@ -179,7 +179,7 @@ func (f *fuzzer) step() {
 			if f.rnd.IntN(2) == 0 {
 				f.roster.Failed(f.now, e, true)
 			} else {
-				f.roster.Recovered(f.now, e)
+				f.roster.Probed(f.now, e)
 			}
 		}
 		f.roster.Tick(f.now)

@@ -87,7 +87,7 @@ func (r *Roster) Tick(now time.Time) {
 		case !s.listed && !now.Before(s.leaves):
 			r.forget(s)
 		case s.draining() && !now.Before(s.drained):
-			s.drained = time.Time{}
+			s.drained, s.ended = time.Time{}, false
 			r.touch()
 		}
 		if s.ejection != nil && !now.Before(s.readmitted) {

@@ -29,6 +29,7 @@ var update = flag.Bool("update", false, "write what the scenarios show now as wh
 //	1s source stale                the same list, from another source
 //	1s fail a [dialed]             Failed
 //	1s recover a                   Recovered
+//	1s probed a                    Probed
 //	1s silent a [over]             Silent
 //	1s drain a [id=ID]             Draining on a's connection
 //	1s left a                      Left
@@ -141,6 +142,8 @@ func (s *scenario) step(t *testing.T, fields []string) {
 		s.roster.Failed(now, s.endpoint(t, args), slices.Contains(args, "dialed"))
 	case "recover":
 		s.roster.Recovered(now, s.endpoint(t, args))
+	case "probed":
+		s.roster.Probed(now, s.endpoint(t, args))
 	case "silent":
 		s.roster.Silent(now, s.endpoint(t, args), !slices.Contains(args, "over"))
 	case "left":

@@ -41,6 +41,7 @@ type slot struct {
 
 	// What the instance said.
 	drained time.Time // when draining ends; zero: it does not drain
+	ended   bool      // the connection on which it said so is gone
 
 	// What its age is.
 	born  time.Time // on the registry's clock; zero: not known, or old
@@ -129,11 +130,17 @@ func (s *slot) due() time.Time {
 
 // probeable reports whether the slot waits for a probe.
 func (s *slot) probeable() bool {
-	if !s.aside || s.probing {
+	if s.probing {
 		return false
 	}
-	state := s.state()
-	return state == StateSetAside || state == StateLingering
+	switch s.state() {
+	case StateSetAside, StateLingering:
+		return s.aside
+	case StateDraining:
+		return s.ended
+	default: // it is well, or not to be called
+		return false
+	}
 }
 
 // isNews reports whether the entry shows that the instance lives: it is younger
@@ -148,7 +155,7 @@ func (s *slot) isNews(in *discovery.Instance) bool {
 
 // absolve forgets what was held against the instance.
 func (s *slot) absolve() {
-	s.drained = time.Time{}
+	s.drained, s.ended = time.Time{}, false
 	s.aside, s.refused, s.probing, s.silent = false, false, false, false
 	s.strikes = 0
 	s.calls, s.failed, s.slow = 0, 0, 0

@@ -148,6 +148,8 @@ func (r *Roster) lingers(now time.Time, s *slot) bool {
 		return true // since an earlier list, and its time goes on
 	}
 	switch state := s.state(); {
+	case state == StateDraining && s.ended:
+		return false // it has left as it said it would
 	case state == StateDraining:
 		s.leaves = s.drained
 	case (state == StateUsable || state == StateSetAside || state == StateEjected) && r.opts.LingerFor >= 0:

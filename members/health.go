@@ -31,7 +31,8 @@ func (s *Set) Draining(e *balancer.Endpoint) {
 	s.tell(func(now time.Time) { s.roster.Draining(now, e.Instance.ID, e) })
 }
 
-// Left tells that an instance, which drains, takes no more calls.
+// Left tells that an instance, which drains, takes no more calls or has ended its
+// connection. While it is listed it is probed.
 func (s *Set) Left(e *balancer.Endpoint) {
 	s.tell(func(now time.Time) { s.roster.Left(now, e) })
 }

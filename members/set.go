@@ -141,7 +141,7 @@ func (s *Set) probe(ctx context.Context, e *balancer.Endpoint) {
 	switch {
 	case ctx.Err() != nil: // it tells of us, and not of the instance
 	case err == nil:
-		s.Recovered(e)
+		s.tell(func(now time.Time) { s.roster.Probed(now, e) })
 	default:
 		s.Failed(e, true)
 	}

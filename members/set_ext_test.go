@@ -166,6 +166,35 @@ func TestProbesUntilBack(t *testing.T) {
 	})
 }
 
+// A listed server that drained and was restarted got no call for a minute: of a fixed
+// list no younger entry tells that it is back.
+func TestADrainedServerIsBackSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, f := make(lists), &fleet{down: map[string]bool{"a": true}}
+		set, _ := start(t, members.Options{Resolver: l, Attach: f.attach})
+		l <- listOf("a", "b")
+		synctest.Wait()
+		set.Draining(endpoint(t, set, "a"))
+		time.Sleep(2 * time.Second)
+		if len(f.probed) != 0 {
+			t.Errorf("probed while its connection stands: %v", f.probed)
+		}
+		set.Left(endpoint(t, set, "a"))
+		time.Sleep(2 * time.Second)
+		f.mu.Lock()
+		probed := len(f.probed)
+		f.down["a"] = false
+		f.mu.Unlock()
+		if got := states(set); got["a"] != "draining" || probed < 2 {
+			t.Errorf("down: got %v after %d probes, want draining, after some", got, probed)
+		}
+		time.Sleep(balancer.DefaultBackoffMax)
+		if got := states(set); got["a"] != "usable" {
+			t.Errorf("up again: got %v", got)
+		}
+	})
+}
+
 // Who is forgotten is retired, once; so is everybody at the end, when nothing of
 // the Set is left.
 func TestRetires(t *testing.T) {
