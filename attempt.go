@@ -38,10 +38,15 @@ func (s *service) attempt(ctx context.Context, call *seenCall, e *balancer.Endpo
 		defer cancel()
 	}
 	e.Start(begun)
-	a.reply, a.phase, a.err = peerOf(e).call(ctx, e, req, elsewhere)
+	sent := begun // unless it had to wait for a connection
+	a.reply, a.phase, a.err = peerOf(e).call(ctx, e, req, &sent, elsewhere)
 	ended := time.Now()
 	a.elapsed = ended.Sub(begun)
-	if e.Finish(ended, a.elapsed, outcome(ctx, a.err)) {
+	latency := ended.Sub(sent)
+	if a.err != nil && (a.phase == PhaseDial || a.phase == PhaseHandshake) {
+		latency = 0 // the time of a dial says nothing of an answer's
+	}
+	if e.Finish(ended, latency, outcome(ctx, a.err)) {
 		s.members.Review()
 	}
 	if a.err != nil && s.awaitDeadline(ctx, a.err) {

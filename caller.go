@@ -6,6 +6,7 @@ package rollcall
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/rollcall-rpc/rollcall/internal/transport"
 )
@@ -113,7 +114,7 @@ func (p *peer) readyDialect(ctx context.Context, d *Dialect) error {
 }
 
 // callDialect makes one attempt of a call in a foreign format.
-func (p *peer) callDialect(ctx context.Context, d *Dialect, req *transport.Request) (transport.Reply, Phase, error) {
+func (p *peer) callDialect(ctx context.Context, d *Dialect, req *transport.Request, sent *time.Time) (transport.Reply, Phase, error) {
 	if err := ctx.Err(); err != nil {
 		return transport.Reply{}, PhaseDial, &transport.CallError{Executed: ExecutedNo, Phase: transport.PhaseQueue, Err: err}
 	}
@@ -121,6 +122,7 @@ func (p *peer) callDialect(ctx context.Context, d *Dialect, req *transport.Reque
 	if err != nil {
 		return transport.Reply{}, PhaseDial, &transport.CallError{Executed: ExecutedNo, Phase: transport.PhaseQueue, Err: err}
 	}
+	*sent = time.Now()
 	stop := context.AfterFunc(p.group.ctx, func() { c.Close() })
 	reply, err := contained(p.connector.log, "Caller.Call", func() (Reply, error) { return c.Call(ctx, Request(*req)) })
 	stop()

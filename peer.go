@@ -215,16 +215,17 @@ func (p *peer) Probe(ctx context.Context, e *balancer.Endpoint) error {
 
 // call makes one attempt of a call. phase is where it ended; it means something
 // only with an error. Where the connection is not there yet, or full, elsewhere
-// says whether it is worth waiting for.
-func (p *peer) call(ctx context.Context, e *balancer.Endpoint, req *transport.Request, elsewhere func() bool) (reply transport.Reply, phase Phase, err error) {
+// says whether it is worth waiting for; sent is then set to when it has the request.
+func (p *peer) call(ctx context.Context, e *balancer.Endpoint, req *transport.Request, sent *time.Time, elsewhere func() bool) (reply transport.Reply, phase Phase, err error) {
 	if d := p.connector.dialect(&e.Instance); d != nil {
-		return p.callDialect(ctx, d, req)
+		return p.callDialect(ctx, d, req, sent)
 	}
 	conn := p.connected()
 	if conn == nil {
 		if conn, phase, err = p.connect(ctx, elsewhere); err != nil {
 			return reply, phase, &transport.CallError{Executed: ExecutedNo, Phase: transport.PhaseQueue, Err: err}
 		}
+		*sent = time.Now()
 	}
 	reply, err = conn.Call(ctx, req)
 	if full(err) && (elsewhere == nil || !elsewhere()) {

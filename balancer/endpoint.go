@@ -32,7 +32,10 @@ func (e *Endpoint) Start(now time.Time) {
 	}
 }
 
-// Finish counts an attempt that ended, after latency. It reports whether the
+// Finish counts an attempt that ended. latency is how long the answer took from when
+// a connection had the request, not from when the attempt began: dialling tells of
+// the network. 0 with OutcomeLost or OutcomeAbandoned: no connection ever had it, and
+// it says nothing of how long an answer takes. Finish reports whether the
 // instances should be looked at: the caller then has Tick called soon, as if it
 // were due, by whoever does so. It may be called from any goroutine, once after
 // each Start.

@@ -94,8 +94,8 @@ func (l *load) start(t int64) {
 func (l *load) finish(t int64, latency time.Duration, o Outcome) bool {
 	l.watch.inFlight.Add(-1)
 	l.inFlight.Add(-1)
+	peak, sent := l.fadedPeak(t), latency > 0
 	latency = max(latency, 1)
-	peak := l.fadedPeak(t)
 	switch {
 	case o == OutcomeAnswered:
 		l.heard.Store(0)
@@ -105,6 +105,8 @@ func (l *load) finish(t int64, latency time.Duration, o Outcome) bool {
 		}
 		l.smooth(latency)
 		l.setPeak(t, max(latency, peak-(peak-latency)/l.weigh(latency, peak)))
+	case o == OutcomeAbandoned && !sent:
+		l.concluded()
 	case o == OutcomeAbandoned:
 		l.concluded()
 		// It would have taken longer still: a sample that may say slower, never faster.
@@ -119,7 +121,9 @@ func (l *load) finish(t int64, latency time.Duration, o Outcome) bool {
 		}
 		l.bad.Add(1)
 		l.concluded()
-		l.setPeak(t, max(latency, 2*peak))
+		if sent || peak > 0 { // who is not known stays so
+			l.setPeak(t, max(latency, 2*peak))
+		}
 		streak := l.streak.Add(1)
 		if l.trial.Load() || streak%l.watch.streak == 0 {
 			return l.watch.ask()

@@ -81,6 +81,24 @@ func TestPeakAndSilence(t *testing.T) {
 	expect("after many failures: the bound", 25*s, peakMax)
 }
 
+// What was never sent says nothing of how long an answer takes; above all it does not
+// make one that nobody knows look fast.
+func TestUnsentIsNoSample(t *testing.T) {
+	for _, o := range []Outcome{OutcomeLost, OutcomeAbandoned} {
+		e := measured(100)[0]
+		call(e, 0, 0, o)
+		if got := e.Wait(epoch); got != 0 || e.Latency() != 0 {
+			t.Errorf("outcome %d, never sent: got a wait of %v, a latency of %v, want nothing known", o, got, e.Latency())
+		}
+		answered(e, 10*time.Millisecond, 1)
+		call(e, 0, 0, o)
+		want := map[Outcome]time.Duration{OutcomeLost: 20 * time.Millisecond, OutcomeAbandoned: 10 * time.Millisecond}[o]
+		if got := e.Wait(epoch); got != want || e.Latency() != 10*time.Millisecond {
+			t.Errorf("outcome %d after 10 ms: got a wait of %v, a latency of %v, want %v and 10ms", o, got, e.Latency(), want)
+		}
+	}
+}
+
 func TestFinishAsksForAReview(t *testing.T) {
 	list := measured(100, 100)
 	e, w := list[0], list[0].load.watch
