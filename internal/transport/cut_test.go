@@ -218,7 +218,7 @@ func TestLastWordOfTheServer(t *testing.T) {
 	} {
 		conn, other := memnet.Pipe()
 		defer other.Close()
-		c := NewClientConn(&deafConn{Conn: conn, noticed: make(chan struct{}), end: end}, ClientOptions{})
+		c := NewClientConn(&deafConn{Conn: conn, noticed: make(chan struct{}), end: end}, ClientOptions{HandshakeTimeout: -1})
 		_, err := c.Call(t.Context(), &Request{Method: "M"})
 		c.Close()
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -129,6 +129,11 @@ const (
 // connection. Whether it has ended the other one too, and waits for nothing, shows
 // when something is written: PINGs ask.
 func (s *ServerConn) serveRest() {
+	s.out.mu.Lock()
+	if s.ending == nil {
+		s.ending = ErrPeerClosed // also where a write fails now: it is the client's end
+	}
+	s.out.mu.Unlock()
 	s.Refuse()
 	for pause := restPauseMin; ; pause = min(2*pause, restPauseMax) {
 		select {
@@ -137,7 +142,7 @@ func (s *ServerConn) serveRest() {
 		default:
 		}
 		s.out.mu.Lock()
-		if !s.out.full() {
+		if s.inFlight > 0 && !s.out.full() {
 			s.out.appendFrame(frame.TypePing, 0, make([]byte, frame.PingBytes))
 		}
 		s.unlockAndFlush(false)
