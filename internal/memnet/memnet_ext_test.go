@@ -20,11 +20,14 @@ import (
 func TestBytesArriveInOrderAndEOFAfterThem(t *testing.T) {
 	a, b := memnet.PipeSize(7)
 	want := bytes.Repeat([]byte("0123456789"), 100)
+	closed := make(chan struct{})
 	go func() {
+		defer close(closed)
 		_, _ = a.Write(want)
 		_ = a.Close()
 	}()
 	got, err := io.ReadAll(b)
+	<-closed // EOF comes before Close has returned
 	if err != nil || !bytes.Equal(got, want) {
 		t.Fatalf("read %d bytes, %v; want %d, nil", len(got), err, len(want))
 	}
