@@ -106,6 +106,9 @@ func (h *handled) Ended(req *transport.ServerRequest, now time.Time, late bool) 
 	h.gate.end(h.name, now, late, req.Budget)
 }
 
+// Unwanted implements [transport.Ticket].
+func (h *handled) Unwanted(budget time.Duration) { h.gate.limiter.Late(budget) }
+
 // mostCalls returns how many calls of a method may be in hand; 0: there is no bound.
 func (o *ServerOptions) mostCalls(method string) int64 {
 	if most, ok := o.MethodMaxCalls[method]; ok {

@@ -123,6 +123,12 @@ func (l *Limiter) EndBy(now time.Time, late bool, budget time.Duration) (news bo
 	return before != (l.state == open)
 }
 
+// Late says that a call which has ended in time was late after all.
+func (l *Limiter) Late(budget time.Duration) {
+	l.late.Add(1)
+	l.lateBudget.Add(int64(budget))
+}
+
 // InHand returns how many calls have begun and not ended.
 func (l *Limiter) InHand() int64 { return l.begun.Load() - l.ended.Load() }
 

@@ -62,8 +62,12 @@ type ServerRequest struct {
 // has its answer, whoever has given it, with a lock held: it must not block. late
 // says that nobody waits for that any more: the deadline has passed, or the client
 // has given up after half of the time that it had.
+//
+// Unwanted says that an answer which was not late has come too late all the same: a
+// CANCEL has come behind it. budget is the request's.
 type Ticket interface {
 	Ended(req *ServerRequest, now time.Time, late bool)
+	Unwanted(budget time.Duration)
 }
 
 // A Refusal is a request that the server's connection answers itself, with an

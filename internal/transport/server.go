@@ -49,9 +49,11 @@ type ServerConn struct {
 	greeted    bool           // our preface is in the outbox
 	goAway     *frame.GoAway  // to be sent behind the preface
 	refusing   bool
+	recent     recent
 	parts      int64  // bytes of unfinished requests
 	lookedAt   uint64 // the outbox's taken at the last look
 	stalled    int    // looks since it has moved
+	lookedID   uint64 // lastSeen at the last look
 	closing    bool   // nothing more is handed to handlers
 	ending     error  // why, if it was our decision
 	isDrained  bool

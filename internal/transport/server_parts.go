@@ -98,6 +98,10 @@ func (s *ServerConn) Look() (c Condition) {
 	} else {
 		s.lookedAt, s.stalled = taken, 0
 	}
+	if s.lastSeen == s.lookedID {
+		s.recent = recent{} // it rests: what it remembers is of no use
+	}
+	s.lookedID = s.lastSeen
 	c.Stalled, c.Unfinished = s.stalled, s.parts
 	if s.parts == 0 {
 		return c

@@ -175,3 +175,50 @@ func TestHalfClosedConnection(t *testing.T) {
 		})
 	}
 }
+
+// A tally is a ticket that counts.
+type tally struct{ ended, late, unwanted int }
+
+func (a *tally) Ended(_ *ServerRequest, _ time.Time, late bool) {
+	a.ended++
+	if late {
+		a.late++
+	}
+}
+
+func (a *tally) Unwanted(time.Duration) { a.unwanted++ }
+
+// A CANCEL behind an answer says that the client did not have it in time: once, and
+// of calls alone that had a deadline.
+func TestCancelBehindAnAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var a tally
+		p, s, _ := dialServer(t, ServerOptions{Admit: func(*ServerRequest) (Ticket, *RemoteError) { return &a, nil }}, &frame.Preface{})
+		call := func(id uint64, budget time.Duration) {
+			p.sendFrame(frame.TypeRequest, 0, id, frame.AppendRequest(nil, &frame.Request{Method: []byte("M"), Remaining: budget}))
+			p.want(frame.TypeReply, id)
+		}
+		cancel := func(id uint64) {
+			p.sendFrame(frame.TypeCancel, 0, id, nil)
+			synctest.Wait()
+		}
+		call(1, time.Second)
+		call(2, 0)
+		cancel(2)
+		if a != (tally{ended: 2}) {
+			t.Errorf("without a deadline: got %+v", a)
+		}
+		cancel(1)
+		cancel(1)
+		if a != (tally{ended: 2, unwanted: 1}) {
+			t.Errorf("with one: got %+v, want one unwanted", a)
+		}
+		call(3, time.Second)
+		s.Look()
+		s.Look()
+		cancel(3)
+		if a != (tally{ended: 3, unwanted: 1}) {
+			t.Errorf("after it has rested: got %+v, want nothing more", a)
+		}
+	})
+}

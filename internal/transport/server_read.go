@@ -262,6 +262,7 @@ func (s *ServerConn) onCancel(id uint64) error {
 	}
 	r := s.requests.get(id)
 	if r == nil {
+		s.recent.canceled(id)
 		s.out.mu.Unlock()
 		return nil
 	}

@@ -116,6 +116,9 @@ func (r *request) end() {
 		late = left <= 0 || (r.canceled && left < r.Budget/2)
 	}
 	r.Ticket.Ended(&r.ServerRequest, now, late)
+	if r.Budget > 0 && !late {
+		r.conn.recent.add(&r.ServerRequest)
+	}
 }
 
 // errGoexit stands for a handler that has not returned.
