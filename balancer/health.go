@@ -19,6 +19,7 @@ func (r *Roster) Failed(now time.Time, e *Endpoint, dialed bool) {
 		r.sweep()
 		return
 	}
+	r.learn(s)
 	if s.silent {
 		s.silent = false // it is dead
 		r.touch()
@@ -56,6 +57,7 @@ func (r *Roster) Recovered(now time.Time, e *Endpoint) {
 		return
 	}
 	s.met = true
+	r.learn(s)
 	if !s.aside && !s.refused && !s.silent && !s.ended {
 		return
 	}
@@ -135,6 +137,7 @@ func (r *Roster) Left(now time.Time, e *Endpoint) {
 		r.forget(s)
 		r.sweep()
 	case s.draining() && s.listed && !s.ended:
+		r.learn(s)
 		s.ended, r.dueOK = true, false
 		r.postpone(now, s)
 	}

@@ -62,6 +62,8 @@ type watch struct {
 	asked  atomic.Bool  // a review is wanted
 	next   atomic.Int64 // when the next review is due by itself
 
+	lacking atomic.Int32 // how many instances lack a method
+
 	_        [64]byte // what follows changes with every call, the rest seldom
 	inFlight atomic.Int64
 	_        [56]byte

@@ -12,7 +12,8 @@ import (
 )
 
 // A Picker picks the instance of a call. Its method may be called from any
-// goroutine, takes no lock and does not allocate.
+// goroutine, takes no lock and does not allocate, but where instances are passed
+// over that lack the method.
 type Picker interface {
 	// Pick returns the endpoint for the next call, or nil when no candidate is
 	// left.
@@ -28,6 +29,10 @@ type PickInfo struct {
 	// Hash is the same for calls that should reach the same instance; for
 	// policies that look at it. 0: there is none.
 	Hash uint64
+
+	// Method is what is called, for instances that lack it ([Roster.Lacks]): a Picker
+	// of a Roster heeds it, whatever its policy. Empty: it does not matter.
+	Method string
 
 	// Now is when the call is made, for policies that look at it. Zero: nothing
 	// has passed since the last call ended.

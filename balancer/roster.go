@@ -107,6 +107,7 @@ func (r *Roster) touch() { r.statesChanged, r.dueOK = true, false }
 // forget drops the slot; sweep does the rest at the end of the method.
 func (r *Roster) forget(s *slot) {
 	delete(r.byKey, s.key)
+	r.learn(s)
 	s.gone = true
 	r.dropped = append(r.dropped, s)
 	r.touch()

@@ -58,6 +58,7 @@ type slot struct {
 	recovered time.Time // when it was last no longer aside; zero: it never was
 
 	// What its calls say.
+	lacks         lacks
 	calls, failed float64   // of late
 	fresh         bool      // there was one before the last review
 	slow          int       // reviews in a row that found it slow

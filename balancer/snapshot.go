@@ -105,7 +105,7 @@ func (r *Roster) survey(next *Snapshot) {
 	// The same candidates keep their Picker, for it may remember whose turn it is.
 	if !slices.EqualFunc(tiers, r.tiers, slices.Equal) {
 		r.tiers = tiers
-		next.Picker = r.picker(tiers)
+		next.Picker = &knowing{r.picker(tiers), r.watch, tiers}
 	}
 }
 

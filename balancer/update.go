@@ -71,6 +71,7 @@ func (r *Roster) list(now time.Time, in *discovery.Instance) *slot {
 			s.current.load.forget()
 		}
 		s.absolve()
+		r.learn(s)
 		s.name, s.revision = in.Name, in.Revision
 		r.touch()
 	}

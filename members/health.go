@@ -37,6 +37,16 @@ func (s *Set) Left(e *balancer.Endpoint) {
 	s.tell(func(now time.Time) { s.roster.Left(now, e) })
 }
 
+// Lacks tells that an instance does not know a method: it has refused a call of it
+// for that, unexecuted. Picks with that PickInfo.Method go elsewhere from now on, as
+// long as there is anybody else and the connection stands. Endpoint.Lacks tells
+// whether it is known.
+func (s *Set) Lacks(e *balancer.Endpoint, method string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.roster.Lacks(e, method) // no state changes, and nobody is to be woken
+}
+
 // Review has the clock look at the instances soon: Endpoint.Finish asks for it.
 func (s *Set) Review() {
 	select {
