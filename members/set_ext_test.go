@@ -229,6 +229,9 @@ func TestChangesAreTold(t *testing.T) {
 		first := set.Snapshot()
 		for i := range 20 {
 			l <- listOf("a", fmt.Sprint("b", i%3))
+			if i == 0 {
+				synctest.Wait() // until a is known
+			}
 			set.Failed(endpoint(t, set, "a"), false)
 			set.Recovered(endpoint(t, set, "a"))
 			if i%5 == 0 {
