@@ -4,6 +4,7 @@
 package balancer
 
 import (
+	"math"
 	"sync/atomic"
 	"time"
 )
@@ -28,6 +29,13 @@ const (
 	exploreHung = time.Second
 	exploreMax  = exploreMin << maxDoubt
 	maxDoubt    = 8
+
+	// A refusal for being busy takes a tenth of an instance's calls away and an
+	// answer gives a hundredth back, so that a tenth of what it gets is refused. What
+	// is left of that halves every 1<<busyHalving nanoseconds, 2.1 s.
+	busyLess, busyMore = 0.9, 1.01
+	busyHalving        = 31
+	busyLeast          = 1.0 / 64
 )
 
 // A load is what the calls tell about an instance. What every call writes fills a
@@ -52,7 +60,9 @@ type load struct {
 	doubt    atomic.Uint32 // how often it was explored, less what was good
 	explored atomic.Int64  // when it was last
 	bar      atomic.Int64  // what the call that explores must not exceed; 0: none does
-	_        [40]byte
+	busyAt   atomic.Int64  // when withheld was set
+	withheld atomic.Uint32 // which part of its calls goes elsewhere, in 1<<16ths, for it was busy
+	_        [28]byte
 }
 
 // A watch is what the loads of a Roster share.
@@ -106,7 +116,14 @@ func (l *load) finish(t int64, latency time.Duration, o Outcome) bool {
 			l.streak.Store(0)
 		}
 		l.smooth(latency)
+		if l.withheld.Load() != 0 {
+			l.hold(t, busyMore)
+		}
 		l.setPeak(t, max(latency, peak-(peak-latency)/l.weigh(latency, peak)))
+	case o == OutcomeBusy: // it answers, and fast: neither is a sample
+		l.heard.Store(0)
+		l.concluded()
+		l.hold(t, busyLess)
 	case o == OutcomeAbandoned && !sent:
 		l.concluded()
 	case o == OutcomeAbandoned:
@@ -132,6 +149,23 @@ func (l *load) finish(t int64, latency time.Duration, o Outcome) bool {
 		}
 	}
 	return t >= l.watch.next.Load() && l.watch.ask()
+}
+
+// hold changes the part of the calls that the instance is left, by a factor.
+func (l *load) hold(t int64, factor float64) {
+	left := min(max((1-l.busy(t))*factor, busyLeast), 1)
+	l.withheld.Store(uint32((1 - left) * (1 << 16)))
+	l.busyAt.Store(t)
+}
+
+// busy returns which part of its calls is to go elsewhere.
+func (l *load) busy(t int64) float64 {
+	withheld := l.withheld.Load()
+	if withheld == 0 {
+		return 0
+	}
+	age := float64(max(t-l.busyAt.Load(), 0)) / (1 << busyHalving)
+	return float64(withheld) / (1 << 16) * math.Exp2(-age)
 }
 
 // explore reports whether a call should find out if the instance, which is passed

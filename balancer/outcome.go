@@ -26,6 +26,11 @@ const (
 	// attempt that never left this process. It says only that the answer would
 	// have taken longer.
 	OutcomeAbandoned
+
+	// OutcomeBusy is a refusal, unexecuted, of a server that has too much to do. It
+	// does not set aside or eject; P2C sends fewer calls there for a moment, the
+	// fewer the more of them are refused.
+	OutcomeBusy
 )
 
 // failed reports whether the outcome speaks against the instance.

@@ -33,14 +33,14 @@ func (p *twoChoices) Pick(info PickInfo) *Endpoint {
 	now := p.watch.at(info.Now)
 	if len(info.Tried) == 0 {
 		a, b := p.draw()
-		return p.list[p.shorter(a, b, now)].Endpoint
+		return p.list[p.choose(a, b, now)].Endpoint
 	}
 	for range redraws {
 		i, j := p.draw()
 		a, b := p.list[i].Endpoint, p.list[j].Endpoint
 		switch aTried, bTried := info.tried(a), info.tried(b); {
 		case !aTried && !bTried:
-			return p.list[p.shorter(i, j, now)].Endpoint
+			return p.list[p.choose(i, j, now)].Endpoint
 		case !aTried:
 			return a
 		case !bTried:
@@ -77,6 +77,20 @@ func other(i int, u float64, n int) int {
 		j++
 	}
 	return j
+}
+
+// choose returns one of two: the one with the shorter wait, but where it is busy only
+// for a part of its calls.
+func (p *twoChoices) choose(a, b int, now int64) int {
+	best := p.shorter(a, b, now)
+	busy := p.each[best].load.busy(now)
+	if busy == 0 || p.rnd() >= busy {
+		return best
+	}
+	if other := a + b - best; p.rnd() >= p.each[other].load.busy(now) {
+		return other
+	}
+	return best
 }
 
 // shorter returns which of two has the shorter wait, a where there is no telling;
