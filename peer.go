@@ -130,16 +130,15 @@ func (p *peer) dial(d *dialing) {
 		p.conns[d.conn] = struct{}{}
 	}
 	p.mu.Unlock()
-	switch {
-	case d.err == nil:
-		p.members.Recovered(p.endpoint)
-	case before == nil: // else it was to be one more
-		p.failed(true)
-	}
-	close(d.done)
-	if d.conn == nil {
+	if d.err != nil {
+		if before == nil { // else it was to be one more
+			p.failed(true) // before who waits looks for another one
+		}
+		close(d.done)
 		return
 	}
+	close(d.done) // who waits need not wait for what the members make of it
+	p.members.Recovered(p.endpoint)
 	if unwanted {
 		d.conn.CloseIdle()
 	}

@@ -4,7 +4,7 @@
 package balancer
 
 import (
-	"fmt"
+	"strconv"
 	"testing"
 
 	"github.com/rollcall-rpc/rollcall/discovery"
@@ -100,7 +100,7 @@ func TestLacksAreForgotten(t *testing.T) {
 func TestLacksAreBounded(t *testing.T) {
 	r, list := lacking(P2C, 1)
 	for i := range 10 * maxLacks {
-		r.Lacks(list[0], fmt.Sprint(i))
+		r.Lacks(list[0], strconv.Itoa(i))
 	}
 	if got := *list[0].slot.lacks.methods.Load(); len(got) != maxLacks || !list[0].Lacks("639") || list[0].Lacks("575") {
 		t.Errorf("got %d noted, want the last %d", len(got), maxLacks)
