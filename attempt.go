@@ -77,6 +77,13 @@ func (a *attempt) unsent() bool {
 	return errors.Is(a.err, errSlowDial) || full(a.err) || errors.Is(a.err, transport.ErrIdle)
 }
 
+// spared reports whether the instance has refused the attempt without any work for
+// it, so that another one is no load.
+func (a *attempt) spared(failure *Error) bool {
+	return failure.Executed == ExecutedNo &&
+		(a.phase == PhaseDial || failure.Reason == ReasonBusy || failure.Reason == ReasonUnknownMethod)
+}
+
 // mayBeBack reports whether the server of an attempt that failed may answer
 // another one at once: an established connection died, but not of silence.
 func (a *attempt) mayBeBack() bool {

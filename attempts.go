@@ -23,9 +23,14 @@ import (
 //	moved  the last attempt was given up    an instance that is connected, else    no
 //	       unsent: its connection was slow  the balancer's choice
 //	       to come, or full
+//	spared an attempt was refused, and      the balancer's choice                  no
+//	       no work was done for it: at the
+//	       dial, for the method is not
+//	       there, or for BUSY
 //	retry  an attempt failed                the balancer's choice                  yes
 //
-// "Charged" is to the client's retry budget. An attempt that was given up unsent
+// "Charged" is to the client's retry budget, for retries are work; of those that are
+// spared a call has maxSpared, after which they are charged like the others. An attempt that was given up unsent
 // is no load for anybody, so it does not count against MaxAttempts either.
 //
 // Nobody is asked twice in a round. A round ends when nobody is left to ask. The
@@ -45,6 +50,7 @@ type attempts struct {
 
 	made     []Attempt           // those that failed, for the report
 	sent     int                 // of those, the ones that count against MaxAttempts
+	spared   int                 // of those, the ones that were not charged
 	last     *Error              // what the last one met
 	answered *discovery.Instance // who answered with an error of its handler; nil: nobody
 	stopped  string              // why no further attempt was made, where somebody was left to ask
@@ -56,16 +62,24 @@ type terms uint8
 const (
 	termsFirst terms = iota
 	termsMoved
+	termsSpared
 	termsRetry
+)
+
+// maxSpared bounds what a call may ask without being charged, and maxBusy that once
+// somebody was busy: where all are, calls must not become more for it.
+const (
+	maxSpared = 20
+	maxBusy   = 3
 )
 
 // first returns whom a call asks first; nil: there is nobody, or the call wants more
 // than a single attempt by the balancer's choice.
-func (s *service) first(snap *balancer.Snapshot, now time.Time, opts *CallOptions) *balancer.Endpoint {
+func (s *service) first(snap *balancer.Snapshot, now time.Time, method string, opts *CallOptions) *balancer.Endpoint {
 	if opts.Instance != "" || (opts.Hedge && opts.Idempotent) {
 		return nil
 	}
-	return snap.Picker.Pick(balancer.PickInfo{Hash: opts.Hash, Now: now})
+	return snap.Picker.Pick(balancer.PickInfo{Method: method, Hash: opts.Hash, Now: now})
 }
 
 // run makes the attempts of a call that is not answered by the first; its endpoint
@@ -137,7 +151,7 @@ func (a *attempts) pick(snap *balancer.Snapshot, now time.Time) *balancer.Endpoi
 		}
 	}
 	if a.opts.Instance == "" {
-		return snap.Picker.Pick(balancer.PickInfo{Tried: a.tried, Hash: a.opts.Hash, Now: now})
+		return snap.Picker.Pick(balancer.PickInfo{Method: a.req.Method, Tried: a.tried, Hash: a.opts.Hash, Now: now})
 	}
 	for _, s := range snap.Endpoints {
 		if s.Endpoint.Instance.Name != a.opts.Instance && s.Endpoint.Instance.Addr() != a.opts.Instance {
@@ -157,15 +171,17 @@ func (a *attempts) connected(e *balancer.Endpoint) *balancer.Endpoint {
 	if a.opts.Instance != "" {
 		return nil
 	}
-	return a.service.connected(e, a.tried)
+	return a.service.connected(e, a.tried, a.req.Method)
 }
 
-// connected is attempts.connected for a call that may go to any instance.
-func (s *service) connected(e *balancer.Endpoint, tried []*balancer.Endpoint) *balancer.Endpoint {
+// connected is attempts.connected for a call that may go to any instance that is not
+// known to lack its method.
+func (s *service) connected(e *balancer.Endpoint, tried []*balancer.Endpoint, method string) *balancer.Endpoint {
 	list := s.members.Snapshot().Endpoints
 	for i, start := 0, rand.IntN(len(list)+1); i < len(list); i++ { //nolint:gosec // it spreads calls, and keeps no secret
 		s := list[(start+i)%len(list)]
-		if s.State == balancer.StateUsable && s.Endpoint != e && peerOf(s.Endpoint).connected() != nil && !slices.Contains(tried, s.Endpoint) {
+		if s.State == balancer.StateUsable && s.Endpoint != e && peerOf(s.Endpoint).connected() != nil &&
+			!slices.Contains(tried, s.Endpoint) && !s.Endpoint.Lacks(method) {
 			return s.Endpoint
 		}
 	}
@@ -287,9 +303,17 @@ func (a *attempts) failed(ctx context.Context, snap *balancer.Snapshot, t *attem
 		return a.finish(snap, failure)
 	}
 	a.tried = append(a.tried, t.endpoint)
-	if t.unsent() || (failure.Reason == ReasonBusy && failure.Executed == ExecutedNo) {
+	if failure.Reason == ReasonUnknownMethod && failure.Executed == ExecutedNo {
+		a.service.members.Lacks(t.endpoint, a.req.Method)
+	}
+	switch {
+	case t.unsent():
 		a.next = termsMoved
-	} else {
+	case t.spared(failure) && a.spared < maxSpared && (failure.Reason != ReasonBusy || a.spared < maxBusy):
+		a.next = termsSpared
+		a.spared++
+		a.sent++
+	default:
 		a.next = termsRetry
 		a.sent++
 	}

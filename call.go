@@ -124,8 +124,8 @@ func (c *Client) call(ctx context.Context, seen *seenCall, method string, body [
 	snap, now := s.members.Snapshot(), time.Now()
 	// Nearly all calls are answered at the first attempt, and need no account of it.
 	var first attempt
-	if e := s.first(snap, now, opts); e != nil {
-		first = s.attempt(ctx, seen, e, now, &req, opts.AttemptTimeout, false, func() bool { return s.connected(e, nil) != nil })
+	if e := s.first(snap, now, method, opts); e != nil {
+		first = s.attempt(ctx, seen, e, now, &req, opts.AttemptTimeout, false, func() bool { return s.connected(e, nil, method) != nil })
 		if first.err == nil {
 			s.succeeded(seen, opts.Report, method, snap, nil, &first)
 			return first.reply, first.endpoint, nil

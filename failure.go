@@ -113,8 +113,10 @@ func outcome(ctx context.Context, err error) balancer.Outcome {
 		return balancer.OutcomeAnswered
 	}
 	switch e := attemptError(ctx, err); {
-	case errors.Is(err, errSlowDial), full(err), errors.Is(err, transport.ErrIdle), e.Executed == ExecutedNo && (e.Reason == ReasonTooManyStreams || e.Reason == ReasonBusy):
+	case errors.Is(err, errSlowDial), full(err), errors.Is(err, transport.ErrIdle), e.Executed == ExecutedNo && e.Reason == ReasonTooManyStreams, errors.Is(err, transport.ErrBusy):
 		return balancer.OutcomeAbandoned
+	case e.Executed == ExecutedNo && e.Reason == ReasonBusy:
+		return balancer.OutcomeBusy
 	case e.Executed != ExecutedYes && (e.Reason == ReasonConnection || e.Reason == ReasonAttemptTimeout):
 		return balancer.OutcomeLost
 	case e.PassedOn: // it is another service that fails

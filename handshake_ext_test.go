@@ -67,7 +67,7 @@ func TestADialIsNoLatency(t *testing.T) {
 		c.Close()
 		stop()
 		for _, end := range served {
-			<-end
+			<-end //nolint:errcheck // it ends with the test
 		}
 	})
 }

@@ -20,7 +20,7 @@ func (a *attempts) hedged(ctx context.Context, snap *balancer.Snapshot, e *balan
 	defer cancel()
 	shared, call, req, timeout := a.service, a.seen, a.req, a.opts.AttemptTimeout
 	ended, running := make(chan attempt, 2), 0
-	seen := attempts{service: shared, tried: slices.Clone(a.tried)} // a is changed beside the attempts
+	seen := attempts{service: shared, req: req, tried: slices.Clone(a.tried)} // a is changed beside the attempts
 	launch := func(e *balancer.Endpoint, hedge bool) {
 		begun := time.Now()
 		if shared.group.spawn(func() {
@@ -79,7 +79,7 @@ func (a *attempts) second(snap *balancer.Snapshot, e *balancer.Endpoint) *balanc
 		return nil
 	}
 	now := time.Now()
-	other := snap.Picker.Pick(balancer.PickInfo{Tried: append(slices.Clip(a.tried), e), Hash: a.opts.Hash, Now: now})
+	other := snap.Picker.Pick(balancer.PickInfo{Method: a.req.Method, Tried: append(slices.Clip(a.tried), e), Hash: a.opts.Hash, Now: now})
 	if other == nil || !a.service.budget.take(now) {
 		return nil
 	}

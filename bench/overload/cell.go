@@ -114,7 +114,7 @@ func (c *cell) start(ctx context.Context, system, work string) (*exec.Cmd, strin
 	if err != nil {
 		return nil, "", err
 	}
-	p := exec.CommandContext(ctx, executable, serveCommand, system, work)
+	p := exec.CommandContext(ctx, executable, serveCommand, system, work) //nolint:gosec // it is this program
 	p.Stderr = os.Stderr
 	if c.procs != "" {
 		p.Env = append(os.Environ(), "GOMAXPROCS="+c.procs)
@@ -179,7 +179,7 @@ func openLoop(ctx context.Context, conns []caller, rate float64, duration, budge
 				n.inFlight.Add(1)
 				n.wg.Go(func() { n.one(ctx, conn, at.Add(budget)) })
 			}
-			due += time.Duration(rand.ExpFloat64() / rate * float64(time.Second))
+			due += time.Duration(rand.ExpFloat64() / rate * float64(time.Second)) //nolint:gosec // it spreads calls, and keeps no secret
 		}
 	}
 	return n

@@ -76,7 +76,7 @@ func serve(ctx context.Context, system, text string, stdout io.Writer) error {
 		s := grpc.NewServer()
 		s.RegisterService(&grpc.ServiceDesc{
 			ServiceName: "bench.Overload", HandlerType: (*any)(nil),
-			Methods: []grpc.MethodDesc{{MethodName: "Work", Handler: func(_ any, _ context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) { //nolint:revive // grpc-go has this order
+			Methods: []grpc.MethodDesc{{MethodName: "Work", Handler: func(_ any, _ context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
 				in := new(wrapperspb.BytesValue)
 				if err := decode(in); err != nil {
 					return nil, err
