@@ -97,7 +97,7 @@ func (c *cell) measure(ctx context.Context, system string, duration time.Duratio
 		o.capacity = float64(capped.good.Load()) / (duration / 2).Seconds()
 	}
 	n := openLoop(ctx, callers, c.load*o.capacity, duration, c.budget, 0)
-	tail := openLoop(ctx, callers, c.after*o.capacity, time.Second, c.budget, 0)
+	tail := openLoop(ctx, callers, c.after*o.capacity, min(time.Second, duration), c.budget, 0)
 	tail.wait()
 	after := openLoop(ctx, callers, c.after*o.capacity, duration/2, c.budget, 0)
 	after.wait()
