@@ -91,10 +91,13 @@ func (c *cell) measure(ctx context.Context, system string, duration time.Duratio
 		callers = append(callers, one)
 	}
 	o.capacity = closedLoop(ctx, callers, c.callers, duration/2)
-	if c.most > 0 { // the client is part of what is measured: it starts a goroutine for each call
+	if c.most > 0 && o.capacity > 0 { // the client is part of what is measured: it starts a goroutine for each call
 		capped := openLoop(ctx, callers, o.capacity, duration/2, c.budget, c.most)
 		capped.wait()
 		o.capacity = float64(capped.good.Load()) / (duration / 2).Seconds()
+	}
+	if o.capacity <= 0 { // there is no multiple of it to offer
+		return o, errors.New("no call was answered in time while what can be done was measured: give a longer -duration, or a quieter machine")
 	}
 	n := openLoop(ctx, callers, c.load*o.capacity, duration, c.budget, 0)
 	tail := openLoop(ctx, callers, c.after*o.capacity, min(time.Second, duration), c.budget, 0)
