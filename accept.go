@@ -17,8 +17,8 @@ const (
 	acceptPauseMin = 5 * time.Millisecond
 	acceptPauseMax = time.Second
 
-	// shedAtOnce is how many idle connections are closed where no descriptor is
-	// left for a new one: room for those who wait, and for what they need.
+	// shedAtOnce is how many silent or idle connections are closed where no descriptor
+	// is left for a new one: room for those who wait, and for what they need.
 	shedAtOnce = 8
 
 	// stallLook is how often a drain looks whether its clients read.
@@ -78,28 +78,57 @@ func passes(err error) bool {
 // add gives a new connection its goroutine. Where there are too many it takes the
 // place of one that is silent or idle, if there is one.
 func (c *connSet) add(conn net.Conn) {
+	c.awaitLeaving()
+	name, now := hostOf(conn.RemoteAddr()), time.Now()
 	c.mu.Lock()
 	if c.ctx.Err() != nil {
 		c.mu.Unlock()
 		c.turnAway(conn, ErrServerClosed)
 		return
 	}
-	gives, reason := c.places.room(hostOf(conn.RemoteAddr()))
+	gives, reason := c.places.room(name, now)
 	if gives == nil && reason != nil {
 		c.mu.Unlock()
-		c.server.log.Warn("too many connections, a new one is closed", "limit", c.server.opts.MaxConnections, "address", conn.RemoteAddr().String())
+		c.server.log.Warn("too many connections, a new one is closed", "address", conn.RemoteAddr().String(), "error", reason,
+			"limit", c.server.opts.MaxConnections, "limit_of_address", c.server.opts.MaxConnectionsPerHost)
 		c.turnAway(conn, reason)
 		return
 	}
-	g := c.places.enter(conn)
 	if gives != nil {
-		gives.shed = reason
+		c.places.dismiss(gives, reason)
 	}
+	g := c.places.enter(conn, name, now)
 	c.mu.Unlock()
 	c.wg.Go(func() { c.serve(g) })
 	if gives != nil {
 		c.server.log.Warn("a connection is closed for a new one", "address", gives.conn.RemoteAddr().String(), "new", conn.RemoteAddr().String(), "error", reason)
-		c.close1(gives)
+		c.dismiss(gives)
+	}
+}
+
+// awaitLeaving waits while there are too many connections beyond the places: who was
+// told to go may take a while.
+func (c *connSet) awaitLeaving() {
+	for {
+		c.mu.Lock()
+		crowded := c.places.crowded()
+		c.mu.Unlock()
+		if !crowded {
+			return
+		}
+		select {
+		case <-c.left:
+		case <-c.ctx.Done():
+			return
+		}
+	}
+}
+
+// tellLeft tells awaitLeaving that one has left, or stays.
+func (c *connSet) tellLeft() {
+	select {
+	case c.left <- struct{}{}:
+	default:
 	}
 }
 
@@ -109,36 +138,54 @@ func (c *connSet) turnAway(conn net.Conn, why error) {
 	tell(c.server, c.server.opts.Events.ConnClose, ConnInfo{Peer: Peer{Addr: conn.RemoteAddr()}, Err: why})
 }
 
-// close1 ends the connection of a guest that was told to go. One of Rollcall's own
+// dismiss ends the connection of a guest that was told to go. One of Rollcall's own
 // is told: a call that comes at this moment is not executed, and its client knows.
-func (c *connSet) close1(g *guest) {
+// Where a request has come on it meanwhile, it stays.
+func (c *connSet) dismiss(g *guest) {
 	c.mu.Lock()
-	sc := g.rollcall
+	sc, foreign := g.rollcall, g.foreign
 	c.mu.Unlock()
-	if sc == nil {
-		g.conn.Close() // it ends the read
-		return
+	stays := func() {
+		c.mu.Lock()
+		c.places.keep(g)
+		c.mu.Unlock()
+		c.tellLeft()
 	}
-	c.waiters.Go(func() {
-		if !sc.CloseIdle() { // a call has come meanwhile: it stays
-			c.mu.Lock()
-			g.shed = nil
-			c.mu.Unlock()
-		}
-	})
+	switch {
+	case sc != nil:
+		c.waiters.Go(func() {
+			if !sc.CloseIdle() {
+				stays()
+			}
+		})
+	case foreign && !g.use.over():
+		stays()
+	default:
+		g.conn.Close() // it ends the read
+	}
 }
 
-// shedIdle closes up to n connections that have been idle for longest, and returns
-// how many.
+// shedIdle closes up to n connections that have been silent or idle for longest, and
+// returns how many.
 func (c *connSet) shedIdle(n int) int {
+	now := time.Now()
+	var list []*guest
 	c.mu.Lock()
-	list := c.places.idlest(n)
-	for _, g := range list {
-		g.shed = errTooMany
+	for len(list) < n {
+		g := c.places.greediest("")
+		if g == nil || now.Sub(g.entered) < restLeast {
+			break
+		}
+		c.places.dismiss(g, errTooManySilent)
+		list = append(list, g)
+	}
+	for _, g := range idlest(c.places.guests, n-len(list), now) {
+		c.places.dismiss(g, errTooMany)
+		list = append(list, g)
 	}
 	c.mu.Unlock()
 	for _, g := range list {
-		c.close1(g)
+		c.dismiss(g)
 	}
 	return len(list)
 }
@@ -159,12 +206,12 @@ func (c *connSet) look() {
 			c.mu.Lock()
 			idle := c.places.look(now, c.server.opts.IdleTimeout)
 			for _, g := range idle {
-				g.shed = errIdle
+				c.places.dismiss(g, errIdle)
 			}
 			conns := c.rollcallConns()
 			c.mu.Unlock()
 			for _, g := range idle {
-				c.close1(g)
+				c.dismiss(g)
 			}
 			for _, sc := range conns {
 				if sc.Look().Stalled >= transport.StallLooks {

@@ -23,6 +23,8 @@ type Peer struct {
 	Addr     net.Addr
 	TLS      *tls.ConnectionState // nil: clear text
 	Identity string               // who it is, as an Admission has found out; empty: not known
+
+	use *usage // of the connection, where calls come through Invoke; nil: nobody asks
 }
 
 // A CallInfo is what can be known of a call besides its messages. Handlers,
@@ -91,6 +93,7 @@ func with(m Metadata, key, value string) Metadata {
 func PeerOf(conn net.Conn) Peer {
 	p := Peer{Addr: conn.RemoteAddr()}
 	if replay, ok := conn.(*replayConn); ok {
+		p.use = &replay.guest.use
 		conn = replay.Conn
 	}
 	if secure, ok := conn.(interface{ ConnectionState() tls.ConnectionState }); ok {

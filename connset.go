@@ -42,6 +42,7 @@ type connSet struct {
 
 	unfinished *transport.Unfinished
 	greedy     chan struct{} // capacity 1: too much is unfinished
+	left       chan struct{} // capacity 1: a connection that was told to go has left
 
 	mu       sync.Mutex // guards what follows
 	places   places
@@ -58,7 +59,8 @@ func newConnSet(s *Server, l net.Listener, instanceID string) *connSet {
 		workers:    transport.NewWorkers(),
 		unfinished: transport.NewUnfinished(s.opts.MaxBufferedBytes),
 		greedy:     make(chan struct{}, 1),
-		places:     newPlaces(s.opts.MaxConnections, s.opts.MaxPendingConnections),
+		left:       make(chan struct{}, 1),
+		places:     newPlaces(s.opts.MaxConnections, s.opts.MaxConnectionsPerHost, s.opts.MaxPendingConnections),
 	}
 	var alpn []string
 	if s.opts.HTTP != nil {
@@ -99,11 +101,17 @@ func (c *connSet) serve(g *guest) {
 			info.Err = g.shed
 		}
 		c.mu.Unlock()
+		c.tellLeft()
 		info.Elapsed = time.Since(begun)
 		tell(c.server, c.server.opts.Events.ConnClose, info)
 	}()
 	replay, protocol, err := c.identify(g)
+	c.mu.Lock()
+	stays := c.places.heard(g)
+	c.mu.Unlock()
 	switch {
+	case !stays: // what it has said came too late
+		return
 	case errors.Is(err, io.EOF) && len(replay.first) == 0:
 		return // a health probe
 	case err != nil:
@@ -121,21 +129,15 @@ func (c *connSet) serve(g *guest) {
 	if protocol == nil {
 		info.Err = c.serveRollcall(g, replay, &info.Peer)
 	} else {
-		info.Err = c.serveProtocol(protocol, replay)
+		info.Err = c.serveProtocol(g, protocol, replay)
 	}
 }
 
 // identify finds out what a new connection speaks, inside TLS where it begins like
 // that; see sniff. The connection that it returns is the one to speak on.
 func (c *connSet) identify(g *guest) (replay *replayConn, protocol *Protocol, err error) {
-	defer func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.places.heard(g)
-	}()
-	conn := g.conn
-	first, protocol, err := c.sniff(conn)
-	replay = newReplayConn(conn, first)
+	first, protocol, err := c.sniff(g.conn)
+	replay = newReplayConn(g, g.conn, first)
 	switch {
 	case c.tls == nil || len(first) == 0:
 		if len(first) > 0 && first[0] == firstByteTLS && errors.Is(err, errUnknownProtocol) {
@@ -156,19 +158,23 @@ func (c *connSet) identify(g *guest) (replay *replayConn, protocol *Protocol, er
 		return replay, nil, err
 	}
 	if agreed := secured.ConnectionState().NegotiatedProtocol; c.http != nil && (agreed == alpnHTTP2 || agreed == alpnHTTP1) {
-		return newReplayConn(secured, nil), c.http.protocol(), nil
+		return newReplayConn(g, secured, nil), c.http.protocol(), nil
 	}
 	first, protocol, err = c.sniff(secured)
-	return newReplayConn(secured, first), protocol, err
+	return newReplayConn(g, secured, first), protocol, err
 }
 
 // serveProtocol serves a connection of a foreign format. It returns why the
 // connection is broken; nil: it is not, or the server ends it.
-func (c *connSet) serveProtocol(p *Protocol, conn *replayConn) error {
+func (c *connSet) serveProtocol(g *guest, p *Protocol, conn *replayConn) error {
+	c.mu.Lock()
+	g.foreign = true
+	c.mu.Unlock()
+	conn.watched = c.http == nil || p.Name != protocolHTTP
 	stop := context.AfterFunc(c.ctx, func() { conn.Close() }) // it ends Serve
 	defer stop()
 	err := p.Serve(c.work, conn, c.server)
-	if err == nil || c.work.Err() != nil {
+	if err == nil || c.work.Err() != nil || g.use.isOver() {
 		return nil
 	}
 	c.server.log.Warn("connection closed", "protocol", p.Name, "address", conn.RemoteAddr().String(), "error", err)
@@ -178,11 +184,7 @@ func (c *connSet) serveProtocol(p *Protocol, conn *replayConn) error {
 // Why a connection is refused.
 var (
 	errUnknownProtocol = errors.New("the first bytes belong to no protocol that is served here")
-	errTooManySilent   = errors.New("too many connections have said nothing yet, and this one for longest")
-	errTooMany         = errors.New("too many connections, and this one has been idle for longest")
-	errNoPlace         = errors.New("too many connections, and a call is in flight on each")
 	errUnfinished      = errors.New("it holds the oldest of too many unfinished requests")
-	errIdle            = errors.New("no call for long")
 	errClearText       = errors.New("it speaks clear text, and the server only TLS (ServerOptions.AllowPlaintext lets both in)")
 	errNoTLS           = errors.New("it speaks TLS, and the server does not (ServerOptions.TLS is not set)")
 )
@@ -419,13 +421,15 @@ func (c *connSet) inFlight() (calls, open int) {
 // A replayConn is a connection whose first bytes have been read already.
 type replayConn struct {
 	net.Conn
-	first  []byte
-	once   sync.Once
-	closed chan struct{} // closed by Close
+	guest   *guest
+	watched bool // what is read and written counts as use
+	first   []byte
+	once    sync.Once
+	closed  chan struct{} // closed by Close
 }
 
-func newReplayConn(conn net.Conn, first []byte) *replayConn {
-	return &replayConn{Conn: conn, first: first, closed: make(chan struct{})}
+func newReplayConn(g *guest, conn net.Conn, first []byte) *replayConn {
+	return &replayConn{guest: g, Conn: conn, first: first, closed: make(chan struct{})}
 }
 
 // Close implements [net.Conn].
@@ -458,10 +462,21 @@ func (r *replayConn) CloseWrite() error {
 
 // Read implements [net.Conn].
 func (r *replayConn) Read(b []byte) (int, error) {
+	if r.watched {
+		defer r.guest.use.touch()
+	}
 	if len(r.first) == 0 {
 		return r.Conn.Read(b)
 	}
 	n := copy(b, r.first)
 	r.first = r.first[n:]
 	return n, nil
+}
+
+// Write implements [net.Conn].
+func (r *replayConn) Write(b []byte) (int, error) {
+	if r.watched {
+		defer r.guest.use.touch()
+	}
+	return r.Conn.Write(b)
 }

@@ -52,6 +52,10 @@ func newHTTPServer(s *Server, addr net.Addr) *httpServer {
 		MaxHeaderBytes:    httpHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(httpLog{s}, slog.LevelWarn),
 		BaseContext:       func(net.Listener) context.Context { return s.life },
+		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
+			return context.WithValue(ctx, usageKey{}, usageOf(conn))
+		},
+		ConnState: noteUsage,
 	}
 	return h
 }
@@ -78,7 +82,7 @@ func (h *httpServer) serve(_ context.Context, conn net.Conn, _ *Server) error {
 // ServeHTTP implements [http.Handler]: the user's handler, counted, and its panic
 // told.
 func (h *httpServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !h.requests.enter() {
+	if use, _ := r.Context().Value(usageKey{}).(*usage); use.isOver() || !h.requests.enter() {
 		panic(http.ErrAbortHandler) //nolint:forbidigo // net/http's way to close the connection
 	}
 	defer h.requests.leave()
@@ -95,6 +99,36 @@ func (h *httpServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.handler.ServeHTTP(w, r)
 	if h.of.life.Err() != nil { // an answer that is given because the server ends is none
 		panic(http.ErrAbortHandler) //nolint:forbidigo // as above
+	}
+}
+
+type usageKey struct{}
+
+// usageOf returns the usage of a connection that net/http serves.
+func usageOf(conn net.Conn) *usage {
+	for {
+		switch c := conn.(type) {
+		case *replayConn:
+			return &c.guest.use
+		case tlsReplayConn:
+			return &c.guest.use
+		case interface{ NetConn() net.Conn }:
+			conn = c.NetConn()
+		default:
+			return nil
+		}
+	}
+}
+
+// noteUsage notes whether a request is in hand on a connection: from its head on
+// until it is answered, and for good where the handler takes the connection over.
+func noteUsage(conn net.Conn, state http.ConnState) {
+	switch use := usageOf(conn); state {
+	case http.StateActive:
+		use.begin() // where it is over, ServeHTTP sees it too
+	case http.StateIdle:
+		use.end()
+	case http.StateNew, http.StateHijacked, http.StateClosed:
 	}
 }
 

@@ -28,6 +28,13 @@ func (s *Server) Invoke(ctx context.Context, request Request, peer Peer) (Reply,
 	call := &servedCall{info: CallInfo{
 		Method: request.Method, Metadata: request.Metadata, Size: len(request.Body), Peer: peer, Handled: h != nil,
 	}}
+	if !peer.use.begin() { // the answer could not be sent any more
+		refusal := refuse(CodeUnavailable, ReasonConnection, "the connection is closed")
+		call.Context = ctx
+		s.refused(call, refusal)
+		return Reply{}, remoteError(refusal)
+	}
+	defer peer.use.end()
 	if !s.invoked.enter() {
 		refusal := refuse(CodeUnavailable, ReasonDraining, "the server is draining; call another one")
 		call.Context = ctx

@@ -124,12 +124,16 @@ type ServerOptions struct {
 	MaxMessageBytes  int // of one request; 0: 4 MiB; at most 2 GiB - 1
 	MaxMetadataBytes int // of one request; 0: 16 KiB; at most 60 KiB
 	MaxStreams       int // calls in flight on one connection; 0: 1000; at most 1<<20
-	// MaxConnections bounds the connections of all formats, and MaxPendingConnections
-	// those whose protocol is not known yet. Beyond them a new one takes the place of
-	// one that has been silent, or idle, for longest, of the address that has the most
-	// of those that are silent; a connection with a call in flight keeps its place.
-	// 0: 10,000 and 1000.
+
+	// MaxConnections bounds the connections of all formats, MaxConnectionsPerHost those
+	// of one address, and MaxPendingConnections those whose protocol is not known yet.
+	// Beyond them a new one takes the place of one that has been silent, or idle, for
+	// longest, of the address that has the most of those that are silent, or of its own
+	// where that has its share; a connection with a call in flight keeps its place.
+	// Where the process runs out of file descriptors, the same make room. 0: 10,000, a
+	// half of MaxConnections, and 1000.
 	MaxConnections        int
+	MaxConnectionsPerHost int
 	MaxPendingConnections int
 
 	// MaxBufferedBytes bounds the memory of requests whose last piece has not come,
@@ -165,6 +169,9 @@ func (o ServerOptions) withDefaults() ServerOptions {
 	}
 	if o.MaxConnections == 0 {
 		o.MaxConnections = DefaultMaxConnections
+	}
+	if o.MaxConnectionsPerHost == 0 {
+		o.MaxConnectionsPerHost = max(o.MaxConnections/2, 1)
 	}
 	if o.MaxBufferedBytes == 0 {
 		o.MaxBufferedBytes = DefaultMaxBufferedBytes
@@ -208,6 +215,7 @@ func (o *ServerOptions) check() error {
 		limit{"ServerOptions.MaxMetadataBytes", o.MaxMetadataBytes, frame.MaxMaxMetadata},
 		limit{"ServerOptions.MaxStreams", o.MaxStreams, frame.MaxMaxStreams},
 		limit{"ServerOptions.MaxConnections", o.MaxConnections, 0},
+		limit{"ServerOptions.MaxConnectionsPerHost", o.MaxConnectionsPerHost, 0},
 		limit{"ServerOptions.MaxPendingConnections", o.MaxPendingConnections, 0},
 	)...)
 	problems = append(problems, checkZooKeeper("ServerOptions", &o.ZooKeeper, o.Registry != "" && o.Registrar == nil))

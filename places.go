@@ -5,6 +5,7 @@ package rollcall
 
 import (
 	stdlist "container/list"
+	"errors"
 	"net"
 	"net/netip"
 	"slices"
@@ -13,156 +14,302 @@ import (
 	"github.com/rollcall-rpc/rollcall/internal/transport"
 )
 
+// Why a connection gives way, or gets no place.
+var (
+	errTooManySilent = errors.New("too many connections have said nothing yet, and this one for longest")
+	errTooMany       = errors.New("too many connections, and this one has been idle for longest")
+	errNoPlace       = errors.New("too many connections, and a call is in flight on each")
+	errShare         = errors.New("too many connections of one address, and a call is in flight on each")
+	errIdle          = errors.New("no call for long")
+)
+
+const (
+	// restLeast is how long a connection says nothing, or one of a foreign format
+	// has nothing in hand, before it gives way to anybody: a newcomer is about to
+	// speak, and a reply about to be written.
+	restLeast = time.Second
+
+	// idleAtOnce is how many idle connections one search finds, and searchPause how
+	// long none is made after one that has found nobody: a search asks every
+	// connection, and strangers cause as many as they open connections.
+	idleAtOnce  = 64
+	searchPause = 100 * time.Millisecond
+
+	// leavingLeast is how many may be on their way out beyond the places; where there
+	// are many of those, a share of them.
+	leavingLeast = 8
+	leavingShare = 16
+)
+
 // A guest is a connection that has a place.
 type guest struct {
-	conn     net.Conn
-	host     string
-	rollcall *transport.ServerConn // nil: another protocol's, or not known yet
-	silent   *stdlist.Element      // in places.silent; nil: its protocol is known
+	conn    net.Conn
+	entered time.Time
+	host    *host
+	silent  *stdlist.Element // in places.silent; nil: it is known what it speaks
 
-	requests uint64    // that had come at the last look
-	idle     time.Time // when a look has found first that no more have come; zero: never
-	shed     error     // why it was told to go; nil: it was not
+	rollcall *transport.ServerConn // nil: another protocol's, or not known yet
+	requests uint64                // of Rollcall's own, that had come at the last look
+	idle     time.Time             // when a look has found first that no more have come; zero: never
+
+	foreign bool // another protocol's
+	use     usage
+
+	shed error // why it was told to go; nil: it was not
+}
+
+// A host is an address that has places.
+type host struct {
+	name            string
+	guests          map[*guest]struct{}
+	silent, leaving int    // of them
+	idle            search // among them
+}
+
+// A search keeps what the last search for idle connections has found, the longest
+// idle first.
+type search struct {
+	found []*guest
+	empty time.Time // when it has found nobody; zero: it has
 }
 
 // places are the connections that a server has, and who gives way where there are
 // too many: nobody who speaks is kept out by those who do not. A stranger may open
-// as many connections as he likes, so it is the address with the most that gives
-// one. The connSet's mutex guards them.
+// as many connections as he likes, so it is the address with the most silent ones
+// that gives one, and no address has more than its share. The connSet's mutex guards
+// them.
 type places struct {
-	most, mostSilent int
-	guests           map[*guest]struct{}
-	silent           stdlist.List   // of *guest, the oldest first
-	silentOf         map[string]int // by host
+	most, share, mostSilent int
+
+	guests  map[*guest]struct{}
+	hosts   map[string]*host
+	silent  stdlist.List // of *guest, the oldest first
+	idle    search       // among all
+	leaving int          // were told to go, and are still there
 }
 
-func newPlaces(most, mostSilent int) places {
-	return places{most: most, mostSilent: mostSilent, guests: map[*guest]struct{}{}, silentOf: map[string]int{}}
+func newPlaces(most, share, mostSilent int) places {
+	return places{most: most, share: share, mostSilent: mostSilent, guests: map[*guest]struct{}{}, hosts: map[string]*host{}}
 }
 
 // room returns nil where there is room for a newcomer, else who gives way, and why.
 // The error without anybody is the newcomer's.
-func (p *places) room(host string) (gives *guest, err error) {
+func (p *places) room(name string, now time.Time) (gives *guest, err error) {
+	if h := p.hosts[name]; h != nil && len(h.guests)-h.leaving >= p.share {
+		if gives := p.silentOf(h); gives != nil {
+			return gives, errTooManySilent
+		}
+		if gives := h.idle.next(h.guests, now); gives != nil {
+			return gives, errTooMany
+		}
+		return nil, errShare
+	}
 	switch {
 	case p.silent.Len() >= p.mostSilent:
-		return p.greediest(host), errTooManySilent
-	case len(p.guests) < p.most:
+		return p.greediest(name), errTooManySilent
+	case len(p.guests)-p.leaving < p.most:
 		return nil, nil
-	case p.silent.Len() > 0:
-		return p.greediest(host), errTooManySilent
 	}
-	if idle := p.idlest(1); len(idle) > 0 {
-		return idle[0], errTooMany
+	oldest := p.greediest(name)
+	if oldest != nil && now.Sub(oldest.entered) >= restLeast {
+		return oldest, errTooManySilent
+	}
+	if idle := p.idle.next(p.guests, now); idle != nil {
+		return idle, errTooMany
+	}
+	if oldest != nil {
+		return oldest, errTooManySilent
 	}
 	return nil, errNoPlace
 }
 
 // greediest returns the one that has been silent for longest, of the host that has
-// the most such connections; the newcomer counts with his host. One that was told
-// to go already is about to leave its place.
-func (p *places) greediest(host string) *guest {
+// the most such connections; the newcomer counts with his host. Nil: none is silent.
+func (p *places) greediest(newcomer string) *guest {
 	most := 0
-	for h, n := range p.silentOf {
-		if h == host {
-			n++
+	count := func(h *host) int {
+		if h.name == newcomer {
+			return h.silent + 1
 		}
-		most = max(most, n)
+		return h.silent
 	}
-	var oldest *guest
+	for _, h := range p.hosts {
+		if h.silent > 0 {
+			most = max(most, count(h))
+		}
+	}
 	for e := p.silent.Front(); e != nil; e = e.Next() {
-		g := e.Value.(*guest) //nolint:forcetypeassert // it holds nothing else
-		n := p.silentOf[g.host]
-		if g.host == host {
-			n++
-		}
-		if oldest == nil {
-			oldest = g
-		}
-		if n == most {
-			oldest = g
-			break
+		if g := e.Value.(*guest); count(g.host) == most { //nolint:forcetypeassert // it holds nothing else
+			return g
 		}
 	}
-	p.hush(oldest)
-	return oldest
+	return nil
+}
+
+// silentOf returns the one of a host that has been silent for longest; nil: none is.
+func (p *places) silentOf(h *host) *guest {
+	for e := p.silent.Front(); e != nil && h.silent > 0; e = e.Next() {
+		if g := e.Value.(*guest); g.host == h { //nolint:forcetypeassert // it holds nothing else
+			return g
+		}
+	}
+	return nil
 }
 
 // enter gives a place to a connection.
-func (p *places) enter(conn net.Conn) *guest {
-	g := &guest{conn: conn, host: hostOf(conn.RemoteAddr())}
-	p.guests[g] = struct{}{}
+func (p *places) enter(conn net.Conn, name string, now time.Time) *guest {
+	h := p.hosts[name]
+	if h == nil {
+		h = &host{name: name, guests: map[*guest]struct{}{}}
+		p.hosts[name] = h
+	}
+	g := &guest{conn: conn, entered: now, host: h}
+	p.guests[g], h.guests[g] = struct{}{}, struct{}{}
 	g.silent = p.silent.PushBack(g)
-	p.silentOf[g.host]++
+	h.silent++
 	return g
 }
 
-// heard notes that it is known what a connection speaks, or never will be.
-func (p *places) heard(g *guest) { p.hush(g) }
+// dismiss tells a guest to go: it is about to leave its place.
+func (p *places) dismiss(g *guest, why error) {
+	p.hush(g)
+	if g.shed == nil {
+		p.leaving++
+		g.host.leaving++
+	}
+	g.shed = why
+}
+
+// keep takes that back.
+func (p *places) keep(g *guest) {
+	g.shed = nil
+	p.leaving--
+	g.host.leaving--
+}
+
+// heard notes that it is known what a connection speaks, or never will be. It reports
+// false where the connection was told to go before.
+func (p *places) heard(g *guest) bool {
+	p.hush(g)
+	return g.shed == nil
+}
 
 // hush takes a connection from those that are silent.
 func (p *places) hush(g *guest) {
-	if g == nil || g.silent == nil {
-		return
-	}
-	p.silent.Remove(g.silent)
-	g.silent = nil
-	if p.silentOf[g.host]--; p.silentOf[g.host] == 0 {
-		delete(p.silentOf, g.host)
+	if g.silent != nil {
+		p.silent.Remove(g.silent)
+		g.silent = nil
+		g.host.silent--
 	}
 }
 
 // leave gives a place back.
 func (p *places) leave(g *guest) {
 	p.hush(g)
+	if g.shed != nil {
+		p.leaving--
+		g.host.leaving--
+	}
 	delete(p.guests, g)
-}
-
-// resting reports whether no call is in flight on a connection of Rollcall's own,
-// and how many requests have come.
-func (g *guest) resting() (requests uint64, ok bool) {
-	if g.rollcall == nil || g.shed != nil {
-		return 0, false
+	delete(g.host.guests, g)
+	if len(g.host.guests) == 0 {
+		delete(p.hosts, g.host.name)
 	}
-	return g.rollcall.Resting()
 }
 
-// idlest returns up to n connections on which nothing is in flight, those first on
-// which it has been so for longest, as far as the looks show.
-func (p *places) idlest(n int) []*guest {
-	var resting []*guest
-	for g := range p.guests {
-		if requests, ok := g.resting(); ok {
-			if requests != g.requests {
-				g.requests, g.idle = requests, time.Time{}
-			}
-			resting = append(resting, g)
+// crowded reports whether there are too many for their places until some have left
+// that were told to go.
+func (p *places) crowded() bool {
+	return len(p.guests) >= p.most && p.leaving >= max(leavingLeast, p.most/leavingShare)
+}
+
+// rests reports whether no call is in flight on a connection that is not silent, and
+// since when, as far as is known.
+func (g *guest) rests(now time.Time) (since time.Time, ok bool) {
+	switch {
+	case g.shed != nil:
+	case g.rollcall != nil:
+		requests, ok := g.rollcall.Resting()
+		if !ok || requests != g.requests {
+			g.requests, g.idle = requests, time.Time{}
+		}
+		if g.idle.IsZero() {
+			return now, ok
+		}
+		return g.idle, ok
+	case g.foreign:
+		since, ok := g.use.rests()
+		since = later(since, g.entered)
+		return since, ok && now.Sub(since) >= restLeast
+	}
+	return now, false
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}
+
+// idlest returns up to n of the guests on which nothing is in flight, those first on
+// which it has been so for longest.
+func idlest(guests map[*guest]struct{}, n int, now time.Time) []*guest {
+	type resting struct {
+		*guest
+		since time.Time
+	}
+	var all []resting
+	for g := range guests {
+		if since, ok := g.rests(now); ok {
+			all = append(all, resting{g, since})
 		}
 	}
-	slices.SortFunc(resting, func(a, b *guest) int {
-		switch {
-		case a.idle.IsZero() != b.idle.IsZero():
-			if a.idle.IsZero() {
-				return 1
-			}
-			return -1
-		default:
-			return a.idle.Compare(b.idle)
-		}
-	})
-	return resting[:min(n, len(resting))]
+	slices.SortFunc(all, func(a, b resting) int { return a.since.Compare(b.since) })
+	var found []*guest
+	for _, r := range all[:min(n, len(all))] {
+		found = append(found, r.guest)
+	}
+	return found
 }
 
-// look notes who is idle now, and returns those that have been so for limit, where
-// that is not negative.
+// next returns the longest idle of the guests, as far as the last search knows; nil:
+// none is idle.
+func (s *search) next(guests map[*guest]struct{}, now time.Time) *guest {
+	for {
+		if len(s.found) == 0 {
+			if !s.empty.IsZero() && now.Sub(s.empty) < searchPause {
+				return nil
+			}
+			s.found, s.empty = idlest(guests, idleAtOnce, now), time.Time{}
+			if len(s.found) == 0 {
+				s.empty = now
+				return nil
+			}
+		}
+		g := s.found[0]
+		s.found = s.found[1:]
+		if _, there := guests[g]; there {
+			if _, ok := g.rests(now); ok {
+				return g
+			}
+		}
+	}
+}
+
+// look notes who is idle now, and returns those of Rollcall's own that have been so
+// for limit, where that is not negative.
 func (p *places) look(now time.Time, limit time.Duration) (over []*guest) {
 	for g := range p.guests {
-		requests, ok := g.resting()
+		if g.rollcall == nil {
+			continue
+		}
+		since, ok := g.rests(now)
 		switch {
-		case !ok || requests != g.requests:
-			g.requests, g.idle = requests, time.Time{}
+		case !ok:
 		case g.idle.IsZero():
 			g.idle = now
-		case limit > 0 && now.Sub(g.idle) >= limit:
+		case limit > 0 && now.Sub(since) >= limit:
 			over = append(over, g)
 		}
 	}

@@ -39,8 +39,9 @@ type Protocol struct {
 	// request goes to [Server.Invoke] of s, the server, with [PeerOf] of conn.
 	// When ctx ends the server stops taking work: finish the request in hand,
 	// begin no other, return. The connection is closed at the latest when the
-	// server's DrainTimeout has passed. A returned error is logged; a panic is
-	// too, and closes the connection.
+	// server's DrainTimeout has passed, and where the server has no room for others
+	// when nothing was read, written or invoked on it for a second or more. A returned
+	// error is logged; a panic is too, and closes the connection.
 	Serve func(ctx context.Context, conn net.Conn, s *Server) error
 }
 

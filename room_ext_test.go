@@ -1,0 +1,223 @@
+// Copyright The Rollcall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package rollcall_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rollcall-rpc/rollcall"
+	"github.com/rollcall-rpc/rollcall/frame"
+	"github.com/rollcall-rpc/rollcall/internal/memnet"
+)
+
+// A room is a server with few places, in memory and of one bubble. It speaks all
+// formats; every handler waits for release.
+type room struct {
+	t       *testing.T
+	network memnet.Network
+	l       *unsteady
+	server  *rollcall.Server
+	release chan struct{}
+	served  chan error
+}
+
+// newRoom serves; opts.Protocols and HTTP are its own.
+func newRoom(t *testing.T, opts rollcall.ServerOptions) *room {
+	t.Helper()
+	r := &room{t: t, release: make(chan struct{}), served: make(chan error, 1)}
+	below, err := r.network.Listen("server:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.l = &unsteady{Listener: below, conns: make(chan net.Conn), failures: make(chan error)}
+	line := shout
+	line.Serve = func(_ context.Context, conn net.Conn, s *rollcall.Server) error {
+		b := make([]byte, 100)
+		for {
+			n, err := conn.Read(b)
+			if err != nil {
+				return err
+			}
+			reply, err := s.Invoke(context.Background(), invoked(string(b[1:n])), rollcall.PeerOf(conn))
+			if err != nil {
+				return err
+			}
+			if _, err := conn.Write(reply.Body); err != nil {
+				return err
+			}
+		}
+	}
+	opts.Protocols = []rollcall.Protocol{line}
+	opts.HTTP = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		<-r.release
+		io.WriteString(w, "quotient") //nolint:errcheck // the client looks
+	})
+	opts.Logger = discard
+	r.server = rollcall.NewServer(opts)
+	rollcall.Handle(r.server, divide, func(context.Context, *fraction) (*quotient, error) {
+		<-r.release
+		return &quotient{Server: "quotient"}, nil
+	})
+	go func() { r.served <- r.server.Serve(context.Background(), r.l) }()
+	return r
+}
+
+// connect opens a connection and says something on it.
+func (r *room) connect(says string) net.Conn {
+	r.t.Helper()
+	conn, err := r.network.Dial(r.t.Context(), "tcp", "server:1")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, says); err != nil {
+		r.t.Fatal(err)
+	}
+	synctest.Wait()
+	return conn
+}
+
+// call makes a call with a client of its own, which stays connected.
+func (r *room) call() error {
+	r.t.Helper()
+	c, err := rollcall.NewClient("static://server:1", rollcall.ClientOptions{Dial: r.network.Dial, Logger: discard})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { c.Close() })
+	ctx, cancel := context.WithTimeout(r.t.Context(), 5*time.Second)
+	defer cancel()
+	_, err = divide.Call(ctx, c, &fraction{Num2: 1})
+	return err
+}
+
+func (r *room) end() {
+	r.server.Close()
+	<-r.served //nolint:errcheck // it ends with the test
+}
+
+// whole is a request of every format, whole.
+var whole = map[string]string{
+	"rollcall": string(frame.AppendPreface(nil, frame.Preface{})) +
+		string(framed(frame.TypeRequest, 1, frame.AppendRequest(nil, &frame.Request{Codec: frame.CodecJSON, Method: []byte(divide.Name), Body: []byte(`{}`)}))),
+	"shout": "!{}",
+	"HTTP":  "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+}
+
+// Those who say something, in whatever format, and then nothing more keep nobody out
+// when the places or the descriptors run out.
+func TestStrangersOfEveryFormatGiveWay(t *testing.T) {
+	only(t, "its network is one of its own", "tcp")
+	says := map[string]string{
+		"nothing": "", "a byte": "\xb2", "a preface": string(frame.AppendPreface(nil, frame.Preface{})), "a byte of HTTP": "G", "half a head": "GET / HT",
+	}
+	for name, text := range whole {
+		says["a request of "+name] = text
+	}
+	const places = 5
+	for name, text := range says {
+		for _, scarce := range []string{"places", "descriptors"} {
+			t.Run(name+", "+scarce, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					opts := rollcall.ServerOptions{MaxConnections: places, MaxConnectionsPerHost: places}
+					if scarce == "descriptors" {
+						opts = rollcall.ServerOptions{}
+					}
+					r := newRoom(t, opts)
+					defer r.end()
+					close(r.release)
+					for range places {
+						r.connect(text)
+					}
+					time.Sleep(2 * time.Second)
+					if scarce == "descriptors" {
+						r.l.failures <- &net.OpError{Op: "accept", Err: syscall.EMFILE}
+						time.Sleep(3 * time.Second)
+						if n := r.server.State().Open; n != 0 {
+							t.Errorf("%d connections are open, want none", n)
+						}
+						return
+					}
+					for i := range places + 3 {
+						if err := r.call(); err != nil {
+							t.Errorf("newcomer %d: %v", i, err)
+						}
+						time.Sleep(3 * time.Second)
+					}
+					if n := r.server.State().Open; n > places {
+						t.Errorf("%d connections are open, want %d at most", n, places)
+					}
+				})
+			})
+		}
+	}
+}
+
+// Who has a request in hand keeps his place, and gets his answer, in whatever format
+// he asks.
+func TestRequestInHandKeepsItsPlace(t *testing.T) {
+	only(t, "its network is one of its own", "tcp")
+	for name, text := range whole {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRoom(t, rollcall.ServerOptions{MaxConnections: 1})
+				defer r.end()
+				conn := r.connect(text)
+				time.Sleep(time.Minute)
+				for range 3 {
+					if err := r.call(); err == nil {
+						t.Error("a newcomer gets a place that there is not")
+					}
+				}
+				r.l.failures <- &net.OpError{Op: "accept", Err: syscall.EMFILE}
+				time.Sleep(3 * time.Second)
+				close(r.release)
+				var got strings.Builder
+				for b := make([]byte, 1000); !strings.Contains(got.String(), "quotient"); {
+					n, err := conn.Read(b)
+					if err != nil {
+						t.Fatalf("got %q, %v, want the answer", got.String(), err)
+					}
+					got.Write(b[:n])
+				}
+			})
+		})
+	}
+}
+
+// However slowly those leave that were told to go, there are not many more
+// connections than places.
+func TestPlacesAreABound(t *testing.T) {
+	only(t, "its network is one of its own", "tcp")
+	synctest.Test(t, func(t *testing.T) {
+		const places, beyond = 10, 9
+		r := newRoom(t, rollcall.ServerOptions{MaxConnections: places, MaxConnectionsPerHost: places})
+		defer r.end()
+		close(r.release)
+		most := 0
+		for range 10 * places {
+			conn, err := r.network.Dial(t.Context(), "tcp", "server:1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn.(*memnet.Conn).Write(frame.AppendPreface(nil, frame.Preface{})) //nolint:errcheck // it may be closed
+			synctest.Wait()
+			most = max(most, r.server.State().Open)
+		}
+		if most > places+beyond {
+			t.Errorf("%d connections were open, want %d at most", most, places+beyond)
+		}
+		time.Sleep(time.Minute) // until the last of them has been accepted
+		if err := r.call(); err != nil {
+			t.Error(err)
+		}
+	})
+}
