@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -168,7 +169,7 @@ func (c *connSet) identify(g *guest) (replay *replayConn, protocol *Protocol, er
 // connection is broken; nil: it is not, or the server ends it.
 func (c *connSet) serveProtocol(g *guest, p *Protocol, conn *replayConn) error {
 	c.mu.Lock()
-	g.foreign = true
+	g.foreign, g.protocol = true, p.Name
 	c.mu.Unlock()
 	conn.watched = c.http == nil || p.Name != protocolHTTP
 	stop := context.AfterFunc(c.ctx, func() { conn.Close() }) // it ends Serve
@@ -374,9 +375,9 @@ func (c *connSet) drained() <-chan struct{} {
 	return done
 }
 
-// close ends every connection and returns when their goroutines have ended, or with
-// an error where handlers do not end in time.
-func (c *connSet) close() error {
+// close ends every connection and returns when their goroutines, and those of the
+// handlers, have ended.
+func (c *connSet) close() {
 	c.server.end(ErrServerClosed)
 	c.stopAccepting()
 	c.mu.Lock()
@@ -394,15 +395,43 @@ func (c *connSet) close() error {
 	for _, sc := range conns {
 		closers.Go(func() { sc.Close() }) // its end is what is wanted
 	}
-	return c.server.await(func() {
-		closers.Wait()
-		c.wg.Wait()
-		c.waiters.Wait()
-		c.workers.Close()
-		if c.http != nil {
-			c.http.wait()
+	closers.Wait()
+	c.wg.Wait()
+	c.waiters.Wait()
+	c.workers.Close()
+	if c.http != nil {
+		c.http.wait()
+	}
+}
+
+// running names what of the user's has not ended: methods, with the number of their
+// calls, HTTP, and foreign formats.
+func (c *connSet) running() []string {
+	counts := map[string]int64{}
+	for _, h := range *c.server.methods.Load() {
+		counts[h.name] = h.gate.limiter.InHand()
+	}
+	if c.http != nil {
+		counts["ServerOptions.HTTP"] = int64(c.http.requests.inFlight())
+	}
+	c.mu.Lock()
+	for g := range c.places.guests {
+		if g.foreign {
+			counts["the protocol "+g.protocol]++
 		}
-	})
+	}
+	c.mu.Unlock()
+	var list []string
+	for name, n := range counts {
+		if n > 0 {
+			list = append(list, fmt.Sprintf("%s (%d)", name, n))
+		}
+	}
+	if len(list) == 0 {
+		return []string{"what serves the connections"}
+	}
+	slices.Sort(list)
+	return list
 }
 
 // inFlight counts the calls in flight, in whatever format they came, and the open

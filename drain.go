@@ -12,6 +12,9 @@ import (
 // not answer before it leaves the entry to the session's end.
 const deregisterGrace = time.Second
 
+// stopGrace is how long a registrar has to return when it is not to wait any longer.
+const stopGrace = 100 * time.Millisecond
+
 // drain ends the server without failing a call: leave the list, tell the
 // clients, serve on for those who do not know yet, refuse what is new, finish
 // what is in flight. Close cuts every wait short.
@@ -55,9 +58,14 @@ func (s *Server) drain(conns *connSet) {
 		if err != nil {
 			log.Warn("the entry could not be removed, the session's end will", "error", err)
 		}
-	case <-s.life.Done():
+	case <-s.life.Done(): // the session's end removes the entry
 		stop()
-		<-left //nolint:errcheck // the session's end removes the entry
+		select {
+		case <-left:
+		case <-time.After(stopGrace):
+		}
+	case <-time.After(deregisterGrace + stopGrace):
+		log.Warn("the registrar does not return, it is left alone", "timeout", deregisterGrace)
 	}
 }
 

@@ -52,8 +52,9 @@ type guest struct {
 	requests uint64                // of Rollcall's own, that had come at the last look
 	idle     time.Time             // when a look has found first that no more have come; zero: never
 
-	foreign bool // another protocol's
-	use     usage
+	foreign  bool // another protocol's
+	protocol string
+	use      usage
 
 	shed error // why it was told to go; nil: it was not
 }

@@ -27,6 +27,7 @@ type room struct {
 	l       *unsteady
 	server  *rollcall.Server
 	release chan struct{}
+	drain   context.CancelFunc
 	served  chan error
 }
 
@@ -56,7 +57,17 @@ func newRoom(t *testing.T, opts rollcall.ServerOptions) *room {
 			}
 		}
 	}
-	opts.Protocols = []rollcall.Protocol{line}
+	deaf := rollcall.Protocol{
+		Name: "deaf",
+		Match: func(first []byte) rollcall.Verdict {
+			if first[0] == '?' {
+				return rollcall.MatchYes
+			}
+			return rollcall.MatchNo
+		},
+		Serve: func(context.Context, net.Conn, *rollcall.Server) error { <-r.release; return nil },
+	}
+	opts.Protocols = []rollcall.Protocol{line, deaf}
 	opts.HTTP = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		<-r.release
 		io.WriteString(w, "quotient") //nolint:errcheck // the client looks
@@ -67,7 +78,10 @@ func newRoom(t *testing.T, opts rollcall.ServerOptions) *room {
 		<-r.release
 		return &quotient{Server: "quotient"}, nil
 	})
-	go func() { r.served <- r.server.Serve(context.Background(), r.l) }()
+	var ctx context.Context
+	ctx, r.drain = context.WithCancel(context.Background())
+	go func() { r.served <- r.server.Serve(ctx, r.l) }()
+	synctest.Wait()
 	return r
 }
 
@@ -101,7 +115,6 @@ func (r *room) call() error {
 
 func (r *room) end() {
 	r.server.Close()
-	<-r.served //nolint:errcheck // it ends with the test
 }
 
 // whole is a request of every format, whole.

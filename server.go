@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"maps"
 	"net"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -98,10 +97,11 @@ func (s *Server) ListenAndServe(ctx context.Context, addr string) error {
 // ends or [Server.Close] is called. When ctx ends the server drains: it leaves
 // the list, tells its clients, serves on for DrainDelay, finishes what is in
 // flight within DrainTimeout, and Serve returns nil. After Close it returns
-// ErrServerClosed, at once where Close was called before; where l breaks, why. With
-// handlers that have not returned 3 s after their contexts have ended it does not
-// wait any longer: the error names their methods. Serve owns l and closes it; it can
-// be called once.
+// ErrServerClosed, at once where Close was called before; where l breaks, why. What
+// has not returned 3 s after the contexts have ended is not waited for any longer: the
+// error names the methods whose handlers still run, and other functions of the user's.
+// With the defaults all of that ends within 25 s. Serve owns l and closes it; it can be
+// called once.
 //
 // A registry that does not answer is no reason to fail: the server serves, and
 // joins the list when it can.
@@ -110,7 +110,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if err := s.begin(); err != nil {
 		return err
 	}
-	defer s.finish()
+	stuck := false
+	defer func() { s.finish(!stuck) }()
 	if err := s.check(); err != nil {
 		return err
 	}
@@ -132,10 +133,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if err == nil {
 		err = s.serve(ctx, conns)
 	}
-	// The entry goes first, whatever the end: nobody is to be sent here any more, and
-	// handlers that do not end must not keep it.
-	s.member.close()
-	if running := conns.close(); running != nil {
+	if running := s.stop(conns); running != nil {
+		stuck = true
 		return errors.Join(err, running)
 	}
 	return err
@@ -169,45 +168,64 @@ func (s *Server) begin() error {
 	return nil
 }
 
-// finish ends what is left and tells who waits that there is nothing more to wait
-// for.
-func (s *Server) finish() {
-	s.end(ErrServerClosed)
-	s.invoked.refuse()
-	s.await(s.invoked.running.Wait) //nolint:errcheck // connSet.close has told, where there were connections
-	s.member.decide()
-	close(s.served)
+// stop gives the entry up and ends the connections, within closeGrace: its error
+// names what has not ended by then. The entry goes first, whatever the end: nobody is
+// to be sent here any more, and handlers that do not end must not keep it.
+func (s *Server) stop(conns *connSet) error {
+	begun := time.Now()
+	left := background(s.member.close)
+	within(left, deregisterGrace)
+	ended := background(conns.close)
+	var running []string
+	if !within(ended, closeGrace-time.Since(begun)) {
+		running = conns.running()
+	}
+	if !within(left, closeGrace-time.Since(begun)) {
+		running = append(running, "ServerOptions.Registrar")
+	}
+	if len(running) == 0 {
+		return nil
+	}
+	return fmt.Errorf("rollcall: %v after the end there still run: %s", closeGrace, strings.Join(running, ", "))
 }
 
-// closeGrace is how long handlers have to return once their contexts have ended.
+// closeGrace is how long what the user has given has to return once the contexts
+// have ended.
 const closeGrace = 3 * time.Second
 
-// await waits for the end of what handlers keep alive, for closeGrace at most: the
-// error then names the methods that still run.
-func (s *Server) await(wait func()) error {
-	ended := make(chan struct{})
+// background calls f on a goroutine, which may outlive its caller where f is the
+// user's; the channel is closed when f has returned.
+func background(f func()) <-chan struct{} {
+	done := make(chan struct{})
 	go func() {
-		defer close(ended)
-		wait()
+		defer close(done)
+		f()
 	}()
-	timer := time.NewTimer(closeGrace)
+	return done
+}
+
+// within waits for done for a time, and reports whether it came.
+func within(done <-chan struct{}, limit time.Duration) bool {
+	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
-	case <-ended:
-		return nil
+	case <-done:
+		return true
 	case <-timer.C:
+		return false
 	}
-	var running []string
-	for _, h := range *s.methods.Load() {
-		if n := h.gate.limiter.InHand(); n > 0 {
-			running = append(running, fmt.Sprintf("%s (%d)", h.name, n))
-		}
+}
+
+// finish ends what is left and tells who waits that there is nothing more to wait
+// for; not so where wait is false, for the time of what still runs has passed.
+func (s *Server) finish(wait bool) {
+	s.end(ErrServerClosed)
+	s.invoked.refuse()
+	if wait { // Invoke was perhaps called where nothing was served
+		within(background(s.invoked.running.Wait), closeGrace)
 	}
-	slices.Sort(running)
-	if len(running) == 0 {
-		running = []string{"HTTP, or a foreign protocol"}
-	}
-	return fmt.Errorf("rollcall: closed, and after %v there still run: %s", closeGrace, strings.Join(running, ", "))
+	s.member.decide()
+	close(s.served)
 }
 
 // check returns why the server cannot serve.
@@ -240,8 +258,8 @@ func (s *Server) SetServing(serving bool) {
 }
 
 // Close stops the server at once: connections are closed, handlers' contexts
-// end, and the entry leaves the list. It returns when Serve has returned, or at
-// once where Serve was never called.
+// end, and the entry leaves the list. It returns when Serve has returned, which is
+// within 3 s also where handlers do not end, or at once where Serve was never called.
 func (s *Server) Close() error {
 	s.end(ErrServerClosed)
 	s.invoked.refuse()
