@@ -8,6 +8,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/rollcall-rpc/rollcall/internal/loglimit"
 	"github.com/rollcall-rpc/rollcall/internal/transport"
 )
 
@@ -22,9 +23,9 @@ type callerPool struct {
 	busy int      // those that a call is on
 }
 
-func (cp *callerPool) closeIdle() {
+func (cp *callerPool) closeIdle(log *loglimit.Limiter) {
 	for _, c := range cp.idle {
-		c.Close()
+		closeCaller(log, c)
 	}
 	cp.idle = nil
 }
@@ -99,7 +100,7 @@ func (p *peer) putCaller(c Caller, broken bool) {
 	}
 	p.mu.Unlock()
 	if !keep {
-		c.Close()
+		closeCaller(p.connector.log, c)
 	}
 }
 
@@ -123,7 +124,7 @@ func (p *peer) callDialect(ctx context.Context, d *Dialect, req *transport.Reque
 		return transport.Reply{}, PhaseDial, &transport.CallError{Executed: ExecutedNo, Phase: transport.PhaseQueue, Err: err}
 	}
 	*sent = time.Now()
-	stop := context.AfterFunc(p.group.ctx, func() { c.Close() })
+	stop := context.AfterFunc(p.group.ctx, func() { closeCaller(p.connector.log, c) })
 	reply, err := contained(p.connector.log, "Caller.Call", func() (Reply, error) { return c.Call(ctx, Request(*req)) })
 	stop()
 	var typed *Error
@@ -148,5 +149,5 @@ func (p *peer) callDialect(ctx context.Context, d *Dialect, req *transport.Reque
 func (p *peer) forgetIdle() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.callers.closeIdle()
+	p.callers.closeIdle(p.connector.log)
 }

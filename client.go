@@ -40,6 +40,7 @@ func NewClient(target string, opts ClientOptions) (*Client, error) {
 		return nil, err
 	}
 	c.log = loglimit.New(c.opts.Logger, nil)
+	c.opts.Events = containedEvents(c.log, &c.opts.Events)
 	c.connector = newConnector(&c.opts, c.log)
 	told := listLog{logger: c.opts.Logger, target: target}
 	c.service = service{target: target, budget: newRetryBudget(time.Now()), group: newGroup(), events: &c.opts.Events}

@@ -81,6 +81,9 @@ func (c *connector) open(ctx context.Context, in *discovery.Instance) (net.Conn,
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	conn, err := contained(c.log, "ClientOptions.Dial", func() (net.Conn, error) { return c.dial(ctx, "tcp", in.Addr()) })
+	if err == nil && conn == nil {
+		err = errors.New("rollcall: ClientOptions.Dial returned neither a connection nor an error: return one of them")
+	}
 	if err != nil || !c.secures(in) {
 		return conn, PhaseDial, err
 	}
@@ -134,8 +137,11 @@ func (c *connector) caller(ctx context.Context, in *discovery.Instance, d *Diale
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	caller, err := contained(c.log, "Dialect.Dial", func() (Caller, error) { return d.Dial(ctx, *in, conn) })
+	if err == nil && caller == nil {
+		err = fmt.Errorf("rollcall: Dial of the dialect %q returned neither a Caller nor an error: return one of them", d.Protocol)
+	}
 	if !stop() && err == nil {
-		caller.Close()
+		closeCaller(c.log, caller)
 		err = context.Cause(ctx)
 	}
 	if err != nil {

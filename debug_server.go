@@ -6,6 +6,7 @@ package rollcall
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net"
 	"net/http"
@@ -113,7 +114,10 @@ func (s *Server) serveDebug(ctx context.Context) (stop func(), err error) {
 		return nil, fmt.Errorf("rollcall: ServerOptions.DebugAddr: %w", err)
 	}
 	s.opts.Logger.Info("debug page", "address", l.Addr().String())
-	server := &http.Server{Handler: s.DebugHandler(), ReadTimeout: debugTimeout, WriteTimeout: debugTimeout, IdleTimeout: debugTimeout, MaxHeaderBytes: 16 << 10}
+	server := &http.Server{
+		Handler: s.DebugHandler(), ReadTimeout: debugTimeout, WriteTimeout: debugTimeout, IdleTimeout: debugTimeout, MaxHeaderBytes: 16 << 10,
+		ErrorLog: slog.NewLogLogger(httpLog{s}, slog.LevelWarn),
+	}
 	var serving sync.WaitGroup
 	serving.Go(func() { server.Serve(l) }) //nolint:errcheck // it ends with stop
 	return func() {

@@ -289,7 +289,7 @@ func (p *peer) Retire() {
 func (p *peer) closeIdle() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.callers.closeIdle()
+	p.callers.closeIdle(p.connector.log)
 	for conn := range p.conns {
 		if conn.InFlight() == 0 {
 			p.group.spawn(conn.CloseIdle)

@@ -19,7 +19,7 @@ func (c *Client) authorized(ctx context.Context, m Metadata) (Metadata, error) {
 	if c.opts.Token == nil {
 		return m, nil
 	}
-	token, err := c.opts.Token(ctx)
+	token, err := contained(c.log, "ClientOptions.Token", func() (string, error) { return c.opts.Token(ctx) })
 	if err != nil {
 		return nil, &Error{Code: CodeUnauthenticated, Reason: ReasonNoToken, Message: "ClientOptions.Token: " + err.Error(), Executed: ExecutedNo, cause: err}
 	}
