@@ -45,7 +45,7 @@ var layers = map[string][]string{
 	"internal/zkpath":     {},
 	"zk":                  {"zk/jute", "internal/pause", "internal/zkpath", "tlsfiles"},
 	"zk/internal/hook":    {"zk/jute"},
-	"zk/zkserver":         {"zk/jute", "zk/internal/hook", "zk/zkserver/internal/tree", "zk/zkserver/store"},
+	"zk/zkserver":         {"internal/loglimit", "zk/jute", "zk/internal/hook", "zk/zkserver/internal/tree", "zk/zkserver/store"},
 	"zk/zkserver/store":   {"zk/jute"},
 	"zk/zktest":           {"zk", "zk/jute", "zk/internal/hook", "zk/zkserver"},
 	"discovery/zookeeper": {"discovery", "discovery/layout", "zk", "internal/pause", "internal/zkpath"},

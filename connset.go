@@ -86,14 +86,19 @@ func (c *connSet) start() {
 	}()
 }
 
-// serve serves one connection to its end. A panic, of a Protocol, ends it alone.
+// serve serves one connection to its end. A panic, of a Protocol or a TLS callback,
+// ends it alone.
 func (c *connSet) serve(g *guest) {
 	begun, conn := time.Now(), g.conn
 	info := ConnInfo{Peer: Peer{Addr: conn.RemoteAddr()}}
 	defer func() {
 		if value := recover(); value != nil {
-			c.server.logPanic("protocol panicked", value, "protocol", info.Protocol, "address", info.Peer.Addr.String())
-			info.Err = fmt.Errorf("rollcall: protocol %q panicked: %v", info.Protocol, value)
+			what := "protocol panicked"
+			if info.Protocol == "" { // it was not known yet
+				what = "Match of a protocol, or a TLS callback, panicked"
+			}
+			c.server.logPanic(what, value, "protocol", info.Protocol, "address", info.Peer.Addr.String())
+			info.Err = fmt.Errorf("rollcall: %s: %v", what, value)
 		}
 		conn.Close() // it is over
 		c.mu.Lock()

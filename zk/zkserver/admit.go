@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"time"
 )
 
 // admit serves a new connection on goroutines of its own. Where there are too
@@ -87,22 +86,13 @@ func (s *Server) heard(c *conn) {
 	s.hush(c)
 }
 
-// warnPause is how often limits are warned of.
-const warnPause = time.Second
-
-// warnOfLimit says that a connection is closed for a limit; in the log, unless
-// somebody has just been warned.
+// warnOfLimit says that a connection is closed for a limit.
 func (s *Server) warnOfLimit(limit string, c *conn) {
 	if limit == "" {
 		return
 	}
 	s.refused(c, RefusedInfo{Reason: RefusedLimit, Limit: limit})
-	now := int64(time.Since(s.held.begin))
-	last := s.warned.Load()
-	if last != 0 && now-last < int64(warnPause) || !s.warned.CompareAndSwap(last, now) {
-		return
-	}
-	s.opts.Logger.Warn("a limit is reached, closing a connection; there may be more of them",
+	s.log.Warn("a limit is reached, closing a connection; there may be more of them",
 		slog.String("limit", limit), slog.String("address", addressOf(c.nc.RemoteAddr())))
 }
 

@@ -44,7 +44,7 @@ func (c *conn) handshake() bool {
 		return false
 	}
 	if last := c.srv.version.Load().Zxid(); r.LastZxidSeen > last {
-		c.srv.opts.Logger.Warn("client has seen a later state than this server has: was the data wiped or replaced by an older one? closing its connection",
+		c.srv.log.Warn("client has seen a later state than this server has: was the data wiped or replaced by an older one? closing its connection",
 			slog.String("address", addressOf(c.nc.RemoteAddr())), slog.String("client_zxid", Hex(r.LastZxidSeen).String()), slog.String("zxid", Hex(last).String()))
 		c.srv.stats.ahead.Add(1)
 		c.srv.refused(c, RefusedInfo{Reason: RefusedAhead, Err: fmt.Errorf("zkserver: zxid %s: the last one is %s", Hex(r.LastZxidSeen), Hex(last))})

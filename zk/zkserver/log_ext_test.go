@@ -87,3 +87,24 @@ func TestLogAttributes(t *testing.T) {
 		}
 	}
 }
+
+// What clients and strangers can cause is told of once in a second.
+func TestClientsCannotFillTheLog(t *testing.T) {
+	logs := &logKeeper{}
+	begun := time.Now()
+	_, addr := startServer(t, zkserver.Options{Logger: slog.New(logs)})
+	_, full := startServer(t, zkserver.Options{Logger: slog.New(logs), MaxConnections: 1})
+	open(t, full, 10*time.Second)
+	for range 50 {
+		ahead := dialRaw(t, addr)
+		ahead.write(connectFrame(jute.ConnectRequest{LastZxidSeen: math.MaxInt64}))
+		ahead.wantEOF()
+		dialRaw(t, full).wantEOF()
+	}
+	most := 1 + int(time.Since(begun)/time.Second)
+	for _, message := range []string{"client has seen a later state", "a limit is reached"} {
+		if n := len(logs.with(message)); n == 0 || n > most {
+			t.Errorf("%d lines of %q, want 1 to %d", n, message, most)
+		}
+	}
+}

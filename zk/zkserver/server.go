@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rollcall-rpc/rollcall/internal/loglimit"
 	"github.com/rollcall-rpc/rollcall/zk/internal/hook"
 	"github.com/rollcall-rpc/rollcall/zk/zkserver/internal/tree"
 )
@@ -32,8 +33,8 @@ type Server struct {
 	stalled atomic.Int64 // ns for which the sessions' time stood still
 
 	traceMask atomic.Int64
-	held      budget       // what connections hold of the memory that they share
-	warned    atomic.Int64 // when a limit was warned of, ns since held.begin; 0: never
+	held      budget            // what connections hold of the memory that they share
+	log       *loglimit.Limiter // for lines that clients and strangers can cause
 
 	// pub is held in full while a version is published and its events and
 	// replies are queued, and shared by readers on connections that may have
@@ -81,6 +82,7 @@ func New(opts Options) (*Server, error) {
 		conns:    map[*conn]*serve{},
 		hosts:    map[string]int{},
 		failed:   make(chan struct{}),
+		log:      loglimit.New(opts.Logger, opts.Clock.Now),
 	}
 	rand.Read(s.secret[:])
 	s.traceMask.Store(firstTraceMask)
@@ -192,7 +194,7 @@ func (s *Server) accept(ctx context.Context, sv *serve) error {
 			if !isTemporary(err) {
 				return fmt.Errorf("zkserver: accept: %w", err)
 			}
-			s.opts.Logger.Warn("accept failed, going on", slog.Any("error", err))
+			s.log.Warn("accept failed, going on", slog.Any("error", err))
 			select {
 			case <-ctx.Done():
 			case <-time.After(acceptPause):
