@@ -9,7 +9,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/rollcall-rpc/rollcall/internal/pause"
 	"github.com/rollcall-rpc/rollcall/internal/transport"
 )
 
@@ -17,9 +16,16 @@ const (
 	acceptPauseMin = 5 * time.Millisecond
 	acceptPauseMax = time.Second
 
-	// shedAtOnce is how many silent or idle connections are closed where no descriptor
-	// is left for a new one: room for those who wait, and for what they need.
-	shedAtOnce = 8
+	// shedLeast is how many silent or idle connections are closed where no descriptor
+	// is left for a new one: room for those who wait, and for what they need. Where
+	// there are many, it is a share of them.
+	shedLeast = 8
+	shedShare = 16
+
+	// idleParting is how long a client that was idle has to read that its connection
+	// ends, and roomParting the same where somebody waits for the place.
+	idleParting = 2 * time.Second
+	roomParting = 100 * time.Millisecond
 
 	// stallLook is how often a drain looks whether its clients read.
 	stallLook = time.Second
@@ -50,13 +56,18 @@ func (c *connSet) accept() error {
 		}
 		shed := 0
 		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
-			shed = c.shedIdle(shedAtOnce)
+			shed = c.shedIdle()
 		}
 		wait = min(max(2*wait, acceptPauseMin), acceptPauseMax)
 		c.server.log.Warn("a connection cannot be accepted", "error", err, "pause", wait, "closed_for_it", shed)
-		if pause.For(c.ctx, wait) != nil {
+		timer := time.NewTimer(wait)
+		select {
+		case <-c.left: // somebody has, and his descriptor is free
+		case <-timer.C:
+		case <-c.ctx.Done():
 			return err
 		}
+		timer.Stop()
 	}
 }
 
@@ -143,7 +154,10 @@ func (c *connSet) turnAway(conn net.Conn, why error) {
 // Where a request has come on it meanwhile, it stays.
 func (c *connSet) dismiss(g *guest) {
 	c.mu.Lock()
-	sc, foreign := g.rollcall, g.foreign
+	sc, foreign, parting := g.rollcall, g.foreign, roomParting
+	if errors.Is(g.shed, errIdle) {
+		parting = idleParting
+	}
 	c.mu.Unlock()
 	stays := func() {
 		c.mu.Lock()
@@ -154,7 +168,7 @@ func (c *connSet) dismiss(g *guest) {
 	switch {
 	case sc != nil:
 		c.waiters.Go(func() {
-			if !sc.CloseIdle() {
+			if !sc.CloseIdle(parting) {
 				stays()
 			}
 		})
@@ -165,24 +179,13 @@ func (c *connSet) dismiss(g *guest) {
 	}
 }
 
-// shedIdle closes up to n connections that have been silent or idle for longest, and
-// returns how many.
-func (c *connSet) shedIdle(n int) int {
+// shedIdle closes some of the connections that have been silent or idle for longest,
+// and returns how many.
+func (c *connSet) shedIdle() int {
 	now := time.Now()
-	var list []*guest
 	c.mu.Lock()
-	for len(list) < n {
-		g := c.places.greediest("")
-		if g == nil || now.Sub(g.entered) < restLeast {
-			break
-		}
-		c.places.dismiss(g, errTooManySilent)
-		list = append(list, g)
-	}
-	for _, g := range idlest(c.places.guests, n-len(list), now) {
-		c.places.dismiss(g, errTooMany)
-		list = append(list, g)
-	}
+	n := max(shedLeast, len(c.places.guests)/shedShare) - c.places.leaving
+	list := c.places.shed(max(n, 0), now)
 	c.mu.Unlock()
 	for _, g := range list {
 		c.dismiss(g)

@@ -195,6 +195,30 @@ func (p *places) heard(g *guest) bool {
 	return g.shed == nil
 }
 
+// shed tells up to n to go: those that have been silent for a while, the longest idle,
+// and where there is nobody else those that have just come.
+func (p *places) shed(n int, now time.Time) (list []*guest) {
+	silent := func(least time.Duration) {
+		for len(list) < n {
+			g := p.greediest("")
+			if g == nil || now.Sub(g.entered) < least {
+				return
+			}
+			p.dismiss(g, errTooManySilent)
+			list = append(list, g)
+		}
+	}
+	silent(restLeast)
+	for _, g := range idlest(p.guests, n-len(list), now) {
+		p.dismiss(g, errTooMany)
+		list = append(list, g)
+	}
+	if len(list) == 0 {
+		silent(0)
+	}
+	return list
+}
+
 // hush takes a connection from those that are silent.
 func (p *places) hush(g *guest) {
 	if g.silent != nil {

@@ -234,3 +234,30 @@ func TestPlacesAreABound(t *testing.T) {
 		}
 	})
 }
+
+// Where descriptors run out, no more connections end than make room: those that are
+// on their way out count.
+func TestDescriptorsAreFreedAFewAtOnce(t *testing.T) {
+	only(t, "its network is one of its own", "tcp")
+	synctest.Test(t, func(t *testing.T) {
+		const idle = 60
+		r := newRoom(t, rollcall.ServerOptions{})
+		defer r.end()
+		close(r.release)
+		for range idle {
+			r.connect(string(frame.AppendPreface(nil, frame.Preface{})))
+		}
+		time.Sleep(20 * time.Second)
+		begun := time.Now()
+		for range 3 {
+			r.l.failures <- &net.OpError{Op: "accept", Err: syscall.EMFILE}
+		}
+		if took := time.Since(begun); took > time.Second {
+			t.Errorf("accepting rested for %v", took)
+		}
+		time.Sleep(time.Second)
+		if n := r.server.State().Open; n > idle-8 || n < idle-16 {
+			t.Errorf("%d connections are open of %d, want 8 less, or 16 where the first had left", n, idle)
+		}
+	})
+}

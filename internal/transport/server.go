@@ -220,8 +220,9 @@ func (s *ServerConn) Close() error {
 
 // CloseIdle is Close for a connection that rests: its client takes nothing else of
 // it, and where a request comes at this moment, either it is not executed, and the
-// client knows, or the connection stays and CloseIdle returns false.
-func (s *ServerConn) CloseIdle() bool {
+// client knows, or the connection stays and CloseIdle returns false. Within patience
+// the connection is closed, whether the client has read the GOAWAY or not.
+func (s *ServerConn) CloseIdle(patience time.Duration) bool {
 	s.out.mu.Lock()
 	if !s.resting() {
 		s.out.mu.Unlock()
@@ -229,6 +230,8 @@ func (s *ServerConn) CloseIdle() bool {
 	}
 	s.say(frame.GoAwayIdle, ErrClosed)
 	s.out.mu.Unlock()
+	timer := time.AfterFunc(patience, func() { s.die(ErrClosed) })
+	defer timer.Stop()
 	s.shut(ErrClosed)
 	return true
 }
