@@ -28,8 +28,8 @@ func TestEveryClientEventIsContained(t *testing.T) {
 			t.Fatalf("%s is left out", name)
 		}
 		var in []reflect.Value
-		for i := range v.Type().NumIn() {
-			in = append(in, reflect.Zero(v.Type().In(i)))
+		for arg := range v.Type().Ins() {
+			in = append(in, reflect.Zero(arg))
 		}
 		for _, out := range v.Call(in) {
 			if !out.IsZero() {

@@ -61,7 +61,7 @@ func (s *Server) drain(conns *connSet) {
 	case <-s.life.Done(): // the session's end removes the entry
 		stop()
 		select {
-		case <-left:
+		case <-left: //nolint:errcheck // the session's end removes the entry
 		case <-time.After(stopGrace):
 		}
 	case <-time.After(deregisterGrace + stopGrace):

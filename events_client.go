@@ -16,7 +16,8 @@ import (
 // pages. Any function may be nil, which costs nothing. Functions are called on the
 // goroutine that does the work and must not block, nor keep the CallInfo's
 // metadata to change it; those of one call are called one after the other, except
-// that the attempts of a hedged call overlap.
+// that the attempts of a hedged call overlap. A panic of theirs is logged and goes no
+// further.
 type ClientEvents struct {
 	// CallBegin is told of each call before its interceptors. The context that
 	// it returns is the call's from then on; nil: ctx. It may set metadata.

@@ -5,6 +5,7 @@ package rollcall_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -202,6 +203,47 @@ func TestRequestInHandKeepsItsPlace(t *testing.T) {
 					got.Write(b[:n])
 				}
 			})
+		})
+	}
+}
+
+// A request of HTTP/1.1 or HTTP/2 inside TLS is in hand from its head on until it is
+// answered, and its connection at rest from then on.
+func TestHTTPInsideTLSKeepsItsPlace(t *testing.T) {
+	only(t, "it has TLS of its own", "tcp")
+	for _, version := range []int{1, 2} {
+		synctest.Test(t, func(t *testing.T) {
+			ours := newTrust("ours") // of the bubble's time
+			r := newRoom(t, rollcall.ServerOptions{MaxConnections: 1, TLS: ours.server, AllowPlaintext: true})
+			defer r.end()
+			config := ours.client.Clone()
+			config.ServerName = "rollcall.test"
+			transport := &http.Transport{DialContext: r.network.Dial, TLSClientConfig: config, ForceAttemptHTTP2: version == 2}
+			defer transport.CloseIdleConnections()
+			answered := make(chan string, 1)
+			go func() {
+				request, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://server:1/", nil)
+				response, err := transport.RoundTrip(request)
+				if err != nil {
+					answered <- err.Error()
+					return
+				}
+				defer response.Body.Close()
+				body, _ := io.ReadAll(response.Body)
+				answered <- fmt.Sprintf("%d %s", response.ProtoMajor, body)
+			}()
+			time.Sleep(time.Minute)
+			if err := r.call(); err == nil {
+				t.Errorf("version %d: a newcomer gets the place of a request in hand", version)
+			}
+			close(r.release)
+			if got, want := <-answered, fmt.Sprintf("%d quotient", version); got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+			time.Sleep(2 * time.Second)
+			if err := r.call(); err != nil {
+				t.Errorf("version %d: a newcomer gets no place beside a connection at rest: %v", version, err)
+			}
 		})
 	}
 }
