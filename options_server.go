@@ -22,6 +22,7 @@ const (
 	DefaultDrainDelay            = 500 * time.Millisecond
 	DefaultDrainTimeout          = 20 * time.Second
 	DefaultMaxConnections        = 10_000
+	DefaultMaxConnectionsPerHost = DefaultMaxConnections / 2
 	DefaultMaxPendingConnections = 1000
 	DefaultMaxBufferedBytes      = 256 << 20
 	DefaultIdleTimeout           = 10 * time.Minute

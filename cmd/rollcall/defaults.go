@@ -55,6 +55,7 @@ var standards = []standard{
 	{"max_frame", sizeBytes(frame.DefaultMaxFrame), "the payload of one frame; longer messages are split"},
 	{"max_streams", frame.DefaultMaxStreams, "calls at once on one connection"},
 	{"max_connections", rollcall.DefaultMaxConnections, "of a server; beyond it the longest idle gives way"},
+	{"max_host_connections", rollcall.DefaultMaxConnectionsPerHost, "of them from one address"},
 	{"max_buffered", sizeBytes(rollcall.DefaultMaxBufferedBytes), "of a server, of requests whose last piece has not come, over all connections"},
 	{"idle_timeout", rollcall.DefaultIdleTimeout, "of a server, for a connection without a call"},
 	{"max_pending_connections", rollcall.DefaultMaxPendingConnections, "of a server, that have not said yet what they speak"},
