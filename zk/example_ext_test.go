@@ -6,7 +6,6 @@ package zk_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/zk"
@@ -14,26 +13,12 @@ import (
 )
 
 // exampleServer starts a server in memory. A program connects to one that runs.
-func exampleServer() (address string, stop func()) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func exampleServer() (address string, stop func() error) {
+	s, err := zkserver.Start("127.0.0.1:0", zkserver.Options{})
 	if err != nil {
 		panic(err)
 	}
-	s, err := zkserver.New(zkserver.Options{})
-	if err != nil {
-		panic(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		s.Serve(ctx, l) //nolint:errcheck // until it is closed
-	}()
-	return l.Addr().String(), func() {
-		cancel()
-		<-done
-		s.Close() // the example is over
-	}
+	return s.Addr(), s.Close
 }
 
 // A server registers under a path as long as its session lives, and somebody

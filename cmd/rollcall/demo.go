@@ -84,7 +84,7 @@ type demo struct {
 func (d *demo) run(ctx context.Context) error {
 	d.line.show(bold, fmt.Sprintf("A registry, three servers and a client that calls every %d ms. It takes about %.0f s.",
 		callEvery.Milliseconds(), (demoSteps*d.pace+demoSession+time.Second).Seconds()))
-	err := d.withRegistry(ctx, func() error {
+	err := d.withRegistry(func() error {
 		return d.withClient(ctx, func() error {
 			defer d.endProcesses()
 			return d.story(ctx)
@@ -111,25 +111,21 @@ func (d *demo) verdict(ctx context.Context, err error) error {
 }
 
 // withRegistry runs f while the registry serves.
-func (d *demo) withRegistry(ctx context.Context, f func() error) error {
-	server, err := zkserver.New(zkserver.Options{TickTime: demoTick, MinSessionTimeout: demoSession})
-	if err != nil {
-		return err
-	}
+func (d *demo) withRegistry(f func() error) error {
 	const wanted = "2181"
-	listener, err := listenOrFree(net.JoinHostPort(loopback, wanted))
+	opts := zkserver.Options{TickTime: demoTick, MinSessionTimeout: demoSession}
+	server, err := zkserver.Start(net.JoinHostPort(loopback, wanted), opts)
+	if err != nil { // it is taken
+		server, err = zkserver.Start(net.JoinHostPort(loopback, "0"), opts)
+	}
 	if err != nil {
 		return fmt.Errorf("registry: %w", err)
 	}
-	d.registry = "zk://" + listener.Addr().String() + demoPath
-	var serving sync.WaitGroup
-	defer serving.Wait()
-	defer server.Close() // it returns nil
 	// An interrupt ends the servers and the client first, then the registry.
-	serving.Go(func() { server.Serve(context.WithoutCancel(ctx), listener) }) //nolint:errcheck // it ends with Close
-
+	defer server.Close() // it returns nil
+	d.registry = server.Target(demoPath)
 	d.line.eventf(plain, "registry", "ready on %v%s; it forgets a silent server after %v",
-		listener.Addr(), insteadOf(listener.Addr().String(), wanted), demoSession)
+		server.Addr(), insteadOf(server.Addr(), wanted), demoSession)
 	hint := "rollcall ls --watch"
 	if d.registry != defaultTarget {
 		hint += " " + d.registry

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 
 	"github.com/rollcall-rpc/rollcall/discovery"
 	"github.com/rollcall-rpc/rollcall/discovery/layout"
@@ -15,30 +14,16 @@ import (
 	"github.com/rollcall-rpc/rollcall/zk/zkserver"
 )
 
-// embedded starts a registry in this process.
-func embedded() (addr string, stop func() error, err error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", nil, err
-	}
-	registry, err := zkserver.New(zkserver.Options{})
-	if err != nil {
-		return "", nil, err
-	}
-	go registry.Serve(context.Background(), listener) //nolint:errcheck // until it is closed
-	return listener.Addr().String(), registry.Close, nil
-}
-
 // A server registers, a client finds it. The registry is embedded; any ZooKeeper
 // does as well.
 func ExampleOpen() {
-	addr, stop, err := embedded()
+	registry, err := zkserver.Start("127.0.0.1:0", zkserver.Options{})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	defer stop() //nolint:errcheck // what comes of it is looked at elsewhere
-	session, err := zookeeper.Open([]string{addr}, zookeeper.Options{})
+	defer registry.Close()
+	session, err := zookeeper.Open([]string{registry.Addr()}, zookeeper.Options{})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -67,13 +52,13 @@ func ExampleOpen() {
 
 // An operator drains an instance, as rollcall drain does.
 func ExampleSession_EditOverrides() {
-	addr, stop, err := embedded()
+	registry, err := zkserver.Start("127.0.0.1:0", zkserver.Options{})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	defer stop() //nolint:errcheck // what comes of it is looked at elsewhere
-	session, err := zookeeper.Open([]string{addr}, zookeeper.Options{})
+	defer registry.Close()
+	session, err := zookeeper.Open([]string{registry.Addr()}, zookeeper.Options{})
 	if err != nil {
 		fmt.Println(err)
 		return

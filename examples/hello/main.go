@@ -16,25 +16,23 @@ import (
 var hello = rollcall.Method[string, string]{Name: "Greeter/Hello", Idempotent: true}
 
 func main() {
-	_, registry, err := zkserver.Start("127.0.0.1:0", zkserver.Options{}) // or a ZooKeeper that is there
-	check(err)
-	target := "zk://" + registry.String() + "/rpc"
+	ctx := context.Background()
+	registry := must(zkserver.Start("127.0.0.1:0", zkserver.Options{})) // or a ZooKeeper that is there
 
-	server := rollcall.NewServer(rollcall.ServerOptions{Registry: target})
+	server := rollcall.NewServer(rollcall.ServerOptions{Registry: registry.Target("/rpc")})
 	rollcall.Handle(server, hello, func(_ context.Context, name *string) (*string, error) {
 		return new("Hello, " + *name), nil
 	})
-	go func() { check(server.ListenAndServe(context.Background(), "127.0.0.1:0")) }()
+	go func() { log.Fatal(server.ListenAndServe(ctx, "127.0.0.1:0")) }()
 
-	client, err := rollcall.NewClient(target, rollcall.ClientOptions{})
-	check(err)
-	greeting, err := hello.CallWith(context.Background(), client, new("Ada"), rollcall.CallOptions{WaitForReady: true})
-	check(err)
+	client := must(rollcall.NewClient(registry.Target("/rpc"), rollcall.ClientOptions{}))
+	greeting := must(hello.CallWith(ctx, client, new("Ada"), rollcall.CallOptions{WaitForReady: true}))
 	fmt.Println(*greeting)
 }
 
-func check(err error) {
+func must[T any](v T, err error) T {
 	if err != nil {
 		log.Fatal(err)
 	}
+	return v
 }

@@ -20,14 +20,15 @@ func TestHello(t *testing.T) {
 	}
 }
 
-// What the README shows of it is one look.
+// What the README shows of it is one look: all of the file but the licence.
 func TestLength(t *testing.T) {
-	const most = 40
+	const most = 35
 	source, err := os.ReadFile("main.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := bytes.Count(source, []byte("\n")); n > most {
+	_, shown, _ := bytes.Cut(source, []byte("\n\n"))
+	if n := bytes.Count(shown, []byte("\n")); n == 0 || n > most {
 		t.Errorf("main.go has %d lines, more than %d", n, most)
 	}
 }

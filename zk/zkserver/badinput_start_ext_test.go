@@ -19,7 +19,7 @@ func TestStartRefuses(t *testing.T) {
 		"TickTime": {"127.0.0.1:0", zkserver.Options{TickTime: -1}},
 		"listen":   {"nowhere", zkserver.Options{}},
 	} {
-		if _, _, err := zkserver.Start(try.address, try.opts); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := zkserver.Start(try.address, try.opts); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want an error that says %q", try.address, err, want)
 		}
 	}

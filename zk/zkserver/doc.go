@@ -4,9 +4,10 @@
 // Package zkserver is a server of ZooKeeper's client protocol, of one node, that
 // a program or a test carries in itself.
 //
-//	srv, err := zkserver.New(zkserver.Options{})
-//	…
-//	err = srv.ListenAndServe(ctx, "127.0.0.1:2181")
+//	registry, err := zkserver.Start("127.0.0.1:2181", zkserver.Options{})
+//
+// [New] and [Server.Serve] leave the listener, the goroutine and the end to the
+// program.
 //
 // Existing clients (the Java client, the C client, kazoo, go-zookeeper, ours)
 // connect to it as they do to ZooKeeper 3.9. Where 3.8 and 3.9 differ, 3.9 is

@@ -87,14 +87,11 @@ func ask(addr net.Addr, word string) string {
 
 // A registry of a program's own.
 func ExampleStart() {
-	srv, addr, err := zkserver.Start("127.0.0.1:0", zkserver.Options{})
+	registry, err := zkserver.Start("127.0.0.1:2181", zkserver.Options{})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println("are you ok?", ask(addr, "ruok"))
-	fmt.Println("closed:", srv.Close())
-	// Output:
-	// are you ok? imok
-	// closed: <nil>
+	fmt.Println(registry.Target("/rpc")) // for rollcall.NewClient, and ServerOptions.Registry
+	fmt.Println("closed:", registry.Close())
 }

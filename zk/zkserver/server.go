@@ -108,27 +108,6 @@ type serve struct {
 	conns    sync.WaitGroup // the goroutines of its connections
 }
 
-// Start makes a Server that serves a TCP address, "host:port", until [Server.Close],
-// and returns the address with its port. It is for programs that have a registry of
-// their own, in tests and demonstrations for example. The errors are those of
-// [New] and of listening; what ends the serving later is logged.
-func Start(address string, opts Options) (*Server, net.Addr, error) {
-	s, err := New(opts)
-	if err != nil {
-		return nil, nil, err
-	}
-	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", address)
-	if err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("zkserver: listen: %w", err), s.Close())
-	}
-	go func() {
-		if err := s.Serve(context.Background(), l); err != nil && !errors.Is(err, ErrServerClosed) {
-			s.opts.Logger.Error("the registry does not serve any more", "address", l.Addr().String(), "error", err)
-		}
-	}()
-	return s, l.Addr(), nil
-}
-
 // ListenAndServe listens on the TCP address and serves it, see [Server.Serve].
 func (s *Server) ListenAndServe(ctx context.Context, address string) error {
 	var lc net.ListenConfig
