@@ -62,8 +62,12 @@ type Error struct {
 	// idempotent method.
 	PassedOn bool
 
-	// Executed is set by Rollcall on the caller's side. A handler need not set
-	// it: an error that a handler returns is ExecutedYes.
+	// Executed is set by Rollcall where the error of a call leaves a server, and
+	// where a call fails on the way: callers, events and [Server.Invoke] see the
+	// same. Whatever it says before, an error of a handler that was begun is
+	// ExecutedYes, and one of an [Admission], or of an [Interceptor] that did not call
+	// next, ExecutedNo. 0, as [Errorf] leaves it: nobody has said; that is what a
+	// server's interceptors see of an error that next returns.
 	Executed Executed
 
 	// Report tells what the client tried; nil in a handler.
@@ -73,7 +77,9 @@ type Error struct {
 }
 
 // Errorf returns an Error with a code, a reason and a formatted message. What
-// %w wraps is found by [errors.Is] and [errors.As] on this side of the wire.
+// %w wraps is found by [errors.Is] and [errors.As] on this side of the wire. Executed
+// is 0: a handler, an admission or an interceptor returns the error as it is, many
+// may return the same one, and Rollcall tells the caller whether the handler ran.
 func Errorf(code Code, reason, format string, args ...any) *Error {
 	err := fmt.Errorf(format, args...)
 	return &Error{Code: code, Reason: reason, Message: err.Error(), cause: errors.Unwrap(err)}

@@ -127,3 +127,67 @@ func TestBadReplyNamesWhoAnswered(t *testing.T) {
 		}
 	}
 }
+
+// Whether the handler ran is told alike to the caller, to the server's events and to
+// who invokes the server, whatever the error says that was returned; which stays as
+// it is, for others return it too.
+func TestExecutedOfErrorf(t *testing.T) {
+	shared := rollcall.Errorf(rollcall.CodeAborted, "SHARED", "by all")
+	claims := rollcall.Errorf(rollcall.CodeAborted, "CLAIMS", "that nothing was done")
+	claims.Executed = rollcall.ExecutedNo
+	errs := []error{shared, claims, fmt.Errorf("wrapped: %w", shared)}
+	r := newRecorder()
+	const by = "by"
+	s := start(t, "", rollcall.ServerOptions{
+		Events: r.events(t),
+		Admissions: []rollcall.Admission{func(_ context.Context, call *rollcall.CallInfo) (context.Context, error) {
+			if call.Metadata[by] == "admission" {
+				return nil, shared
+			}
+			return nil, nil //nolint:nilnil // the context stays
+		}},
+		Interceptors: []rollcall.Interceptor{around(func(ctx context.Context, call *rollcall.CallInfo, request any, next rollcall.Handler) (any, error) {
+			if call.Metadata[by] == "interceptor" {
+				return nil, shared
+			}
+			return next(ctx, call, request)
+		})},
+	}, func(s *rollcall.Server) {
+		rollcall.Handle(s, divide, func(_ context.Context, f *fraction) (*quotient, error) { return nil, errs[f.Num1] })
+	})
+	c := staticClient(t, s.addr)
+	for _, tt := range []struct {
+		by   string
+		errs int
+		want rollcall.Executed
+	}{
+		{"handler", len(errs), rollcall.ExecutedYes}, {"admission", 1, rollcall.ExecutedNo}, {"interceptor", 1, rollcall.ExecutedNo},
+	} {
+		for i := range tt.errs {
+			var want *rollcall.Error
+			errors.As(errs[i], &want)
+			metadata := rollcall.Metadata{by: tt.by}
+			_, err := divide.CallWith(within(t), c, &fraction{Num1: int32(i)}, rollcall.CallOptions{Metadata: metadata})
+			wantError(t, err, want.Code, want.Reason, tt.want)
+			_, err = s.Invoke(within(t), rollcall.Request{
+				Method: divide.Name, Codec: rollcall.JSON.ID(), Metadata: metadata, Body: fmt.Appendf(nil, `{"Num1":%d}`, i),
+			}, rollcall.Peer{})
+			wantError(t, err, want.Code, want.Reason, tt.want)
+			for range 2 {
+				awaitSignal(t, r.ended, "the end of a call")
+			}
+			r.mu.Lock()
+			for _, end := range r.ends {
+				wantError(t, end.Err, want.Code, want.Reason, tt.want)
+				if end.Refused != (tt.want == rollcall.ExecutedNo) {
+					t.Errorf("%s: refused %t", tt.by, end.Refused)
+				}
+			}
+			r.ends = nil
+			r.mu.Unlock()
+		}
+	}
+	if shared.Executed != 0 || claims.Executed != rollcall.ExecutedNo {
+		t.Error("the errors that were returned have changed")
+	}
+}

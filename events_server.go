@@ -19,7 +19,8 @@ type ServerEvents struct {
 	// done about it, also where Rollcall refuses it; not for one that its client
 	// took back before its turn came. The context that it returns goes to
 	// admissions, interceptors, the handler and CallEnd; nil stands for ctx. The
-	// method of a call may be one that is not handled here.
+	// method of a call may be one that is not handled here, and then is whatever a
+	// stranger wrote: CallInfo.Handled tells, for metrics with the method as label.
 	CallBegin func(ctx context.Context, call *CallInfo) context.Context
 
 	// CallEnd is called once for each CallBegin.
