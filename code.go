@@ -6,7 +6,7 @@ package rollcall
 import "github.com/rollcall-rpc/rollcall/frame"
 
 // A Code says what kind of failure an [Error] is. The codes and their numbers
-// are gRPC's (google.golang.org/grpc/codes).
+// are gRPC's (google.golang.org/grpc/codes); HTTPStatus tells what they are in HTTP.
 type Code = frame.Code
 
 // The codes.

@@ -44,3 +44,23 @@ func (c Code) String() string {
 	}
 	return "code " + hexByte(uint8(c))
 }
+
+var httpStatuses = [...]int{
+	CodeOK: 200, CodeCanceled: 499, CodeUnknown: 500, CodeInvalidArgument: 400,
+	CodeDeadlineExceeded: 504, CodeNotFound: 404, CodeAlreadyExists: 409,
+	CodePermissionDenied: 403, CodeResourceExhausted: 429, CodeFailedPrecondition: 400,
+	CodeAborted: 409, CodeOutOfRange: 400, CodeUnimplemented: 501, CodeInternal: 500,
+	CodeUnavailable: 503, CodeDataLoss: 500, CodeUnauthenticated: 401,
+}
+
+// HTTPStatus returns the status with which HTTP answers what ended with the code;
+// 500 for a number that is no code. CodeCanceled is 499, which has no name in
+// net/http: nobody is left to read it, but logs show it. Source: google/rpc/code.proto
+// (googleapis), which grpc-gateway (runtime.HTTPStatusFromCode) and the Connect
+// protocol (connectrpc.com/docs/protocol, "Error codes") follow.
+func (c Code) HTTPStatus() int {
+	if int(c) < len(httpStatuses) {
+		return httpStatuses[c]
+	}
+	return 500
+}

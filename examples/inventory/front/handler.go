@@ -121,27 +121,17 @@ func refuse(w http.ResponseWriter, log *slog.Logger, err error) {
 	write(w, code, body)
 }
 
-// status returns the HTTP status of an error. That the front end itself may not
-// call the inventory is no fault of those who ask.
+// status returns the HTTP status of an error: that of its code, but for two things.
+// What is out of stock conflicts with what there is, and that the front end itself
+// may not call the inventory is no fault of those who ask.
 func status(err *rollcall.Error) int {
-	if errors.Is(err, inventory.ErrOutOfStock) {
+	switch {
+	case errors.Is(err, inventory.ErrOutOfStock):
 		return http.StatusConflict
-	}
-	switch err.Code { //nolint:exhaustive // the rest is ours
-	case rollcall.CodeInvalidArgument, rollcall.CodeOutOfRange:
-		return http.StatusBadRequest
-	case rollcall.CodeNotFound:
-		return http.StatusNotFound
-	case rollcall.CodeResourceExhausted:
-		return http.StatusTooManyRequests
-	case rollcall.CodeUnauthenticated, rollcall.CodePermissionDenied:
+	case err.Code == rollcall.CodeUnauthenticated, err.Code == rollcall.CodePermissionDenied:
 		return http.StatusBadGateway
-	case rollcall.CodeUnavailable:
-		return http.StatusServiceUnavailable
-	case rollcall.CodeDeadlineExceeded:
-		return http.StatusGatewayTimeout
 	}
-	return http.StatusInternalServerError
+	return err.Code.HTTPStatus()
 }
 
 func write(w http.ResponseWriter, status int, body []byte) {
