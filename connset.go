@@ -64,7 +64,7 @@ func newConnSet(s *Server, l net.Listener, instanceID string) *connSet {
 		places:     newPlaces(s.opts.MaxConnections, s.opts.MaxConnectionsPerHost, s.opts.MaxPendingConnections),
 	}
 	var alpn []string
-	if s.opts.HTTP != nil {
+	if s.pages.served.Load() {
 		c.http = newHTTPServer(s, l.Addr())
 		alpn = []string{alpnHTTP2, alpnHTTP1}
 	}
@@ -417,7 +417,7 @@ func (c *connSet) running() []string {
 		counts[h.name] = h.gate.limiter.InHand()
 	}
 	if c.http != nil {
-		counts["ServerOptions.HTTP"] = int64(c.http.requests.inFlight())
+		counts["HTTP"] = int64(c.http.requests.inFlight())
 	}
 	c.mu.Lock()
 	for g := range c.places.guests {

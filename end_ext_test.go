@@ -49,7 +49,7 @@ func TestEveryEndIsBounded(t *testing.T) {
 		"nothing":            {},
 		"a handler":          {says: []string{whole["rollcall"]}, want: []string{"Divide/Divide (1)"}},
 		"two by Invoke":      {says: []string{whole["shout"], whole["shout"]}, want: []string{"Divide/Divide (2)"}},
-		"a handler of HTTP":  {says: []string{whole["HTTP"]}, want: []string{"ServerOptions.HTTP (1)"}},
+		"a handler of HTTP":  {says: []string{whole["HTTP"]}, want: []string{"HTTP (1)"}},
 		"a protocol":         {says: []string{"?"}, want: []string{"the protocol deaf (1)"}},
 		"the registrar":      {deaf: true, want: []string{"ServerOptions.Registrar"}},
 		"all of them":        {says: []string{whole["rollcall"], whole["shout"], whole["HTTP"], "?"}, deaf: true, want: []string{"Divide/Divide (2)", "HTTP", "deaf", "Registrar"}},

@@ -214,7 +214,7 @@ func TestServerConnEvents(t *testing.T) {
 	got := append(r.noted("open"), r.noted("close")...)
 	want := []string{
 		"open shout", "open rollcall/1",
-		`close "" <nil>`, `close "" it looks like HTTP: set ServerOptions.HTTP to serve that`, `close "shout" <nil>`,
+		`close "" <nil>`, `close "" it looks like HTTP: Server.HandleHTTP has a server answer that`, `close "shout" <nil>`,
 		`close "" too many connections have said nothing yet, and this one for longest`, `close "" <nil>`, `close "rollcall/1" <nil>`,
 	}
 	if !slices.Equal(got, want) {

@@ -19,14 +19,12 @@ import (
 	"github.com/rollcall-rpc/rollcall"
 )
 
-// mountPages is the guide's way to mount pages.
-func mountPages(mux *http.ServeMux, server *rollcall.Server) {
-	health := server.HealthHandler()
-	mux.Handle("/healthz", health)
-	mux.Handle("/readyz", health)
-	mux.Handle("/debug/state", server.DebugHandler())
-	mux.HandleFunc("/debug/pprof/", pprof.Index) // of net/http/pprof
-	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+// handlePages is the guide's way to have pages.
+func handlePages(server *rollcall.Server) {
+	server.HandleHTTP("/", server.HealthHandler()) // /healthz and /readyz
+	server.HandleHTTP("/debug/state", server.DebugHandler())
+	server.HandleHTTP("/debug/pprof/", http.HandlerFunc(pprof.Index)) // of net/http/pprof
+	server.HandleHTTP("/debug/pprof/profile", http.HandlerFunc(pprof.Profile))
 }
 
 // The commands of the guide work as they stand, and its code is what is tried here.
@@ -40,15 +38,14 @@ func TestHTTPGuide(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mounting := regexp.MustCompile(`(?s)\thealth := server.HealthHandler.*?pprof.Profile\)\n`)
-	if a, b := mounting.Find(guide), mounting.Find(source); len(a) == 0 || string(a) != string(b) {
-		t.Errorf("the guide mounts\n%s\nand the test\n%s", a, b)
+	handling := regexp.MustCompile(`(?s)\tserver.HandleHTTP\("/", .*?pprof.Profile\)\)\n`)
+	if a, b := handling.Find(guide), handling.Find(source); len(a) == 0 || string(a) != string(b) {
+		t.Errorf("the guide has\n%s\nand the test\n%s", a, b)
 	}
 	if _, err := exec.LookPath("curl"); errors.Is(err, exec.ErrNotFound) {
 		t.Skip("no curl")
 	}
-	mux := http.NewServeMux()
-	s := start(t, "", rollcall.ServerOptions{HTTP: mux}, func(s *rollcall.Server) { mountPages(mux, s) })
+	s := start(t, "", rollcall.ServerOptions{}, handlePages)
 	block := regexp.MustCompile("(?s)```sh\n(.*?)```").FindSubmatch(guide)
 	if block == nil {
 		t.Fatal("the guide has no commands")
@@ -66,15 +63,14 @@ func TestHTTPGuide(t *testing.T) {
 	}
 }
 
-// The health pages beside others, as ServerOptions.HTTP has them too.
+// The health pages on the server's own port; another http.Server takes the handler
+// as well.
 func ExampleServer_HealthHandler() {
-	mux := http.NewServeMux()
-	server := rollcall.NewServer(rollcall.ServerOptions{HTTP: mux})
-	mux.Handle("/healthz", server.HealthHandler())
-	mux.Handle("/readyz", server.HealthHandler())
+	server := rollcall.NewServer(rollcall.ServerOptions{})
+	server.HandleHTTP("/", server.HealthHandler()) // /healthz and /readyz
 
 	recorder := httptest.NewRecorder()
-	mux.ServeHTTP(recorder, httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/readyz", nil))
+	server.HealthHandler().ServeHTTP(recorder, httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/readyz", nil))
 	fmt.Print(recorder.Code, " ", recorder.Body)
 	// Output: 503 the server does not serve
 }

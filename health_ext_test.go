@@ -38,11 +38,9 @@ func probe(t *testing.T, s *running, what string, live, ready int, why string) {
 // startHealthy serves divide and the health pages on one port.
 func startHealthy(t *testing.T, opts rollcall.ServerOptions) *running {
 	t.Helper()
-	var s *rollcall.Server
-	opts.HTTP = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.HealthHandler().ServeHTTP(w, r) })
-	return start(t, "", opts, func(made *rollcall.Server) {
-		s = made
+	return start(t, "", opts, func(s *rollcall.Server) {
 		rollcall.Handle(s, divide, divideOn("a"))
+		s.HandleHTTP("/", s.HealthHandler())
 	})
 }
 

@@ -7,11 +7,14 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -25,6 +28,68 @@ const (
 	httpHeaderBytes = 64 << 10
 )
 
+// HandleHTTP makes the server answer HTTP/1.1 and HTTP/2 on its port, with a handler
+// for what matches a pattern of [http.ServeMux]; "/" is everything else.
+//
+//	server.HandleHTTP("/", server.HealthHandler()) // /healthz and /readyz
+//
+// Call it before Serve: a server that is served without any handler speaks no HTTP,
+// and one that comes then is logged as an error. Further handlers may come at any
+// time. A pattern that is not valid or is taken, a nil handler, and a [Protocol]
+// of the name "http" beside it, are reported by [Server.Serve]; while that runs they
+// are logged.
+//
+// A connection speaks HTTP that begins with a method in capital letters and a space,
+// or that agreed on it in TLS (ALPN), where no foreign protocol wants it. HTTP/2 in
+// clear text needs clients that know of it before. The head of a request must come
+// within 10 s and have at most 64 KiB; a connection at rest is closed after 2 min. A
+// request in flight delays a drain like a call does, and a hijacked connection until
+// DrainTimeout has passed; contexts of requests end when the server stops for good. A
+// panic of the handler is logged and ends its request.
+//
+// It asks nobody who they are, admissions are not for it: [Server.HealthHandler] may be
+// shown to anybody, [Server.DebugHandler] to operators; package auth puts
+// admissions before a handler.
+func (s *Server) HandleHTTP(pattern string, handler http.Handler) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var err error
+	switch {
+	case s.serving && !s.pages.served.Load():
+		err = fmt.Errorf("rollcall: HTTP pattern %q: the server serves already, and no HTTP: call HandleHTTP before Serve", pattern)
+	case slices.ContainsFunc(s.opts.Protocols, func(p Protocol) bool { return p.Name == protocolHTTP }):
+		err = fmt.Errorf("rollcall: HTTP pattern %q: ServerOptions.Protocols has the name %q: give that another one", pattern, protocolHTTP)
+	default:
+		err = s.pages.add(pattern, handler)
+	}
+	if err != nil && s.serving {
+		s.opts.Logger.Error("HTTP is not handled", "error", err)
+		return
+	}
+	s.problems = append(s.problems, err)
+}
+
+// pages are what a server answers over HTTP.
+type pages struct {
+	mux    http.ServeMux
+	served atomic.Bool // there are some
+}
+
+// add adds one.
+func (p *pages) add(pattern string, handler http.Handler) (err error) {
+	defer func() {
+		if value := recover(); value != nil { // net/http's way to refuse a pattern
+			err = fmt.Errorf("rollcall: HTTP pattern %q: %v", pattern, value)
+		}
+	}()
+	if handler == nil {
+		return fmt.Errorf("rollcall: HTTP pattern %q: its handler is nil: give one", pattern)
+	}
+	p.mux.Handle(pattern, handler)
+	p.served.Store(true)
+	return nil
+}
+
 // An httpServer serves the connections of a connSet that speak HTTP: net/http
 // does, with one http.Server whose listener hands it what was accepted elsewhere.
 type httpServer struct {
@@ -37,7 +102,7 @@ type httpServer struct {
 }
 
 func newHTTPServer(s *Server, addr net.Addr) *httpServer {
-	h := &httpServer{of: s, handler: s.opts.HTTP, conns: handedConns{
+	h := &httpServer{of: s, handler: &s.pages.mux, conns: handedConns{
 		addr: addr, conns: make(chan net.Conn), done: make(chan struct{}),
 	}}
 	protocols := new(http.Protocols)
@@ -234,7 +299,7 @@ func asksForHTTP(err error) bool {
 	return strings.Contains(err.Error(), `"`+alpnHTTP1+`"`) || strings.Contains(err.Error(), `"`+alpnHTTP2+`"`)
 }
 
-var errNoHTTP = errors.New("it looks like HTTP: set ServerOptions.HTTP to serve that")
+var errNoHTTP = errors.New("it looks like HTTP: Server.HandleHTTP has a server answer that")
 
 // httpLog is where net/http logs.
 type httpLog struct{ server *Server }

@@ -28,6 +28,11 @@ var seen = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "%s tls=%t", r.Proto, r.TLS != nil)
 })
 
+// webPages has a server answer all of HTTP with the handler.
+func webPages(handler http.Handler) func(*rollcall.Server) {
+	return func(s *rollcall.Server) { s.HandleHTTP("/", handler) }
+}
+
 // webClient speaks one version of HTTP, with TLS where config is not nil.
 func webClient(t testing.TB, config *tls.Config, version int) *http.Client {
 	t.Helper()
@@ -98,8 +103,11 @@ func TestHTTPOnTheSamePort(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRecorder()
 			s := start(t, "", rollcall.ServerOptions{
-				TLS: tt.server, HTTP: seen, Protocols: []rollcall.Protocol{shout}, Events: r.events(t), MaxPendingConnections: 10,
-			}, func(s *rollcall.Server) { rollcall.Handle(s, divide, divideOn("a")) })
+				TLS: tt.server, Protocols: []rollcall.Protocol{shout}, Events: r.events(t), MaxPendingConnections: 10,
+			}, func(s *rollcall.Server) {
+				rollcall.Handle(s, divide, divideOn("a"))
+				s.HandleHTTP("/", seen)
+			})
 			c, err := rollcall.NewClient("static://"+s.addr, rollcall.ClientOptions{TLS: tt.client})
 			if err != nil {
 				t.Fatal(err)
@@ -159,7 +167,7 @@ func TestHTTPOnTheSamePort(t *testing.T) {
 func TestHTTPInTLSWithoutALPN(t *testing.T) {
 	only(t, "the clients of HTTP know no other", "tcp")
 	ours := newTrust("ours")
-	s := start(t, "", rollcall.ServerOptions{TLS: ours.server, HTTP: seen}, func(*rollcall.Server) {})
+	s := start(t, "", rollcall.ServerOptions{TLS: ours.server}, webPages(seen))
 	config := ours.client.Clone()
 	config.ServerName = "127.0.0.1"
 	conn := tls.Client(dialRaw(t, s.addr), config)
@@ -175,7 +183,7 @@ func TestHTTPInTLSWithoutALPN(t *testing.T) {
 func TestHTTPKeepAlive(t *testing.T) {
 	only(t, "the clients of HTTP know no other", "tcp")
 	r := newRecorder()
-	s := start(t, "", rollcall.ServerOptions{HTTP: seen, Events: r.events(t)}, func(*rollcall.Server) {})
+	s := start(t, "", rollcall.ServerOptions{Events: r.events(t)}, webPages(seen))
 	web := webClient(t, nil, 1)
 	for i := range 3 {
 		reused := false
@@ -222,7 +230,7 @@ func TestForeignProtocolGoesBeforeHTTP(t *testing.T) {
 			return err
 		},
 	}
-	s := start(t, "", rollcall.ServerOptions{HTTP: seen, Protocols: []rollcall.Protocol{get}}, func(*rollcall.Server) {})
+	s := start(t, "", rollcall.ServerOptions{Protocols: []rollcall.Protocol{get}}, webPages(seen))
 	for _, tt := range []struct{ sent, want string }{
 		{"GET GET", "foreign"},
 		{"GET / HTTP/1.0\r\n\r\n", "HTTP/1.0 tls=false"},
@@ -250,15 +258,15 @@ func TestHTTPIsNotServed(t *testing.T) {
 	if _, _, err := tryFetch(t, webClient(t, nil, 1), "http://"+s.addr); err == nil {
 		t.Error("clear text: it is answered")
 	}
-	log.await(t, 1, "no known protocol", "it looks like HTTP: set ServerOptions.HTTP")
+	log.await(t, 1, "no known protocol", "it looks like HTTP: Server.HandleHTTP")
 	log = new(logLines)
 	s = start(t, "", rollcall.ServerOptions{Logger: log.logger(), TLS: ours.server}, func(*rollcall.Server) {})
 	if _, _, err := tryFetch(t, webClient(t, ours.client, 2), "https://"+s.addr); err == nil {
 		t.Error("TLS: it is answered")
 	}
-	log.await(t, 1, "no known protocol", "it looks like HTTP: set ServerOptions.HTTP")
+	log.await(t, 1, "no known protocol", "it looks like HTTP: Server.HandleHTTP")
 	log = new(logLines)
-	s = start(t, "", rollcall.ServerOptions{Logger: log.logger(), TLS: ours.server, HTTP: seen}, func(*rollcall.Server) {})
+	s = start(t, "", rollcall.ServerOptions{Logger: log.logger(), TLS: ours.server}, webPages(seen))
 	if _, _, err := tryFetch(t, webClient(t, nil, 1), "http://"+s.addr); err == nil {
 		t.Error("clear text beside TLS: it is answered")
 	}
@@ -270,14 +278,14 @@ func TestHTTPIsNotServed(t *testing.T) {
 func TestHTTPHandlerThatPanics(t *testing.T) {
 	only(t, "the clients of HTTP know no other", "tcp")
 	log := new(logLines)
-	s := start(t, "", rollcall.ServerOptions{Logger: log.logger(), HTTP: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	s := start(t, "", rollcall.ServerOptions{Logger: log.logger()}, webPages(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/panic":
 			panic("boom")
 		case "/abort":
 			panic(http.ErrAbortHandler)
 		}
-	})}, func(*rollcall.Server) {})
+	})))
 	for _, version := range []int{1, 2} {
 		web := webClient(t, nil, version)
 		for _, path := range []string{"/abort", "/panic"} {
@@ -324,7 +332,7 @@ func TestDrainWaitsForHTTP(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			handler, begun, release := holdWeb()
 			defer release()
-			s := start(t, "", rollcall.ServerOptions{HTTP: handler, TLS: tt.server, DrainDelay: -1}, func(*rollcall.Server) {})
+			s := start(t, "", rollcall.ServerOptions{TLS: tt.server, DrainDelay: -1}, webPages(handler))
 			url := "http://" + s.addr
 			if tt.server != nil {
 				url = "https://" + s.addr
@@ -367,7 +375,7 @@ func TestHTTPEndsWithTheServer(t *testing.T) {
 	for _, version := range []int{1, 2} {
 		for _, drains := range []bool{true, false} {
 			handler, begun, release := holdWeb()
-			s := start(t, "", rollcall.ServerOptions{HTTP: handler, DrainDelay: -1, DrainTimeout: time.Millisecond}, func(*rollcall.Server) {})
+			s := start(t, "", rollcall.ServerOptions{DrainDelay: -1, DrainTimeout: time.Millisecond}, webPages(handler))
 			failed := make(chan error, 1)
 			go func() {
 				_, body, err := tryFetch(t, webClient(t, nil, version), "http://"+s.addr+"/hold")
@@ -388,13 +396,13 @@ func TestHTTPEndsWithTheServer(t *testing.T) {
 		}
 	}
 	taken := make(chan net.Conn, 1)
-	s := start(t, "", rollcall.ServerOptions{DrainDelay: -1, DrainTimeout: time.Millisecond, HTTP: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	s := start(t, "", rollcall.ServerOptions{DrainDelay: -1, DrainTimeout: time.Millisecond}, webPages(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := http.NewResponseController(w).Hijack()
 		if err != nil {
 			t.Error(err)
 		}
 		taken <- conn
-	})}, func(*rollcall.Server) {})
+	})))
 	conn := dialRaw(t, s.addr)
 	defer conn.Close()
 	io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n") //nolint:errcheck // what comes of it is looked at elsewhere
@@ -419,7 +427,8 @@ func TestHalfARequestLine(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := rollcall.NewServer(rollcall.ServerOptions{HTTP: seen, Logger: new(logLines).logger()})
+		s := rollcall.NewServer(rollcall.ServerOptions{Logger: new(logLines).logger()})
+		s.HandleHTTP("/", seen)
 		served := make(chan error, 1)
 		go func() { served <- s.Serve(t.Context(), l) }()
 		begun := time.Now()
@@ -457,7 +466,7 @@ func TestNothingIsLeftBehindByHTTP(t *testing.T) {
 	only(t, "the clients of HTTP know no other", "tcp")
 	ours := newTrust("ours")
 	leavesNothing(t, 10, func() {
-		s := start(t, "", rollcall.ServerOptions{HTTP: seen, TLS: ours.server, AllowPlaintext: true, DrainDelay: -1, Registrar: new(discovery.Memory)}, func(*rollcall.Server) {})
+		s := start(t, "", rollcall.ServerOptions{TLS: ours.server, AllowPlaintext: true, DrainDelay: -1, Registrar: new(discovery.Memory)}, webPages(seen))
 		for _, version := range []int{1, 2} {
 			fetch(t, webClient(t, nil, version), "http://"+s.addr)
 			web := webClient(t, ours.client, version)
@@ -470,4 +479,53 @@ func TestNothingIsLeftBehindByHTTP(t *testing.T) {
 		s.Close()
 		<-s.ended
 	})
+}
+
+// What cannot be handled is told by Serve, or by the log where that runs already.
+func TestHandleHTTPRefuses(t *testing.T) {
+	named := rollcall.Protocol{Name: "http", Match: shout.Match, Serve: shout.Serve}
+	for says, handle := range map[string]func(*rollcall.Server){
+		`pattern "/": its handler is nil: give one`: func(s *rollcall.Server) { s.HandleHTTP("/", nil) },
+		`pattern "": `: func(s *rollcall.Server) { s.HandleHTTP("", seen) },
+		`conflicts with`: func(s *rollcall.Server) {
+			s.HandleHTTP("/a", seen)
+			s.HandleHTTP("/a", seen)
+		},
+	} {
+		s := rollcall.NewServer(rollcall.ServerOptions{})
+		handle(s)
+		if err := s.ListenAndServe(within(t), "127.0.0.1:0"); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("got %v, want an error that says %q", err, says)
+		}
+	}
+	s := rollcall.NewServer(rollcall.ServerOptions{Protocols: []rollcall.Protocol{named}})
+	s.HandleHTTP("/", seen)
+	if err := s.ListenAndServe(within(t), "127.0.0.1:0"); err == nil || !strings.Contains(err.Error(), `has the name "http"`) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A server that speaks HTTP takes further handlers while it serves; one that does
+// not says that it is too late.
+func TestHandleHTTPWhileServing(t *testing.T) {
+	only(t, "the clients of HTTP know no other", "tcp")
+	log := new(logLines)
+	s := start(t, "", rollcall.ServerOptions{Logger: log.logger()}, func(s *rollcall.Server) { s.HandleHTTP("/first", seen) })
+	web := webClient(t, nil, 1)
+	fetch(t, web, "http://"+s.addr+"/first")
+	for path, want := range map[string]int{"/first": http.StatusOK, "/second": http.StatusNotFound} {
+		if resp, _ := fetch(t, web, "http://"+s.addr+path); resp.StatusCode != want {
+			t.Errorf("%s: got %s, want %d", path, resp.Status, want)
+		}
+	}
+	s.HandleHTTP("/second", seen)
+	if resp, _ := fetch(t, web, "http://"+s.addr+"/second"); resp.StatusCode != http.StatusOK {
+		t.Errorf("the second handler: got %s", resp.Status)
+	}
+	s.HandleHTTP("/second", seen)
+	log.once(t, "level=ERROR", "HTTP is not handled", "conflicts with")
+	log = new(logLines)
+	s = start(t, "", rollcall.ServerOptions{Logger: log.logger(), Registrar: new(discovery.Memory)}, func(*rollcall.Server) {})
+	s.HandleHTTP("/", seen)
+	log.once(t, "level=ERROR", "HTTP is not handled", "call HandleHTTP before Serve")
 }

@@ -34,6 +34,7 @@ var unlimited = map[string]map[string]string{
 		"the entry could not be removed, the session's end will":                 "once",
 		"the registrar does not return, it is left alone":                        "once",
 		"the server cannot register":                                             "program",
+		"HTTP is not handled":                                                    "program",
 		"the registry does not answer: calling from the last list until it does": "change",
 		"the registry does not answer: waiting for the first list of instances":  "change",
 		"not in the list yet: serving, and waiting for the registry":             "own",

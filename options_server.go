@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"time"
 	"unicode/utf8"
 
@@ -71,18 +70,6 @@ type ServerOptions struct {
 
 	// Protocols are foreign formats to serve on the same port.
 	Protocols []Protocol
-
-	// HTTP answers HTTP/1.1 and HTTP/2 on the same port: connections that begin
-	// with a method in capital letters and a space, or that agreed on it in TLS
-	// (ALPN), where no foreign protocol wants them. HTTP/2 in clear text needs
-	// clients that know of it before. The head of a request must come within 10 s
-	// and have at most 64 KiB; a connection at rest is closed after 2 min. A
-	// request in flight delays a drain like a call does, and a hijacked connection
-	// until DrainTimeout has passed; contexts of requests end when the server stops
-	// for good. A panic of the handler is logged and ends its request. It
-	// asks nobody who they are, admissions are not for it: [Server.HealthHandler] may be
-	// shown to anybody, [Server.DebugHandler] to operators. Nil: no HTTP.
-	HTTP http.Handler
 
 	// DrainDelay is how long a draining server serves on after it left the
 	// list, for clients that do not know yet. 0: 500 ms; negative: not at all.
@@ -224,14 +211,11 @@ func (o *ServerOptions) check() error {
 	if o.Weight > discovery.MaxWeight {
 		bad("Weight %d: give at most %d", o.Weight, discovery.MaxWeight)
 	}
-	names := make([]string, len(o.Protocols), len(o.Protocols)+1)
+	names := make([]string, len(o.Protocols))
 	for i, p := range o.Protocols {
 		if names[i] = p.Name; p.Name == "" || p.Match == nil || p.Serve == nil {
 			bad("Protocols: %q needs Name, Match and Serve", p.Name)
 		}
-	}
-	if o.HTTP != nil {
-		names = append(names, protocolHTTP)
 	}
 	problems = append(problems, checkAdmissions(o.Admissions), checkInterceptors("ServerOptions.Interceptors", o.Interceptors))
 	problems = append(problems, checkNames("ServerOptions.Protocols", names...))

@@ -51,11 +51,11 @@ func TestPeersThatCausePanics(t *testing.T) {
 		}
 		s := rollcall.NewServer(rollcall.ServerOptions{
 			Logger: log.logger(), Protocols: []rollcall.Protocol{mad}, AllowPlaintext: true,
-			HTTP:   http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("http") }),
 			TLS:    &tls.Config{Certificates: certificate, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { panic("tls") }},
 			Events: rollcall.ServerEvents{ConnOpen: func(rollcall.ConnInfo) { panic("event") }},
 		})
 		rollcall.Handle(s, divide, func(context.Context, *fraction) (*quotient, error) { panic("handler") })
+		s.HandleHTTP("/", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("http") }))
 		served := make(chan error, 1)
 		go func() { served <- s.Serve(context.Background(), l) }()
 		var hello strings.Builder

@@ -69,12 +69,12 @@ func newRoom(t *testing.T, opts rollcall.ServerOptions) *room {
 		Serve: func(context.Context, net.Conn, *rollcall.Server) error { <-r.release; return nil },
 	}
 	opts.Protocols = []rollcall.Protocol{line, deaf}
-	opts.HTTP = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		<-r.release
-		io.WriteString(w, "quotient") //nolint:errcheck // the client looks
-	})
 	opts.Logger = discard
 	r.server = rollcall.NewServer(opts)
+	r.server.HandleHTTP("/", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		<-r.release
+		io.WriteString(w, "quotient") //nolint:errcheck // the client looks
+	}))
 	rollcall.Handle(r.server, divide, func(context.Context, *fraction) (*quotient, error) {
 		<-r.release
 		return &quotient{Server: "quotient"}, nil

@@ -28,6 +28,7 @@ type Server struct {
 	standard map[string]*handled                 // for what methods does not have
 	member   *membership
 	invoked  invocations
+	pages    pages             // of HTTP
 	inHand   atomic.Int64      // calls, where MaxCalls bounds them
 	log      *loglimit.Limiter // for lines that strangers and clients can cause
 	life     context.Context   //nolint:containedctx // ends, with ErrServerClosed, when everything is to end

@@ -9,7 +9,6 @@ import (
 	"expvar"
 	"flag"
 	"log/slog"
-	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
@@ -49,17 +48,15 @@ func run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	pages := http.NewServeMux() // on the same port
 	server := rollcall.NewServer(rollcall.ServerOptions{
 		Registry:   *registry,
 		TLS:        config,
 		Admissions: []rollcall.Admission{auth.Bearer(verify), policy}, // who it is, then what they may
 		Events:     rollcall.TeeServerEvents(inventory.AccessLog(log), inventory.Count(expvar.NewMap("calls"))),
-		HTTP:       pages,
 		Logger:     log,
 	})
-	pages.Handle("/", server.HealthHandler()) // /healthz and /readyz
-	pages.Handle("/debug/vars", expvar.Handler())
+	server.HandleHTTP("/", server.HealthHandler()) // /healthz and /readyz, on the same port
+	server.HandleHTTP("/debug/vars", expvar.Handler())
 	store := inventory.NewStore(map[string]uint32{"bolt": 1_000_000, "gear": 5, "nut": 1_000_000})
 	inventory.Register(server, store, log)
 	return server.ListenAndServe(ctx, *listen)
