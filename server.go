@@ -105,7 +105,8 @@ func (s *Server) ListenAndServe(ctx context.Context, addr string) error {
 // called once.
 //
 // A registry that does not answer is no reason to fail: the server serves, and
-// joins the list when it can.
+// joins the list when it can. The log has a line "serving" with the address, and one
+// "in the list" with the name of the entry once that is there.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	defer l.Close() // it may be closed already
 	if err := s.begin(); err != nil {
@@ -132,6 +133,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	conns.start()
 	err = s.member.join(instance)
 	if err == nil {
+		s.opts.Logger.Info("serving", "address", l.Addr().String(), "tls", s.opts.TLS != nil, "registry", s.opts.Registry, "instance_id", instance.ID)
 		err = s.serve(ctx, conns)
 	}
 	if running := s.stop(conns); running != nil {

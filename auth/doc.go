@@ -19,7 +19,7 @@
 //
 // An admission that identifies ([Bearer], [Certificate], [Any] of them) sets
 // CallInfo.Peer.Identity; one that decides ([Policy]) reads it, and stands after
-// it. Handlers find the identity with rollcall.InfoFromContext.
+// it. Handlers find it with [rollcall.Identity].
 //
 // # Which certificates count
 //

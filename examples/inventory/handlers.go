@@ -24,7 +24,7 @@ func Register(s *rollcall.Server, store *Store, log *slog.Logger) {
 		if err != nil {
 			return nil, err
 		}
-		log.InfoContext(ctx, "reserved", "sku", r.SKU, "count", r.Count, "for", r.For, "by", caller(ctx))
+		log.InfoContext(ctx, "reserved", "sku", r.SKU, "count", r.Count, "for", r.For, "by", rollcall.Identity(ctx))
 		return &Stock{Left: left}, nil
 	})
 	rollcall.Handle(s, Restock, func(ctx context.Context, d *Delivery) (*Stock, error) {
@@ -32,15 +32,7 @@ func Register(s *rollcall.Server, store *Store, log *slog.Logger) {
 		if err != nil {
 			return nil, err
 		}
-		log.InfoContext(ctx, "restocked", "sku", d.SKU, "count", d.Count, "by", caller(ctx))
+		log.InfoContext(ctx, "restocked", "sku", d.SKU, "count", d.Count, "by", rollcall.Identity(ctx))
 		return &Stock{Left: left}, nil
 	})
-}
-
-// caller returns who calls, as the server's admissions have found out.
-func caller(ctx context.Context) string {
-	if call, ok := rollcall.InfoFromContext(ctx); ok {
-		return call.Peer.Identity
-	}
-	return ""
 }
