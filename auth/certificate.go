@@ -24,7 +24,7 @@ import (
 func Certificate(config *tls.Config) (rollcall.Admission, error) {
 	itself, err := verifiesItself(config)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("auth: Certificate: %w", err)
 	}
 	return func(ctx context.Context, call *rollcall.CallInfo) (context.Context, error) {
 		state := call.Peer.TLS
@@ -51,24 +51,24 @@ func Certificate(config *tls.Config) (rollcall.Admission, error) {
 func verifiesItself(config *tls.Config) (bool, error) {
 	switch {
 	case config == nil:
-		return false, errors.New("auth: Certificate: config is nil: give the *tls.Config of ServerOptions.TLS")
+		return false, errors.New("config is nil: give the *tls.Config of ServerOptions.TLS")
 	case config.GetConfigForClient != nil:
 		return false, nil
 	}
 	switch auth := config.ClientAuth; auth {
 	case tls.NoClientCert:
-		return false, errors.New("auth: Certificate: config asks clients for no certificate (ClientAuth NoClientCert): set CA in tlsfiles.Files, or ClientAuth to tls.RequireAndVerifyClientCert and ClientCAs")
+		return false, errors.New("config asks clients for no certificate (ClientAuth NoClientCert): set CA in tlsfiles.Files, or ClientAuth to tls.RequireAndVerifyClientCert and ClientCAs")
 	case tls.RequestClientCert, tls.RequireAnyClientCert:
 		// VerifyPeerCertificate is not enough: it is not called for a session that
 		// is resumed.
 		if config.VerifyConnection == nil {
-			return false, fmt.Errorf("auth: Certificate: config takes certificates of anybody (ClientAuth %v without VerifyConnection): set ClientAuth to tls.RequireAndVerifyClientCert, and ClientCAs", auth)
+			return false, fmt.Errorf("config takes certificates of anybody (ClientAuth %v without VerifyConnection): set ClientAuth to tls.RequireAndVerifyClientCert, and ClientCAs", auth)
 		}
 		return true, nil
 	default:
 		// A nil ClientCAs is the operating system's: whom the web trusts, not a client.
 		if config.ClientCAs == nil && config.VerifyConnection == nil {
-			return false, fmt.Errorf("auth: Certificate: config trusts every authority of the operating system (ClientAuth %v without ClientCAs): set ClientCAs to those that issue your clients' certificates", auth)
+			return false, fmt.Errorf("config trusts every authority of the operating system (ClientAuth %v without ClientCAs): set ClientCAs to those that issue your clients' certificates", auth)
 		}
 		return false, nil
 	}

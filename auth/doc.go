@@ -19,7 +19,8 @@
 //
 // An admission that identifies ([Bearer], [Certificate], [Any] of them) sets
 // CallInfo.Peer.Identity; one that decides ([Policy]) reads it, and stands after
-// it. Handlers find it with [rollcall.Identity].
+// it. Handlers find it with [rollcall.Identity]. [CertificateOrToken] is the usual pair,
+// and [HTTP] puts admissions before pages on the same port.
 //
 // # Which certificates count
 //

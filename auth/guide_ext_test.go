@@ -5,6 +5,7 @@ package auth_test
 
 import (
 	"crypto/tls"
+	"net/http"
 	"os"
 	"regexp"
 	"strings"
@@ -44,30 +45,28 @@ func clientWithCertificate(files tlsfiles.Files) (opts rollcall.ClientOptions, e
 }
 
 func serverWithEither(files tlsfiles.Files, tokens string) (opts rollcall.ServerOptions, err error) {
-	if opts.TLS, err = files.Server(); err != nil {
-		return opts, err
-	}
-	verified := opts.TLS.VerifyConnection
-	opts.TLS.ClientAuth = tls.RequestClientCert
-	opts.TLS.VerifyConnection = func(state tls.ConnectionState) error {
-		if len(state.PeerCertificates) == 0 {
-			return nil // it will need a token
-		}
-		return verified(state)
-	}
-	certificate, err := auth.Certificate(opts.TLS)
+	config, err := files.Server() // of Cert, Key and CA
 	if err != nil {
 		return opts, err
 	}
 	verify, err := auth.TokensFile(tokens)
-	opts.Admissions = []rollcall.Admission{auth.Any(auth.Bearer(verify), certificate)}
-	return opts, err
+	if err != nil {
+		return opts, err
+	}
+	config, either, err := auth.CertificateOrToken(config, verify)
+	return rollcall.ServerOptions{TLS: config, Admissions: []rollcall.Admission{either}}, err
 }
 
 func withPolicy(opts rollcall.ServerOptions, path string) (rollcall.ServerOptions, error) {
 	policy, err := auth.PolicyFile(path)
 	opts.Admissions = append(opts.Admissions, policy)
 	return opts, err
+}
+
+func withPages(opts rollcall.ServerOptions, pages http.Handler) *rollcall.Server {
+	server := rollcall.NewServer(opts)
+	server.HandleHTTP("/admin/", auth.HTTP("Pages/Admin", pages, opts.Admissions...))
+	return server
 }
 
 // TestGuideCode holds that the guide's code is that of this file, which the tests
