@@ -64,7 +64,7 @@ servers themselves.`,
 	root.SetUsageFunc(writeUsage)
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpCommand(newHelp())
-	group(root, newDemo(), newDemoServer(), newChaos(), newChaosServer(), newRegistry(), newLs(), newDrain(), newUndrain(), newWeight(), newHealth(), newMethods(), newCall(), newBench(), newCompletion(), newVersion(), newZK())
+	group(root, newDemo(), newDemoServer(), newChaos(), newChaosServer(), newRegistry(), newLs(), newDrain(), newUndrain(), newWeight(), newHealth(), newMethods(), newCall(), newBench(), newCert(), newCompletion(), newVersion(), newZK())
 	complete(root)
 	return root
 }

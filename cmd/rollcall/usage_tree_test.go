@@ -27,6 +27,10 @@ var usageRows = map[string]struct {
 	"bench run":       {[]string{nobody}, "x", with(wrongForCall, map[string]string{"callers": "0", "connections": "many", "duration": "0s", "output": "xml", "size": "-1", "warmup": "-1s"})},
 	"bench serve":     {nil, "x", with(wrongForServer, map[string]string{"listen": "8001", "registry": "nowhere"})},
 	"call":            {[]string{nobody, "M", "{}"}, "x", with(wrongForCall, map[string]string{"balance": "fair", "count": "0", "check": "perhaps", "explain": "perhaps", "idempotent": "perhaps", "instance": "", "interval": "-1s", "metadata": "user", "output": "xml", "skeleton": "perhaps", "timeout": "soon"})},
+	"cert":            {surplus: "frobnicate"},
+	"cert ca":         {nil, "x", wrongForCert},
+	"cert client":     {[]string{"billing"}, "x", with(wrongForCert, map[string]string{"name": "a/b"})},
+	"cert server":     {[]string{"127.0.0.1"}, "h:1", with(wrongForCert, map[string]string{"name": "ca"})},
 	"chaos":           {nil, "x", map[string]string{"callers": "-1", "duration": "0s", "ensemble": "127.0.0.1:2181", "list": "perhaps", "max-wait": "0s", "only": "quake", "output": "xml", "rate": "-1", "registry": "static://127.0.0.1:1", "seed": "-1", "servers": "1", "short": "perhaps"}},
 	"chaos-server":    {nil, "x", map[string]string{"advertise": anyText, "listen": "8001", "log": anyText, "registry": anyText, "session": "0s"}}, // hidden: chaos starts it
 	"completion":      {[]string{"bash"}, "x", nil},
@@ -58,6 +62,7 @@ var (
 		"auth": "secret", "auth-file": "", "tls-ca": "", "tls-cert": "", "tls-key": "",
 		"registry-tls-ca": "", "registry-tls-cert": "", "registry-tls-key": "", "registry-tls-name": "",
 	}
+	wrongForCert   = map[string]string{"dir": "", "force": "perhaps", "valid": "0s"}
 	wrongForServer = with(wrongForRegistry, map[string]string{"tls-allow-plaintext": "perhaps"})
 	wrongForCall   = with(wrongForServer, map[string]string{"tls": "perhaps", "tls-name": "", "token-file": "", "token-in-clear-text": "perhaps"})
 )
