@@ -47,7 +47,11 @@ func (c *certCommand) occupied(file string, err error) error {
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("cert: %w", err)
 	}
-	return fmt.Errorf("cert: %s is there already: name another with --dir or --name, or replace it with --force", file)
+	another := "--dir or --name"
+	if c.name == authorityFile {
+		another = "--dir"
+	}
+	return fmt.Errorf("cert: %s is there already: name another with %s, or replace it with --force", file, another)
 }
 
 // write writes the pair, the key first, and tells of it.

@@ -30,7 +30,7 @@ import (
 type fleet struct {
 	t        *testing.T
 	programs string
-	config   string // as config.sh makes it
+	config   string // as README.md has it made
 	target   string
 	ca       *testca.CA
 }
@@ -48,6 +48,7 @@ func newFleet(t *testing.T) *fleet {
 	f.write("policy.json", `{
 		"Inventory/*": ["front"],
 		"Inventory/Get": ["front", "auditor"],
+		"Pages/*": ["auditor"],
 		"rollcall/*": ["*"]
 	}`)
 	return f
@@ -191,7 +192,17 @@ func TestFleet(t *testing.T) {
 		pages := newSite("https://"+address, &tls.Config{RootCAs: f.ca.Pool()})
 		pages.want(t, "GET", "/healthz", "", 200)
 		pages.want(t, "GET", "/readyz", "", 200)
-		pages.want(t, "GET", "/debug/vars", "", 200, `"Inventory/ReserveFailedPrecondition":2`, `"Inventory/ListUnauthenticated":1`)
+		for token, want := range map[string]int{"": 401, "front-secret": 403, "auditor-secret": 200} {
+			status, vars, err := pages.do("GET", "/debug/vars", "", "Authorization", strings.TrimSpace("Bearer "+token))
+			if err != nil || status != want {
+				t.Errorf("/debug/vars with %q: got %d, %v, want %d", token, status, err, want)
+			}
+			for _, counted := range []string{`"Inventory/Reserve FailedPrecondition": 2`, `"Inventory/List Unauthenticated": 1`} {
+				if want == 200 && !strings.Contains(vars, counted) {
+					t.Errorf("got %s, want %s in it", vars, counted)
+				}
+			}
+		}
 	})
 	for name, p := range map[string]*process{"front": front, "server": server} {
 		p.signal(syscall.SIGTERM)

@@ -34,7 +34,7 @@ func within(t testing.TB) context.Context {
 func build(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
-	if out, err := exec.Command("go", "build", "-o", dir, "./server", "./front").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", dir, "./server", "./front", "../../cmd/rollcall").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	return dir

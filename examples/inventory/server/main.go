@@ -48,15 +48,16 @@ func run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	admissions := []rollcall.Admission{auth.Bearer(verify), policy} // who it is, then what they may
 	server := rollcall.NewServer(rollcall.ServerOptions{
 		Registry:   *registry,
 		TLS:        config,
-		Admissions: []rollcall.Admission{auth.Bearer(verify), policy}, // who it is, then what they may
+		Admissions: admissions,
 		Events:     rollcall.TeeServerEvents(inventory.AccessLog(log), inventory.Count(expvar.NewMap("calls"))),
 		Logger:     log,
 	})
 	server.HandleHTTP("/", server.HealthHandler()) // /healthz and /readyz, on the same port
-	server.HandleHTTP("/debug/vars", expvar.Handler())
+	server.HandleHTTP("/debug/vars", auth.HTTP("Pages/Vars", expvar.Handler(), admissions...))
 	store := inventory.NewStore(map[string]uint32{"bolt": 1_000_000, "gear": 5, "nut": 1_000_000})
 	inventory.Register(server, store, log)
 	return server.ListenAndServe(ctx, *listen)
