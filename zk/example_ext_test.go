@@ -13,12 +13,12 @@ import (
 )
 
 // exampleServer starts a server in memory. A program connects to one that runs.
-func exampleServer() (address string, stop func() error) {
+func exampleServer() (address string, stop func()) {
 	s, err := zkserver.Start("127.0.0.1:0", zkserver.Options{})
 	if err != nil {
 		panic(err)
 	}
-	return s.Addr(), s.Close
+	return s.Addr(), func() { s.Close() }
 }
 
 // A server registers under a path as long as its session lives, and somebody

@@ -32,16 +32,16 @@ func newAuthority(template *x509.Certificate) (*issued, error) {
 }
 
 // issue makes a certificate, which ends no later than the authority's.
-func (ca *issued) issue(template *x509.Certificate) (*issued, error) {
-	if end := ca.cert.NotAfter; !time.Now().Before(end) {
+func (p *issued) issue(template *x509.Certificate) (*issued, error) {
+	if end := p.cert.NotAfter; !time.Now().Before(end) {
 		return nil, fmt.Errorf("the authority's certificate has ended on %s: make another one with \"rollcall cert ca --force\", and issue all certificates again", end.Format(time.DateOnly))
 	}
-	if template.NotAfter.After(ca.cert.NotAfter) {
-		template.NotAfter = ca.cert.NotAfter
+	if template.NotAfter.After(p.cert.NotAfter) {
+		template.NotAfter = p.cert.NotAfter
 	}
 	template.BasicConstraintsValid = true
 	template.KeyUsage = x509.KeyUsageDigitalSignature
-	return sign(template, ca)
+	return sign(template, p)
 }
 
 // sign makes a certificate with a new key; without an authority it signs itself.

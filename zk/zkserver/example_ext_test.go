@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 
 	"github.com/rollcall-rpc/rollcall/zk/zkserver"
 )
@@ -87,11 +88,15 @@ func ask(addr net.Addr, word string) string {
 
 // A registry of a program's own.
 func ExampleStart() {
-	registry, err := zkserver.Start("127.0.0.1:2181", zkserver.Options{})
+	registry, err := zkserver.Start("127.0.0.1:0", zkserver.Options{})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println(registry.Target("/rpc")) // for rollcall.NewClient, and ServerOptions.Registry
+	target := registry.Target("/rpc") // for rollcall.NewClient, and ServerOptions.Registry
+	fmt.Println(strings.TrimSuffix(target, registry.Addr()+"/rpc"))
 	fmt.Println("closed:", registry.Close())
+	// Output:
+	// zk://
+	// closed: <nil>
 }
