@@ -74,7 +74,9 @@ func (c *Client) Invoke(ctx context.Context, method string, request []byte, opts
 
 // invokeObserved is Invoke with somebody who sees the call.
 func (c *Client) invokeObserved(ctx context.Context, method string, request []byte, opts *CallOptions) ([]byte, error) {
-	reply, err := observe[[]byte, []byte](ctx, c, method, nil, &request, opts)
+	o := &observedBytes{in: request}
+	o.reply = &o.out
+	reply, err := observe(ctx, c, &o.observed, method, nil, &o.in, opts)
 	if err != nil {
 		return nil, err
 	}

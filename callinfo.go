@@ -56,10 +56,10 @@ type CallInfo struct {
 	// is false the name is a stranger's choice, and no label of a metric.
 	Handled bool
 
-	executed  Executed    // on a client: what is known so far, of calls of next
-	replySize int32       // bytes of the encoded reply, on a client: a server's CallInfo is to stay small
-	invoker   invoker     // on a client: what a chain ends in
-	served    *servedCall // on a server
+	asked     bool     // on a client: next has made the call before
+	executed  Executed // on a client: what is known so far, of calls of next
+	replySize int32    // bytes of the encoded reply, on a client: a server's CallInfo is to stay small
+	owner     any      // on a client the invoker that a chain ends in, on a server the *servedCall
 }
 
 // An invoker makes a client's call.

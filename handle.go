@@ -148,8 +148,8 @@ func (c *servedCall) Value(key any) any {
 // begin lets the handler begin; not so where the call has ended already, for it
 // was answered that nothing was executed.
 func (c *CallInfo) begin() bool {
-	s := c.served
-	return s != nil && (s.phase.CompareAndSwap(callOpen, callBegun) || s.phase.Load() == callBegun)
+	s, ok := c.owner.(*servedCall)
+	return ok && (s.phase.CompareAndSwap(callOpen, callBegun) || s.phase.Load() == callBegun)
 }
 
 // errNotBegun is what an interceptor gets that does not keep to its contract.
@@ -167,12 +167,12 @@ func (c *servedCall) end() Executed {
 // answer answers a call; h is nil where there is no such method. It contains
 // panics, and tells the events of the call.
 func (s *Server) answer(call *servedCall, h *handled, codec uint8, body []byte) (reply transport.Reply, failure *transport.RemoteError) {
-	call.info.served = call
+	call.info.owner = call
 	events := &s.opts.Events
 	var ctx context.Context = call
-	var begun time.Time
+	var begun time.Duration
 	if events.CallEnd != nil {
-		begun = time.Now()
+		begun = clock()
 	}
 	returned := false
 	var panicked any
@@ -185,7 +185,7 @@ func (s *Server) answer(call *servedCall, h *handled, codec uint8, body []byte) 
 			}
 		}
 		if events.CallEnd != nil {
-			end := ServerCallEnd{Call: &call.info, Elapsed: time.Since(begun), ReplySize: len(reply.Body), Panic: panicked}
+			end := ServerCallEnd{Call: &call.info, Elapsed: clock() - begun, ReplySize: len(reply.Body), Panic: panicked}
 			if failure != nil {
 				end.Code, end.Err, end.Refused = failure.Code, remoteError(failure), failure.Executed == ExecutedNo
 			}

@@ -62,43 +62,46 @@ func (m Method[Req, Res]) CallWith(ctx context.Context, c *Client, request *Req,
 		opts.inherit(&c.defaults.all)
 	}
 	if c.observed() {
-		return observe[Req, Res](ctx, c, m.Name, codec, request, &opts)
+		return observe(ctx, c, new(observed[Req, Res]), m.Name, codec, request, &opts)
 	}
-	return exchange[Req, Res](ctx, c, nil, m.Name, codec, request, &opts)
+	reply := new(Res)
+	if err := exchange(ctx, c, nil, m.Name, codec, request, reply, &opts); err != nil {
+		return nil, err
+	}
+	return reply, nil
 }
 
-// exchange encodes the request, has the call made, and decodes its reply. call is
-// what others see of it; nil: nobody looks. A nil codec stands for bytes that go
-// as they are, whatever they are said to be in.
-func exchange[Req, Res any](ctx context.Context, c *Client, call *seenCall, method string, codec Codec, request *Req, opts *CallOptions) (*Res, error) {
+// exchange encodes the request, has the call made, and decodes its answer into
+// reply. call is what others see of it; nil: nobody looks. A nil codec stands for
+// bytes that go as they are, whatever they are said to be in.
+func exchange[Req, Res any](ctx context.Context, c *Client, call *seenCall, method string, codec Codec, request *Req, reply *Res, opts *CallOptions) error {
 	if codec != nil {
 		if err := checkTypes[Req, Res](method, codec); err != nil {
-			return nil, badCall(err)
+			return badCall(err)
 		}
 	}
 	body, err := encodeRequest(codec, request)
 	if err != nil {
 		e := Errorf(CodeInvalidArgument, ReasonBadRequest, "%s: request: %w", method, err)
 		e.Executed = ExecutedNo
-		return nil, e
+		return e
 	}
-	reply, e, err := c.call(ctx, call, method, body, opts)
+	answer, e, err := c.call(ctx, call, method, body, opts)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if codec != nil && reply.Codec != opts.Codec {
-		return nil, badReply(c, e, method, &reply, opts, fmt.Errorf("it is in codec %d, the request was in %d (%s)", reply.Codec, opts.Codec, codec.Name()))
+	if codec != nil && answer.Codec != opts.Codec {
+		return badReply(c, e, method, &answer, opts, fmt.Errorf("it is in codec %d, the request was in %d (%s)", answer.Codec, opts.Codec, codec.Name()))
 	}
-	res := new(Res)
-	if raw, ok := any(res).(*[]byte); ok && asItIs(codec) {
-		*raw = takeBody(&reply, opts.ReplyBuffer)
-		return res, nil
+	if raw, ok := any(reply).(*[]byte); ok && asItIs(codec) {
+		*raw = takeBody(&answer, opts.ReplyBuffer)
+		return nil
 	}
-	defer reply.Release()
-	if err := codec.Decode(reply.Body, res); err != nil {
-		return nil, badReply(c, e, method, &reply, opts, fmt.Errorf("it does not decode as %s: %w", codec.Name(), err))
+	defer answer.Release()
+	if err := codec.Decode(answer.Body, reply); err != nil {
+		return badReply(c, e, method, &answer, opts, fmt.Errorf("it does not decode as %s: %w", codec.Name(), err))
 	}
-	return res, nil
+	return nil
 }
 
 // badReply returns the error of a call whose answer, which e has given, cannot be

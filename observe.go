@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"time"
 
 	"github.com/rollcall-rpc/rollcall/balancer"
 )
@@ -24,16 +23,16 @@ func (c *Client) observed() bool {
 // report to be made of it, which most never ask for.
 type seenCall struct {
 	CallInfo
-	service *service
-	snap    *balancer.Snapshot // nil: nobody was asked
-	made    []Attempt          // those that failed
+	client *Client
+	snap   *balancer.Snapshot // nil: nobody was asked
+	made   []Attempt          // those that failed
 }
 
 // report tells what was tried.
 func (s *seenCall) report() Report {
-	r := Report{Target: s.service.target, Method: s.Method}
+	r := s.noReport()
 	if s.snap != nil {
-		r = s.service.report(s.Method, s.snap, s.made)
+		r = s.client.service.report(s.Method, s.snap, s.made)
 	}
 	if s.Instance != nil {
 		r.Answered, r.Metadata = *s.Instance, s.ReplyMetadata
@@ -41,33 +40,42 @@ func (s *seenCall) report() Report {
 	return r
 }
 
+// noReport is the report of a call that has asked nobody.
+func (s *seenCall) noReport() Report {
+	return Report{Target: s.client.service.target, Method: s.Method}
+}
+
 // observed is a call that somebody sees, in one piece of memory.
 type observed[Req, Res any] struct {
 	seenCall
-	opts   CallOptions
-	client *Client
-	codec  Codec // as exchange takes it
-	again  bool  // the chain has come to its end before
+	opts  CallOptions
+	codec Codec // as exchange takes it
+	reply *Res  // room for the first reply; nil: there is none
+}
+
+// observedBytes is one of [Client.Invoke], with its messages in the same memory.
+type observedBytes struct {
+	observed[[]byte, []byte]
+	in, out []byte
 }
 
 // observe makes a call that somebody sees: it tells of its begin and end, and has
 // the exchange made inside the interceptors.
-func observe[Req, Res any](ctx context.Context, c *Client, method string, codec Codec, request *Req, opts *CallOptions) (*Res, error) {
-	begun := time.Now()
-	o := &observed[Req, Res]{
-		seenCall: seenCall{CallInfo: CallInfo{Method: method, Metadata: opts.Metadata, executed: ExecutedNo}, service: &c.service},
-		opts:     *opts, client: c, codec: codec,
-	}
+func observe[Req, Res any](ctx context.Context, c *Client, o *observed[Req, Res], method string, codec Codec, request *Req, opts *CallOptions) (*Res, error) {
+	begun := clock()
 	call := &o.CallInfo
-	call.invoker = o
+	call.Method, call.Metadata, call.executed, call.owner, o.client = method, opts.Metadata, ExecutedNo, o, c
+	o.opts, o.codec = *opts, codec
+	if opts.Report != nil {
+		*opts.Report = o.noReport() // an interceptor may answer itself
+	}
 	events := &c.opts.Events
-	o.resetReport() // an interceptor may answer itself
 	if events.CallBegin != nil {
 		if inner := events.CallBegin(ctx, call); inner != nil {
 			ctx = inner
 		}
 	}
-	out, err := c.chained(ctx, call, request)
+	out, err := c.chained(ctx, o, call, request)
 	var reply *Res
 	switch message, ok := out.(*Res); {
 	case err != nil:
@@ -80,7 +88,7 @@ func observe[Req, Res any](ctx context.Context, c *Client, method string, codec 
 		reply = message
 	}
 	if events.CallEnd != nil {
-		end := ClientCallEnd{Call: call, Elapsed: time.Since(begun), ReplySize: int(call.replySize), seen: &o.seenCall}
+		end := ClientCallEnd{Call: call, Elapsed: clock() - begun, ReplySize: int(call.replySize), seen: &o.seenCall}
 		if err != nil {
 			end.Err, _ = errors.AsType[*Error](err)
 			end.Code = end.Err.Code
@@ -90,13 +98,6 @@ func observe[Req, Res any](ctx context.Context, c *Client, method string, codec 
 	return reply, err
 }
 
-// resetReport makes the report one of a call that has asked nobody.
-func (o *observed[Req, Res]) resetReport() {
-	if r := o.opts.Report; r != nil {
-		*r = Report{Target: o.service.target, Method: o.Method}
-	}
-}
-
 // invoke implements [invoker].
 func (o *observed[Req, Res]) invoke(ctx context.Context, message any) (any, error) {
 	call := &o.CallInfo
@@ -104,15 +105,22 @@ func (o *observed[Req, Res]) invoke(ctx context.Context, message any) (any, erro
 	if !ok {
 		return nil, badMessage(CodeInvalidArgument, ReasonBadRequest, ExecutedNo, call.Method, "request", message, request)
 	}
-	o.opts.Metadata = call.Metadata
-	if o.again { // an interceptor may call again
+	if call.asked { // an interceptor may call again
 		call.Instance, call.ReplyMetadata, call.replySize, o.snap, o.made = nil, nil, 0, nil, nil
-		o.resetReport()
+		if o.opts.Report != nil {
+			*o.opts.Report = o.noReport()
+		}
 	}
-	o.again = true
+	call.asked = true
+	reply := o.reply
+	o.reply = nil
+	if reply == nil {
+		reply = new(Res)
+	}
+	o.opts.Metadata = call.Metadata
 	before := call.executed
 	call.executed = max(before, ExecutedMaybe) // should exchange panic
-	reply, err := exchange[Req, Res](ctx, o.client, &o.seenCall, call.Method, o.codec, request, &o.opts)
+	err := exchange(ctx, o.client, &o.seenCall, call.Method, o.codec, request, reply, &o.opts)
 	call.executed = max(before, executed(err))
 	if err != nil {
 		return nil, err // and no typed nil
@@ -122,9 +130,9 @@ func (o *observed[Req, Res]) invoke(ctx context.Context, message any) (any, erro
 
 // chained makes a call through the interceptors, if there are any. A panic in one
 // of them is told as an error, as one in a handler is.
-func (c *Client) chained(ctx context.Context, call *CallInfo, request any) (reply any, err error) {
+func (c *Client) chained(ctx context.Context, inner invoker, call *CallInfo, request any) (reply any, err error) {
 	if c.chain == nil {
-		return call.invoker.invoke(ctx, request)
+		return inner.invoke(ctx, request)
 	}
 	defer func() {
 		if value := recover(); value != nil {
@@ -138,13 +146,15 @@ func (c *Client) chained(ctx context.Context, call *CallInfo, request any) (repl
 
 // invokeChained is what a client's chain of interceptors ends in.
 func invokeChained(ctx context.Context, call *CallInfo, request any) (any, error) {
-	if call == nil || call.invoker == nil {
-		return nil, &Error{
-			Code: CodeInvalidArgument, Reason: ReasonBadRequest, Executed: ExecutedNo,
-			Message: "an interceptor called next with a CallInfo of its own making: pass on the one that it was given",
+	if call != nil {
+		if inner, ok := call.owner.(invoker); ok {
+			return inner.invoke(ctx, request)
 		}
 	}
-	return call.invoker.invoke(ctx, request)
+	return nil, &Error{
+		Code: CodeInvalidArgument, Reason: ReasonBadRequest, Executed: ExecutedNo,
+		Message: "an interceptor called next with a CallInfo of its own making: pass on the one that it was given",
+	}
 }
 
 // executed returns what a call that ended so tells of its handler.
