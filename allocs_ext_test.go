@@ -6,6 +6,7 @@
 package rollcall_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/rollcall-rpc/rollcall"
@@ -15,7 +16,27 @@ import (
 // them. The numbers are those of both sides together, and were measured before there
 // were any.
 func TestPlainCallsAllocateNoMore(t *testing.T) {
-	c := intercepted(t, rollcall.ClientOptions{})
+	allocateAtMost(t, rollcall.ClientOptions{}, 7, 9)
+}
+
+// What the client notes of a call that somebody sees is one object.
+func TestSeenCallsAllocateOneObjectMore(t *testing.T) {
+	allocateAtMost(t, rollcall.ClientOptions{
+		Interceptors: []rollcall.Interceptor{around(func(ctx context.Context, call *rollcall.CallInfo, request any, next rollcall.Handler) (any, error) {
+			return next(ctx, call, request)
+		})},
+		Events: rollcall.ClientEvents{
+			CallBegin: func(ctx context.Context, _ *rollcall.CallInfo) context.Context { return ctx },
+			CallEnd:   func(context.Context, rollcall.ClientCallEnd) {},
+		},
+	}, 8, 10)
+}
+
+// allocateAtMost fails t where Invoke or Call with a client of these options allocates
+// more.
+func allocateAtMost(t *testing.T, with rollcall.ClientOptions, invoke, call float64) {
+	t.Helper()
+	c := intercepted(t, with)
 	body := make([]byte, 100)
 	opts := rollcall.CallOptions{ReplyBuffer: make([]byte, 0, 1000)}
 	echo := rollcall.Method[[]byte, []byte]{Name: "Echo"}
@@ -24,11 +45,11 @@ func TestPlainCallsAllocateNoMore(t *testing.T) {
 		most float64
 		call func() error
 	}{
-		{"Invoke into a buffer", 7, func() error {
+		{"Invoke into a buffer", invoke, func() error {
 			_, err := c.Invoke(t.Context(), "Echo", body, opts)
 			return err
 		}},
-		{"Call", 9, func() error {
+		{"Call", call, func() error {
 			_, err := echo.Call(t.Context(), c, &body)
 			return err
 		}},
