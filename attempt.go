@@ -40,7 +40,7 @@ func (s *service) attempt(ctx context.Context, call *seenCall, e *balancer.Endpo
 	e.Start(begun)
 	sent := begun // unless it had to wait for a connection
 	a.reply, a.phase, a.err = peerOf(e).call(ctx, e, req, &sent, elsewhere)
-	ended := time.Now()
+	ended := instant()
 	a.elapsed = ended.Sub(begun)
 	latency := ended.Sub(sent)
 	if a.err != nil && (a.phase == PhaseDial || a.phase == PhaseHandshake) {

@@ -83,10 +83,10 @@ func (c *Client) invokeObserved(ctx context.Context, method string, request []by
 	return *reply, nil
 }
 
-// takeBody makes the reply's body the caller's: a copy in buffer where the caller
-// gave one, else the body itself.
+// takeBody makes the reply's body the caller's: in buffer where the caller gave one
+// and it is not there yet, else as it is.
 func takeBody(reply *transport.Reply, buffer []byte) []byte {
-	if buffer == nil {
+	if buffer == nil || (cap(buffer) > 0 && len(reply.Body) > 0 && &buffer[:1][0] == &reply.Body[0]) {
 		return reply.Body
 	}
 	body := append(buffer[:0], reply.Body...)
@@ -122,8 +122,8 @@ func (c *Client) call(ctx context.Context, seen *seenCall, method string, body [
 	}
 	s := &c.service
 	s.budget.called()
-	req := transport.Request{Method: method, Codec: opts.Codec, Metadata: metadata, Body: body}
-	snap, now := s.members.Snapshot(), time.Now()
+	req := transport.Request{Method: method, Codec: opts.Codec, Metadata: metadata, Body: body, Buffer: opts.ReplyBuffer}
+	snap, now := s.members.Snapshot(), instant()
 	// Nearly all calls are answered at the first attempt, and need no account of it.
 	var first attempt
 	if e := s.first(snap, now, method, opts); e != nil {

@@ -125,7 +125,9 @@ func (p *peer) callDialect(ctx context.Context, d *Dialect, req *transport.Reque
 	}
 	*sent = time.Now()
 	stop := context.AfterFunc(p.group.ctx, func() { closeCaller(p.connector.log, c) })
-	reply, err := contained(p.connector.log, "Caller.Call", func() (Reply, error) { return c.Call(ctx, Request(*req)) })
+	reply, err := contained(p.connector.log, "Caller.Call", func() (Reply, error) {
+		return c.Call(ctx, Request{Method: req.Method, Codec: req.Codec, Metadata: req.Metadata, Body: req.Body})
+	})
 	stop()
 	var typed *Error
 	answered := err == nil || (errors.As(err, &typed) && typed.Executed == ExecutedYes)

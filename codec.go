@@ -12,6 +12,8 @@ import (
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/rollcall-rpc/rollcall/internal/transport"
 )
 
 // A Codec turns messages into bytes and back. Its methods are called from many
@@ -77,6 +79,9 @@ func (jsonCodec) Append(b []byte, message any) ([]byte, error) {
 		return protojson.MarshalOptions{}.MarshalAppend(b, m)
 	}
 	out, err := json.Marshal(message)
+	if len(b) == 0 {
+		return out, err
+	}
 	return append(b, out...), err
 }
 
@@ -106,6 +111,23 @@ func (protoCodec) Decode(b []byte, message any) error {
 		return fmt.Errorf("protobuf codec: %T is not a proto.Message", message)
 	}
 	return proto.Unmarshal(b, m)
+}
+
+// encode returns the encoding of a message. pooled says that it lies in memory of
+// [transport.GetBuffer].
+func encode(codec Codec, message any) (b []byte, pooled bool, err error) {
+	m, ok := message.(proto.Message)
+	if !ok || codec != Proto {
+		b, err = codec.Append(nil, message)
+		return b, false, err
+	}
+	room := transport.GetBuffer(proto.Size(m))
+	b, err = proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(room, m)
+	if err == nil && cap(b) == cap(room) {
+		return b, true, nil
+	}
+	transport.PutBuffer(room) // what was changed meanwhile by somebody else has outgrown it
+	return b, false, err
 }
 
 // defaultCodec returns the codec of a message of type *T where the method names

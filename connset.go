@@ -268,17 +268,20 @@ func (c *connSet) serveRollcall(g *guest, replay *replayConn, peer *Peer) error 
 	conn := g.conn
 	opts := &c.server.opts
 	var sc *transport.ServerConn
-	handler := func(ctx context.Context, req *transport.ServerRequest) (transport.Reply, error) {
-		return c.server.dispatch(ctx, req, sc, peer)
+	handler := func(_ context.Context, req *transport.ServerRequest) (transport.Reply, error) {
+		return c.server.dispatch(req, sc, peer)
 	}
 	var onRefused func(transport.Refusal)
 	if opts.Events.CallBegin != nil || opts.Events.CallEnd != nil {
 		onRefused = func(r transport.Refusal) { c.server.tellRefused(c.ctx, &r, peer) }
 	}
-	sc = transport.NewServerConn(replay, transport.ServerOptions{
+	// Without replay in between, for a bare socket has ways of its own to be read and written.
+	sc = transport.NewServerConn(replay.Conn, transport.ServerOptions{
+		First:            replay.first,
 		InstanceID:       c.instanceID,
 		Handler:          handler,
 		Admit:            c.server.letIn,
+		NewCall:          newCall,
 		Unfinished:       c.unfinished,
 		OnUnfinished:     c.tellGreedy,
 		OnRefused:        onRefused,

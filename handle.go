@@ -102,9 +102,9 @@ type handled struct {
 	idempotent bool
 	codecs     []Codec // that requests are accepted in
 	anyCodec   bool    // others are raw bytes
-	decode     func(codec Codec, body []byte) (request any, err error)
-	run        Handler // the handler, with the interceptors around it
-	encode     func(method string, codec Codec, reply any) ([]byte, error)
+	decode     func(codec Codec, body []byte, raw *[]byte) (request any, err error)
+	run        Handler                                                                        // the handler, with the interceptors around it
+	encode     func(method string, codec Codec, reply any) (b []byte, pooled bool, err error) // as encode
 	shapes     func() (request, reply Shape)
 }
 
@@ -128,6 +128,15 @@ type servedCall struct {
 	info            CallInfo
 	conn            *transport.ServerConn // nil: it came through Invoke
 	phase           atomic.Uint32
+	own             transport.CallContext // what Context is where it did not
+	raw             []byte                // room for the request that is bytes as they are
+}
+
+// newCall is for [transport.ServerOptions].NewCall.
+func newCall() (*transport.CallContext, any) {
+	call := new(servedCall)
+	call.Context = &call.own
+	return &call.own, call
 }
 
 // The phases of a servedCall.
@@ -224,7 +233,7 @@ func (s *Server) run(ctx context.Context, call *servedCall, h *handled, codecID 
 		return transport.Reply{}, refuse(CodeUnimplemented, ReasonUnknownCodec,
 			fmt.Sprintf("%s: codec %d is not accepted, send %s", h.name, codecID, describeCodecs(h.codecs)))
 	}
-	request, err := h.decode(codec, body)
+	request, err := h.decode(codec, body, &call.raw)
 	if err != nil {
 		return transport.Reply{}, refuse(CodeInvalidArgument, ReasonBadRequest,
 			fmt.Sprintf("%s: the request of %d bytes does not decode as %s: %v", h.name, len(body), codec.Name(), err))
@@ -236,11 +245,14 @@ func (s *Server) run(ctx context.Context, call *servedCall, h *handled, codecID 
 		failure.Executed = executed
 		return transport.Reply{}, failure
 	}
-	encoded, err := h.encode(h.name, codec, out)
+	encoded, pooled, err := h.encode(h.name, codec, out)
 	if err != nil {
 		failure := handlerError(err)
 		failure.Executed = executed
 		return transport.Reply{}, failure
+	}
+	if pooled {
+		return transport.PooledReply(codecID, call.info.ReplyMetadata, encoded), nil
 	}
 	return transport.Reply{Codec: codecID, Metadata: call.info.ReplyMetadata, Body: encoded}, nil
 }
@@ -266,34 +278,34 @@ func describeCodecs(codecs []Codec) string {
 	return strings.Join(names, " or ")
 }
 
-// decodeRequest reads a request. A []byte request is not copied.
-func decodeRequest[Req any](codec Codec, body []byte) (any, error) {
-	in := new(Req)
-	if raw, ok := any(in).(*[]byte); ok && codec == Raw {
+// decodeRequest reads a request. A []byte request is not copied, and is in raw.
+func decodeRequest[Req any](codec Codec, body []byte, raw *[]byte) (any, error) {
+	if in, ok := any(raw).(*Req); ok && codec == Raw {
 		*raw = body
 		return in, nil
 	}
+	in := new(Req)
 	return in, codec.Decode(body, in)
 }
 
 // encodeReply writes a reply; a nil one is that of a zero value. A []byte reply
 // is not copied.
-func encodeReply[Res any](method string, codec Codec, reply any) ([]byte, error) {
+func encodeReply[Res any](method string, codec Codec, reply any) (b []byte, pooled bool, err error) {
 	out, ok := reply.(*Res)
 	if !ok && reply != nil {
-		return nil, badMessage(CodeInternal, ReasonBadReply, ExecutedYes, method, "reply", reply, out)
+		return nil, false, badMessage(CodeInternal, ReasonBadReply, ExecutedYes, method, "reply", reply, out)
 	}
 	if out == nil {
 		out = new(Res)
 	}
 	if raw, ok := any(out).(*[]byte); ok && codec == Raw {
-		return *raw, nil
+		return *raw, false, nil
 	}
-	b, err := codec.Append(nil, out)
+	b, pooled, err = encode(codec, out)
 	if err != nil {
-		return nil, Errorf(CodeInternal, ReasonBadReply, "%s: the reply does not encode as %s: %w", method, codec.Name(), err)
+		return nil, false, Errorf(CodeInternal, ReasonBadReply, "%s: the reply does not encode as %s: %w", method, codec.Name(), err)
 	}
-	return b, nil
+	return b, pooled, nil
 }
 
 // refuse returns the error of a call that never reached a handler.

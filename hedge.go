@@ -19,6 +19,7 @@ func (a *attempts) hedged(ctx context.Context, snap *balancer.Snapshot, e *balan
 	attemptCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	shared, call, req, timeout := a.service, a.seen, a.req, a.opts.AttemptTimeout
+	req.Buffer = nil // both attempts may be answered
 	ended, running := make(chan attempt, 2), 0
 	seen := attempts{service: shared, req: req, tried: slices.Clone(a.tried)} // a is changed beside the attempts
 	launch := func(e *balancer.Endpoint, hedge bool) {

@@ -71,8 +71,9 @@ func (s *Server) Invoke(ctx context.Context, request Request, peer Peer) (Reply,
 
 // dispatch answers a request of Rollcall's own protocol. It is called on the
 // request's own goroutine.
-func (s *Server) dispatch(ctx context.Context, req *transport.ServerRequest, conn *transport.ServerConn, peer *Peer) (transport.Reply, error) {
-	call := &servedCall{Context: ctx, conn: conn, info: CallInfo{Metadata: req.Metadata, Size: len(req.Body), Peer: *peer}}
+func (s *Server) dispatch(req *transport.ServerRequest, conn *transport.ServerConn, peer *Peer) (transport.Reply, error) {
+	call := req.Owner.(*servedCall) //nolint:forcetypeassert // newCall has made it
+	call.conn, call.info.Metadata, call.info.Size, call.info.Peer = conn, req.Metadata, len(req.Body), *peer
 	h, _ := req.Ticket.(*handled)
 	if h == nil { // it is not handled, or never refused
 		h = s.method(req.Method)

@@ -80,13 +80,16 @@ func exchange[Req, Res any](ctx context.Context, c *Client, call *seenCall, meth
 			return badCall(err)
 		}
 	}
-	body, err := encodeRequest(codec, request)
+	body, pooled, err := encodeRequest(codec, request)
 	if err != nil {
 		e := Errorf(CodeInvalidArgument, ReasonBadRequest, "%s: request: %w", method, err)
 		e.Executed = ExecutedNo
 		return e
 	}
 	answer, e, err := c.call(ctx, call, method, body, opts)
+	if pooled && len(c.opts.Dialects) == 0 { // a Caller might have kept it
+		transport.PutBuffer(body)
+	}
 	if err != nil {
 		return err
 	}
@@ -116,11 +119,11 @@ func badReply(c *Client, e *balancer.Endpoint, method string, reply *transport.R
 	return bad
 }
 
-func encodeRequest[Req any](codec Codec, request *Req) ([]byte, error) {
+func encodeRequest[Req any](codec Codec, request *Req) (b []byte, pooled bool, err error) {
 	if raw, ok := any(request).(*[]byte); ok && asItIs(codec) {
-		return *raw, nil
+		return *raw, false, nil
 	}
-	return codec.Append(nil, request)
+	return encode(codec, request)
 }
 
 // asItIs reports whether bytes go in a codec as they are.

@@ -224,7 +224,7 @@ func (p *peer) call(ctx context.Context, e *balancer.Endpoint, req *transport.Re
 		if conn, phase, err = p.connect(ctx, elsewhere); err != nil {
 			return reply, phase, &transport.CallError{Executed: ExecutedNo, Phase: transport.PhaseQueue, Err: err}
 		}
-		*sent = time.Now()
+		*sent = instant()
 	}
 	reply, err = conn.Call(ctx, req)
 	if full(err) && (elsewhere == nil || !elsewhere()) {

@@ -19,6 +19,14 @@ const (
 // slice a pointer goes into the pool's interface without an allocation.
 var buffers [maxBufferBits - minBufferBits + 1]sync.Pool
 
+// GetBuffer returns an empty slice with room for n bytes, of memory that
+// [PutBuffer] takes back, or for a [PooledReply].
+func GetBuffer(n int) []byte { return getBuffer(n)[:0] }
+
+// PutBuffer gives back a slice that [GetBuffer] returned, which is then nobody's.
+// What lies in other memory it leaves alone.
+func PutBuffer(b []byte) { putBuffer(b) }
+
 // getBuffer returns a slice of length n whose capacity is its class's size.
 // Its content is arbitrary.
 func getBuffer(n int) []byte {

@@ -25,11 +25,10 @@ type ClientConn struct {
 	in   inbox
 	out  outbox
 
-	wg     sync.WaitGroup // reader and monitor
+	wg     sync.WaitGroup // reader, and monitor while there is one
 	shaken chan struct{}  // closed when the server's preface has come
 	done   chan struct{}  // closed when the connection is dead
 	dead   chan struct{}  // closed after OnClose as well
-	kick   chan struct{}  // capacity 1: wakes the monitor
 	probe  *probe         // the monitor's; so is what follows
 	unsent func() (n uint64, known bool)
 	link   link
@@ -52,7 +51,7 @@ type ClientConn struct {
 	goAway    error             // the last GOAWAY
 	writeErr  error             // why nothing can be written any more
 	refused   bool              // the server's preface refused us: nothing was executed
-	sleeping  bool              // the monitor waits for a kick
+	sleeping  bool              // there is no monitor
 	pings     map[uint64]func() // what to do with a PONG
 	pingID    uint64
 	confirmed uint64 // the outbox's position up to which the server's answers show that all has come
@@ -64,24 +63,19 @@ type ClientConn struct {
 func NewClientConn(conn net.Conn, opts ClientOptions) *ClientConn {
 	c := &ClientConn{
 		conn: conn, opts: opts.withDefaults(),
-		shaken: make(chan struct{}), done: make(chan struct{}), dead: make(chan struct{}), kick: make(chan struct{}, 1),
-		partials:  make(map[uint64]*partial),
+		shaken: make(chan struct{}), done: make(chan struct{}), dead: make(chan struct{}),
 		peer:      frame.Settings{}.WithDefaults(),
 		lastServe: frame.LastStreamAll,
 		sleeping:  opts.KeepaliveInterval >= 0,
-		pings:     make(map[uint64]func()),
 	}
 	c.maxCalls = min(c.opts.MaxStreams, int(c.peer.MaxStreams))
 	c.probe = newProbe(conn)
 	c.unsent = c.probe.unsent
-	c.in = inbox{conn: conn, maxFrame: c.opts.MaxFrameBytes}
+	c.in.init(conn, c.opts.MaxFrameBytes)
 	c.out.init(conn, c.opts.QueueBytes, c.writeFailed, nil)
 	c.out.commit(frame.AppendPreface(c.out.reserve(frame.MaxPrefaceBytes),
 		frame.Preface{InstanceID: c.opts.InstanceID, Settings: c.opts.settings()}))
 	c.wg.Go(c.read)
-	if c.opts.KeepaliveInterval > 0 {
-		c.wg.Go(c.monitor)
-	}
 	return c
 }
 
@@ -114,6 +108,9 @@ func (c *ClientConn) Ping(ctx context.Context) (time.Duration, error) {
 	}
 	c.pingID++
 	id := c.pingID
+	if c.pings == nil {
+		c.pings = make(map[uint64]func())
+	}
 	c.pings[id] = func() { close(pong) }
 	start := time.Now()
 	c.appendPing(id)

@@ -30,6 +30,7 @@ func (c *ClientConn) Call(ctx context.Context, req *Request) (Reply, error) {
 // call is Call, on a place that is reserved for it or not.
 func (c *ClientConn) call(ctx context.Context, req *Request, reserved bool) (Reply, error) {
 	cl := c.spare.get()
+	cl.buffer = req.Buffer
 	if err := c.send(ctx, req, cl, reserved); err != nil {
 		return Reply{}, err
 	}
@@ -81,7 +82,7 @@ func (c *ClientConn) send(ctx context.Context, req *Request, cl *call, reserved 
 	}
 	if c.sleeping {
 		c.sleeping = false
-		c.kick <- struct{}{} // never blocks: only a sleeping monitor is kicked
+		c.wg.Go(c.monitor) // the connection lives: nobody waits for its end yet
 	}
 	c.unlockAndFlush()
 	if len(rest) > 0 {

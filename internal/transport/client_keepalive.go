@@ -19,23 +19,12 @@ const (
 	silentIntervals = 2
 )
 
-// monitor is a goroutine that watches the peer while calls are outstanding.
+// monitor is a goroutine that watches the peer while calls are outstanding. It ends
+// when none is and the peer is not silent, or with the connection: one at rest has no
+// monitor.
 func (c *ClientConn) monitor() {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
-	for {
-		select {
-		case <-c.done:
-			return
-		case <-c.kick:
-			c.watch(timer)
-		}
-	}
-}
-
-// watch returns when no call is outstanding and the peer is not silent, or with
-// the connection.
-func (c *ClientConn) watch(timer *time.Timer) {
 	tick := max(c.opts.KeepaliveInterval/ticksPerInterval, 1)
 	fatal := max(c.opts.KeepaliveMisses, silentIntervals) * ticksPerInterval
 	told, ticks, seen := false, 0, c.in.reads.Load()   // ticks of silence that count
@@ -125,7 +114,7 @@ func (c *ClientConn) ask() uint64 {
 	return end
 }
 
-// fallAsleep reports that no call is outstanding; the next one kicks.
+// fallAsleep reports that no call is outstanding; the next one starts a monitor.
 func (c *ClientConn) fallAsleep() bool {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()

@@ -12,6 +12,7 @@ type call struct {
 	start    uint64        // the outbox's position of its first byte
 	end      uint64        // and of the end of its last piece there
 	complete bool          // its last piece is in the outbox
+	buffer   []byte        // room for the reply's body, which only the taker writes to
 	done     chan struct{} // capacity 1
 	reply    Reply
 	err      error

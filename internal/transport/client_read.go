@@ -174,16 +174,16 @@ func (c *ClientConn) onReply(h frame.Header, payload []byte) error {
 			c.dropPartials()
 			p := &partial{reply: reply, body: getBuffer(2 * len(r.Body))[:0]}
 			p.body = append(p.body, r.Body...)
+			if c.partials == nil {
+				c.partials = make(map[uint64]*partial)
+			}
 			c.partials[h.StreamID] = p
 		}
 		return err
 	}
 	cl, err := c.take(h.StreamID, true)
 	if cl != nil {
-		if len(r.Body) > 0 {
-			reply.buf = getBuffer(len(r.Body))
-			reply.Body = reply.buf[:copy(reply.buf, r.Body)]
-		}
+		reply.setBody(r.Body, cl.buffer)
 		cl.finish(reply, nil)
 	}
 	return err

@@ -17,6 +17,11 @@ type Request struct {
 	Codec    uint8
 	Metadata frame.Metadata
 	Body     []byte
+
+	// Buffer is where the reply's body is written, from its beginning on, if it fits
+	// and nothing but the reply of one call is written there at a time. Nil: the reply
+	// has memory of its own.
+	Buffer []byte
 }
 
 // A Reply is a handler's answer, on both sides.
@@ -30,6 +35,23 @@ type Reply struct {
 	Body     []byte
 
 	buf []byte // the pooled buffer that Body lies in, or nil
+}
+
+// PooledReply is a reply of a handler whose body lies in memory of [GetBuffer],
+// which is given back when the reply is on its way.
+func PooledReply(codec uint8, metadata frame.Metadata, body []byte) Reply {
+	return Reply{Codec: codec, Metadata: metadata, Body: body, buf: body}
+}
+
+// setBody gives the reply a copy of b, in buffer if it fits there.
+func (r *Reply) setBody(b, buffer []byte) {
+	switch {
+	case buffer != nil && len(b) <= cap(buffer):
+		r.Body = buffer[:copy(buffer[:cap(buffer)], b)]
+	case len(b) > 0:
+		r.buf = getBuffer(len(b))
+		r.Body = r.buf[:copy(r.buf, b)]
+	}
 }
 
 // Release gives the buffer behind Body back for reuse; Body must not be used
@@ -55,6 +77,7 @@ type ServerRequest struct {
 	Deadline time.Time     // the context's; zero: none
 	Budget   time.Duration // what was left until then when the request came
 	StreamID uint64
+	Owner    any    // what ServerOptions.NewCall has returned for it
 	Ticket   Ticket // what ServerOptions.Admit has given for it
 }
 

@@ -169,13 +169,19 @@ func (o *outbox) flush(yield, patient bool) {
 		}
 		var n int
 		var err error
-		if patient {
-			n, err = o.write(buf)
-		} else if n, err = o.try(buf); err == nil && n < len(buf) {
-			// The socket is full. What it has not taken goes along: another flusher
-			// must not write before it.
-			o.handOver(buf[n:], false)
-			return
+		if o.raw != nil {
+			n, err = o.try(buf)
+		}
+		if err == nil && n < len(buf) {
+			if !patient {
+				// The socket is full. What it has not taken goes along: another flusher
+				// must not write before it.
+				o.handOver(buf[n:], false)
+				return
+			}
+			var m int
+			m, err = o.write(buf[n:])
+			n += m
 		}
 		if !o.wrote(buf, n, err) {
 			return

@@ -163,7 +163,8 @@ func TestWorkersKeepFewIdle(t *testing.T) {
 // A frame that arrives byte by byte, and one larger than the buffer.
 func TestInboxAcrossReads(t *testing.T) {
 	a, b := memnet.PipeSize(1)
-	in := inbox{conn: b, maxFrame: 1 << 17}
+	var in inbox
+	in.init(b, 1<<17)
 	var want [][]byte
 	go func() {
 		for _, n := range []int{0, 1, 5000, 100_000, 3} {

@@ -69,7 +69,8 @@ func NewServerConn(conn net.Conn, opts ServerOptions) *ServerConn {
 	if s.opts.Handler == nil {
 		s.opts.Handler = unimplemented
 	}
-	s.in = inbox{conn: conn, maxFrame: s.opts.MaxFrameBytes}
+	s.in.init(conn, s.opts.MaxFrameBytes)
+	s.in.put(s.opts.First)
 	s.out.init(conn, s.opts.QueueBytes, s.writeFailed, s.checkDrained)
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	return s

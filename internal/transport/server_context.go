@@ -9,10 +9,11 @@ import (
 	"time"
 )
 
-// A callContext is a handler's context. Most handlers never ask it for Done, so
+// A CallContext is a handler's context. Most handlers never ask it for Done, so
 // a real one, with its timer and its place in its parent's list, is made only
-// when they do. It is not pooled: what a handler started may keep it.
-type callContext struct {
+// when they do. It is not pooled: what a handler started may keep it. The zero value
+// is for [ServerOptions.NewCall], and of no use before the connection has it.
+type CallContext struct {
 	parent   context.Context //nolint:containedctx // that is what it is
 	deadline time.Time
 
@@ -24,7 +25,7 @@ type callContext struct {
 }
 
 // Deadline implements context.Context.
-func (c *callContext) Deadline() (time.Time, bool) {
+func (c *CallContext) Deadline() (time.Time, bool) {
 	if c.deadline.IsZero() {
 		return c.parent.Deadline()
 	}
@@ -32,14 +33,14 @@ func (c *callContext) Deadline() (time.Time, bool) {
 }
 
 // Done implements context.Context.
-func (c *callContext) Done() <-chan struct{} {
+func (c *CallContext) Done() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.materialize().Done()
 }
 
 // Err implements context.Context.
-func (c *callContext) Err() error {
+func (c *CallContext) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -48,7 +49,7 @@ func (c *callContext) Err() error {
 		c.err = c.real.Err()
 	case c.parent.Err() != nil:
 		c.err = c.parent.Err()
-	case !c.deadline.IsZero() && !time.Now().Before(c.deadline):
+	case !c.deadline.IsZero() && time.Until(c.deadline) <= 0:
 		c.err = context.DeadlineExceeded
 	}
 	return c.err
@@ -56,7 +57,7 @@ func (c *callContext) Err() error {
 
 // Value implements context.Context. Package context looks here, after Done, for
 // the context behind it, so that children need no goroutine.
-func (c *callContext) Value(key any) any {
+func (c *CallContext) Value(key any) any {
 	c.mu.Lock()
 	from := c.parent
 	if c.real != nil {
@@ -67,11 +68,11 @@ func (c *callContext) Value(key any) any {
 }
 
 // end cancels the context; the first cause counts.
-func (c *callContext) end(cause error) {
+func (c *CallContext) end(cause error) {
 	c.mu.Lock()
 	if c.err == nil && c.real == nil {
 		c.err, c.cause = context.Canceled, cause
-		if !c.deadline.IsZero() && !time.Now().Before(c.deadline) {
+		if !c.deadline.IsZero() && time.Until(c.deadline) <= 0 {
 			c.err = context.DeadlineExceeded // the client's CANCEL came a moment later
 		}
 	}
@@ -83,7 +84,7 @@ func (c *callContext) end(cause error) {
 }
 
 // materialize makes the real context. mu is held.
-func (c *callContext) materialize() context.Context {
+func (c *CallContext) materialize() context.Context {
 	if c.real != nil {
 		return c.real
 	}

@@ -18,8 +18,8 @@ func TestCallContext(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			parent, cancel := context.WithCancelCause(context.WithValue(t.Context(), key{}, 1))
 			defer cancel(nil)
-			fresh := func(timeout time.Duration) *callContext {
-				c := &callContext{parent: parent}
+			fresh := func(timeout time.Duration) *CallContext {
+				c := &CallContext{parent: parent}
 				if timeout > 0 {
 					c.deadline = time.Now().Add(timeout)
 				}

@@ -16,6 +16,8 @@ type ServerOptions struct {
 	// InstanceID is this server's id, at most 255 bytes. A client that means
 	// another one is refused.
 	InstanceID string
+	// First are bytes that were read from the connection already.
+	First []byte
 	// Handler answers the requests. nil: every request is Unimplemented.
 	Handler Handler
 	// Unfinished bounds, over all connections that share it, what is held of requests
@@ -28,6 +30,11 @@ type ServerOptions struct {
 	// is not executed, is its answer. nil: all are. It is called with a lock held and
 	// must not block; req is complete, and valid until it returns.
 	Admit func(req *ServerRequest) (Ticket, *RemoteError)
+	// NewCall makes what the owner keeps of a call: the handler's context, zero, as
+	// a rule a field of what is returned beside it and becomes ServerRequest.Owner.
+	// So a call costs one allocation. nil: calls have no owner. It is called for
+	// each request that is complete, and must not block.
+	NewCall func() (*CallContext, any)
 	// Workers run the handlers. nil: the connection has its own, which end with
 	// Serve; a server with many connections shares one.
 	Workers *Workers

@@ -19,7 +19,7 @@ type request struct {
 	ServerRequest
 	task task
 	conn *ServerConn
-	ctx  *callContext
+	ctx  *CallContext
 	buf  []byte // pooled: the method's name and the body
 
 	next     *request // in its bucket of the table
@@ -70,7 +70,12 @@ func (r *request) seal(parent context.Context) {
 	r.partial = false
 	r.Method = r.buf[:r.nameLen:r.nameLen]
 	r.Body = r.buf[r.nameLen:len(r.buf):len(r.buf)]
-	r.ctx = &callContext{parent: parent, deadline: r.Deadline}
+	if newCall := r.conn.opts.NewCall; newCall != nil {
+		r.ctx, r.Owner = newCall()
+	} else {
+		r.ctx = new(CallContext)
+	}
+	r.ctx.parent, r.ctx.deadline = parent, r.Deadline
 }
 
 // serve runs on a worker.
