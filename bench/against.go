@@ -35,7 +35,7 @@ func (p *plan) addTwins(ctx context.Context, dir string) error {
 	var systems []echo.System
 	for _, s := range p.systems {
 		other := s
-		other.Name, other.Beside, other.Measure = s.Name+" there", s.Name, "the same of "+p.against
+		other.Name, other.Beside, other.Measure = s.Name+" there", []string{s.Name}, "the same of "+p.against
 		p.twins[other.Name] = twin{program: program, system: s.Name}
 		systems = append(systems, s, other)
 	}

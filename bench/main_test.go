@@ -134,7 +134,7 @@ func TestUsage(t *testing.T) {
 		{"-duration -1s", "-duration -1s: give a positive"},
 		{"-duration soon", `"soon"`},
 		{"-warmup -1s", "-warmup -1s: give 0 or more"},
-		{"-workloads A,E", `-workloads: workload "E": give some of A,B,C,D`},
+		{"-workloads A,F", `-workloads: workload "F": give some of A,B,C,D,E`},
 		{"-systems r1,cobra", `-systems: system "cobra": give some of r1,r2y`},
 		{"-o yaml", `-o "yaml": give markdown, table or json`},
 		{"fast", `argument "fast": give flags only`},

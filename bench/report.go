@@ -4,7 +4,6 @@
 package main
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/rollcall-rpc/rollcall/bench/internal/echo"
@@ -51,6 +50,7 @@ func columns() []metric {
 		{Name: "B allocs/call", Workload: "B", Lower: true, get: func(c *cell) float64 { return c.ClientAllocs }},
 		{Name: "C calls/s", Workload: "C", Baseline: "r2y", get: perS},
 		{Name: "D MB/s", Workload: "D", Baseline: "r2y", get: func(c *cell) float64 { return c.MBPerS }},
+		{Name: "E MB/s", Workload: "E", Baseline: "r2y", get: func(c *cell) float64 { return c.MBPerS }},
 	}
 }
 
@@ -117,7 +117,6 @@ func (r *report) summarize() {
 	r.Figures, r.Versus = nil, nil
 	for _, s := range r.systems {
 		figures := row{System: s.Name, Figures: map[string]spread{}, Ratios: map[string]*spread{}}
-		against := rival{System: s.Name, Beside: cmp.Or(s.Beside, rollcallName), Better: map[string]*spread{}}
 		for _, m := range columns() {
 			var all []float64
 			for _, v := range r.values(&m, s.Name) {
@@ -132,17 +131,34 @@ func (r *report) summarize() {
 			if sp := spreadOf(r.ratios(&m, s.Name, m.Baseline)); sp != nil {
 				figures.Ratios[m.Name] = sp
 			}
-			better := r.ratios(&m, against.Beside, s.Name)
-			if m.Lower {
-				better = r.ratios(&m, s.Name, against.Beside)
-			}
-			if sp := spreadOf(better); sp != nil {
-				against.Better[m.Name] = sp
-			}
 		}
 		r.Figures = append(r.Figures, figures)
-		if s.Name != against.Beside && len(against.Better) > 0 {
-			r.Versus = append(r.Versus, against)
+		besides := s.Beside
+		if besides == nil {
+			besides = []string{rollcallName}
+		}
+		for _, beside := range besides {
+			if against := r.versus(s.Name, beside); s.Name != beside && len(against.Better) > 0 {
+				r.Versus = append(r.Versus, against)
+			}
 		}
 	}
+}
+
+// versus holds a system against one of Rollcall's.
+func (r *report) versus(system, beside string) rival {
+	against := rival{System: system, Beside: beside, Better: map[string]*spread{}}
+	for _, m := range columns() {
+		if m.Baseline == "" {
+			continue
+		}
+		better := r.ratios(&m, beside, system)
+		if m.Lower {
+			better = r.ratios(&m, system, beside)
+		}
+		if sp := spreadOf(better); sp != nil {
+			against.Better[m.Name] = sp
+		}
+	}
+	return against
 }

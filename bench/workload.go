@@ -22,6 +22,7 @@ func workloads() []workload {
 		{Name: "B", Connections: 1, Callers: 100, SizeBytes: 1 << 10},
 		{Name: "C", Connections: 8, Callers: 1000, SizeBytes: 1 << 10},
 		{Name: "D", Connections: 1, Callers: 100, SizeBytes: 64 << 10},
+		{Name: "E", Connections: 1, Callers: 100, SizeBytes: 16 << 10},
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 
 func grpcSystem() System {
 	return System{
-		Name: "grpc-go", Module: "google.golang.org/grpc",
+		Name: "grpc-go", Module: "google.golang.org/grpc", Beside: []string{"rollcall", "rollcall+protobuf"},
 		Measure: "default options, unary, protobuf's google.protobuf.BytesValue",
 		Serve:   serveGRPC, Dial: dialGRPC,
 	}
@@ -26,7 +26,7 @@ func grpcSystem() System {
 
 func grpcTLS() System {
 	return System{
-		Name: "grpc-tls", Module: "google.golang.org/grpc", Beside: "rollcall-tls",
+		Name: "grpc-tls", Module: "google.golang.org/grpc", Beside: []string{"rollcall-tls"},
 		Measure: "grpc-go with credentials.NewTLS, TLS 1.3 and the same certificate",
 		Serve: func(ctx context.Context, l net.Listener) error {
 			config, err := serverTLS()

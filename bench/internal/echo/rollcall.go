@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"net"
 
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
 	"github.com/rollcall-rpc/rollcall"
 	"github.com/rollcall-rpc/rollcall/internal/load"
 )
@@ -52,6 +54,33 @@ func passOn(next rollcall.Handler) rollcall.Handler {
 	}
 }
 
+// protobufEcho carries what grpc-go does.
+var protobufEcho = rollcall.Method[wrapperspb.BytesValue, wrapperspb.BytesValue]{Name: "Bench/EchoValue", Idempotent: true}
+
+func rollcallProtobuf() System {
+	return System{
+		Name: "rollcall+protobuf", Measure: "Method.Call with protobuf's google.protobuf.BytesValue, as grpc-go",
+		Serve: serveRollcall,
+		Dial: func(ctx context.Context, addr string) (Conn, error) {
+			conn, err := dialRollcall(ctx, addr)
+			if err != nil {
+				return nil, err
+			}
+			return protobufConn{conn.(rollcallConn)}, nil
+		},
+	}
+}
+
+// A protobufConn is a rollcallConn whose callers send messages.
+type protobufConn struct{ rollcallConn }
+
+func (c protobufConn) Caller(int) load.Echo {
+	return func(payload []byte) ([]byte, error) {
+		out, err := protobufEcho.Call(context.Background(), c.client, &wrapperspb.BytesValue{Value: payload})
+		return out.GetValue(), err
+	}
+}
+
 func rollcallTLS() System {
 	return System{
 		Name: "rollcall-tls", Measure: "rollcall with TLS 1.3",
@@ -83,6 +112,7 @@ func serveRollcallWith(ctx context.Context, l net.Listener, opts rollcall.Server
 	opts.Logger, opts.DrainDelay, opts.DrainTimeout = slog.New(slog.DiscardHandler), -1, -1
 	srv := rollcall.NewServer(opts)
 	rollcall.Handle(srv, rollcallEcho, func(_ context.Context, in *[]byte) (*[]byte, error) { return in, nil })
+	rollcall.Handle(srv, protobufEcho, func(_ context.Context, in *wrapperspb.BytesValue) (*wrapperspb.BytesValue, error) { return in, nil })
 	return srv.Serve(ctx, l)
 }
 

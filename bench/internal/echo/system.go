@@ -15,10 +15,10 @@ import (
 // A System is one way to make calls.
 type System struct {
 	Name    string
-	Measure string // what exactly is measured, for the legend
-	Module  string // whose version is of interest; empty: none
-	Lone    bool   // a connection carries one call at a time, by design
-	Beside  string // the system that it is held against; empty: rollcall
+	Measure string   // what exactly is measured, for the legend
+	Module  string   // whose version is of interest; empty: none
+	Lone    bool     // a connection carries one call at a time, by design
+	Beside  []string // the systems that it is held against; empty: rollcall alone
 
 	// Serve answers calls on l until ctx ends. It owns l.
 	Serve func(ctx context.Context, l net.Listener) error
@@ -42,7 +42,7 @@ const maxPayload = 1 << 20
 
 // All returns the systems in the order of the table, the baselines first.
 func All() []System {
-	return []System{pingPong(), coalesced(), rollcallSystem(), rollcallDoors(), netRPC(), grpcSystem(), drpcSystem(), rollcallTLS(), grpcTLS()}
+	return []System{pingPong(), coalesced(), rollcallSystem(), rollcallDoors(), rollcallProtobuf(), netRPC(), grpcSystem(), drpcSystem(), rollcallTLS(), grpcTLS()}
 }
 
 // Find returns the systems of that names, in that order.
