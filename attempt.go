@@ -84,15 +84,16 @@ func (a *attempt) spared(failure *Error) bool {
 		(a.phase == PhaseDial || failure.Reason == ReasonBusy || failure.Reason == ReasonUnknownMethod)
 }
 
-// mayBeBack reports whether the server of an attempt that failed may answer
-// another one at once: an established connection died, but not of silence.
+// mayBeBack reports whether the server of an attempt that failed may answer another
+// one at once: an established connection died. Of silence too, for it may be the
+// connection that was forgotten on its way, or the server that was short of CPU.
 func (a *attempt) mayBeBack() bool {
 	switch a.phase {
 	case PhaseDial, PhaseHandshake, PhaseReply:
 		return false
 	case PhaseQueue, PhaseWrite, PhaseWait:
 	}
-	return !errors.Is(a.err, transport.ErrBusy) && !errors.Is(a.err, transport.ErrKeepalive) && !errors.Is(a.err, errAttemptTimeout)
+	return !errors.Is(a.err, transport.ErrBusy) && !errors.Is(a.err, errAttemptTimeout)
 }
 
 // cause returns what the attempt met, without the phase and what is known of the

@@ -46,6 +46,11 @@ type dialing struct {
 // instance that it need not wait for.
 const dialPatience = 100 * time.Millisecond
 
+// askAfter is how long a connection may have rested for a call to go out on it as it
+// is: after that it is asked first, for who sits in between, such as a NAT, forgets
+// connections, and a request that is lost with one may not be sent again.
+const askAfter = 30 * time.Second
+
 // maxConns is how many connections to one instance there are at most: a second one
 // where the first is full.
 const maxConns = 2
@@ -69,8 +74,16 @@ func (p *peer) connected() *transport.ClientConn {
 	return nil
 }
 
+// awake returns a connection that a call may go out on as it is, or nil.
+func (p *peer) awake() *transport.ClientConn {
+	if conn := p.connected(); conn != nil && conn.Rests() < askAfter {
+		return conn
+	}
+	return nil
+}
+
 // connect returns the connection to the instance, after dialling where there is
-// none. The dial goes on when it gives up, because ctx has ended or because
+// none, or asking the one that has rested for long. The dial goes on when it gives up, because ctx has ended or because
 // elsewhere, asked now and then, knows a better way: others may wait for it.
 func (p *peer) connect(ctx context.Context, elsewhere func() bool) (conn *transport.ClientConn, phase Phase, err error) {
 	d, err := p.dialOnce()
@@ -98,24 +111,44 @@ func (p *peer) connect(ctx context.Context, elsewhere func() bool) (conn *transp
 func (p *peer) dialOnce() (*dialing, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if conn := p.connected(); conn != nil {
+	if conn := p.awake(); conn != nil {
 		d := &dialing{done: make(chan struct{}), conn: conn}
 		close(d.done)
 		return d, nil
 	}
-	return p.beginDial()
+	if conn := p.connected(); conn != nil {
+		return p.begin(func(d *dialing) { p.ask(d, conn) })
+	}
+	return p.begin(p.dial)
 }
 
-// beginDial is dialOnce that does not ask what there is. mu is held.
-func (p *peer) beginDial() (*dialing, error) {
+// begin returns the dial that is under way, or begins this one. mu is held.
+func (p *peer) begin(dial func(*dialing)) (*dialing, error) {
 	if p.dialing == nil {
 		d := &dialing{done: make(chan struct{})}
-		if p.retired.Load() || !p.group.spawn(func() { p.dial(d) }) {
+		if p.retired.Load() || !p.group.spawn(func() { dial(d) }) {
 			return nil, errRetired
 		}
 		p.dialing = d
 	}
 	return p.dialing, nil
+}
+
+// ask finds out whether a connection that has rested for long still leads anywhere,
+// and dials where it does not. That says nothing of the instance.
+func (p *peer) ask(d *dialing, conn *transport.ClientConn) {
+	ctx, cancel := context.WithTimeout(p.group.ctx, p.connector.timeout)
+	defer cancel()
+	if _, err := conn.Ping(ctx); err != nil {
+		conn.CloseIdle()
+		p.dial(d)
+		return
+	}
+	p.mu.Lock()
+	p.dialing = nil
+	p.mu.Unlock()
+	d.conn = conn
+	close(d.done)
 }
 
 // dial connects, tells who waits, and stays with the connection until its end.
@@ -219,7 +252,7 @@ func (p *peer) call(ctx context.Context, e *balancer.Endpoint, req *transport.Re
 	if d := p.connector.dialect(&e.Instance); d != nil {
 		return p.callDialect(ctx, d, req, sent)
 	}
-	conn := p.connected()
+	conn := p.awake()
 	if conn == nil {
 		if conn, phase, err = p.connect(ctx, elsewhere); err != nil {
 			return reply, phase, &transport.CallError{Executed: ExecutedNo, Phase: transport.PhaseQueue, Err: err}
@@ -262,7 +295,7 @@ func (p *peer) open() []*transport.ClientConn {
 	defer p.mu.Unlock()
 	list := p.accepting()
 	if len(list) > 0 && len(list) < maxConns {
-		p.beginDial() //nolint:errcheck // those that there are do as well
+		p.begin(p.dial) //nolint:errcheck // those that there are do as well
 	}
 	return list
 }

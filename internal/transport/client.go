@@ -40,6 +40,7 @@ type ClientConn struct {
 	draining atomic.Bool         // a GOAWAY has come, of a server that leaves
 	idle     atomic.Bool         // one has come for the connection was idle
 	ending   atomic.Bool         // one has that new calls are not for this connection
+	rests    atomic.Int64        // since when there is nothing to watch, as a time since epoch; 0: there is
 
 	// What follows is guarded by out.mu.
 	calls     pending
@@ -118,6 +119,9 @@ func (c *ClientConn) Ping(ctx context.Context) (time.Duration, error) {
 	var err error
 	select {
 	case <-pong:
+		if c.rests.Load() != 0 {
+			c.rest()
+		}
 		return time.Since(start), nil
 	case <-c.done:
 		err = c.Err()
@@ -149,6 +153,23 @@ func (c *ClientConn) Idle() bool { return c.idle.Load() }
 // a GOAWAY, if there was one, says that the server as a whole leaves and still
 // serves everything, so that another connection to it would be no better.
 func (c *ClientConn) Accepts() bool { return !c.ending.Load() }
+
+// Rests returns for how long nothing has happened on the connection; 0: something
+// does, or nobody watches it. Behind a long rest something on the way may have
+// forgotten it.
+func (c *ClientConn) Rests() time.Duration {
+	since := c.rests.Load()
+	if since == 0 {
+		return 0
+	}
+	return time.Since(epoch) - time.Duration(since)
+}
+
+// rest notes that nothing happens from now on.
+func (c *ClientConn) rest() { c.rests.Store(int64(time.Since(epoch))) }
+
+// epoch is an instant of no meaning.
+var epoch = time.Now()
 
 // Done is closed when the connection is dead.
 func (c *ClientConn) Done() <-chan struct{} { return c.done }

@@ -82,6 +82,7 @@ func (c *ClientConn) send(ctx context.Context, req *Request, cl *call, reserved 
 	}
 	if c.sleeping {
 		c.sleeping = false
+		c.rests.Store(0)
 		c.wg.Go(c.monitor) // the connection lives: nobody waits for its end yet
 	}
 	c.unlockAndFlush()

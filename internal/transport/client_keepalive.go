@@ -120,6 +120,7 @@ func (c *ClientConn) fallAsleep() bool {
 	defer c.out.mu.Unlock()
 	if c.calls.count == 0 {
 		c.sleeping = true
+		c.rest()
 	}
 	return c.sleeping
 }
