@@ -94,9 +94,9 @@ func (s *slot) state() State {
 	return StateUsable
 }
 
-// until returns when the state ends by itself; zero: it does not.
-func (s *slot) until() time.Time {
-	switch s.state() {
+// until returns when the slot's state ends by itself; zero: it does not.
+func (s *slot) until(state State) time.Time {
+	switch state {
 	case StateSetAside:
 		return s.resume
 	case StateEjected:

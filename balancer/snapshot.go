@@ -56,7 +56,7 @@ func (r *Roster) survey(next *Snapshot) {
 			members++
 		}
 		next.Endpoints[i] = EndpointState{
-			Endpoint: s.current, State: state, Until: s.until(),
+			Endpoint: s.current, State: state, Until: s.until(state),
 			Weight: float64(s.current.Instance.Weight),
 		}
 		switch state {
@@ -68,7 +68,8 @@ func (r *Roster) survey(next *Snapshot) {
 		}
 	}
 	next.Panic = 2*next.Counts.Usable < members
-	var usable, willing, replaced, refusing, draining []Candidate
+	usable := make([]Candidate, 0, next.Counts.Usable) // nearly all, where there are many
+	var willing, replaced, refusing, draining []Candidate
 	for i, s := range r.slots {
 		e := &next.Endpoints[i]
 		c, state := Candidate{Endpoint: s.current, Weight: e.Weight}, e.State
