@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rollcall-rpc/rollcall/bench/internal/machine"
 	"github.com/rollcall-rpc/rollcall/bench/internal/registry"
 )
 
@@ -49,7 +50,7 @@ type registryRow struct {
 
 func newRegistryReport(p *registryPlan, benches []*registry.Bench) *registryReport {
 	rep := &registryReport{
-		Machine: machineLine(), Runs: p.runs, Duration: p.duration.String(), Warmup: p.warmup.String(), Heat: p.heat.String(),
+		Machine: machine.Line(), Runs: p.runs, Duration: p.duration.String(), Warmup: p.warmup.String(), Heat: p.heat.String(),
 	}
 	for _, b := range benches {
 		rep.systems = append(rep.systems, b.System)

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/rollcall-rpc/rollcall/bench/internal/echo"
+	"github.com/rollcall-rpc/rollcall/bench/internal/machine"
 )
 
 // A report is what was measured.
@@ -26,7 +27,7 @@ type report struct {
 
 func newReport(p *plan) *report {
 	return &report{
-		Machine: machineLine(), Runs: p.runs, Duration: p.duration.String(), Warmup: p.warmup.String(),
+		Machine: machine.Line(), Runs: p.runs, Duration: p.duration.String(), Warmup: p.warmup.String(),
 		Hot: p.hot, workloads: p.workloads, systems: p.systems,
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/rollcall-rpc/rollcall/bench/internal/machine"
 )
 
 // A tableWriter writes a header and lines.
@@ -159,7 +161,7 @@ func (r *report) legend() string {
 	for _, s := range r.systems {
 		version := ""
 		if s.Module != "" {
-			version = " " + moduleVersion(s.Module)
+			version = " " + machine.ModuleVersion(s.Module)
 		}
 		fmt.Fprintf(&b, "- %s%s: %s\n", s.Name, version, s.Measure)
 	}

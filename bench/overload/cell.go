@@ -36,6 +36,8 @@ var cells = []cell{
 	{name: "spin 0.8, 1 connection", work: "spin", procs: "1", servers: 1, conns: 1, budget: 200 * time.Millisecond, callers: 8, load: 0.8, after: 0.3},
 	{name: "spin 1.5, 1 connection", work: "spin", procs: "1", servers: 1, conns: 1, budget: 200 * time.Millisecond, callers: 8, load: 1.5, after: 0.3},
 	{name: "spin 2, 1 connection", work: "spin", procs: "1", servers: 1, conns: 1, budget: 200 * time.Millisecond, callers: 8, load: 2, after: 0.3},
+	{name: "spin 0.8, 8 connections", work: "spin", procs: "1", servers: 1, conns: 8, budget: 200 * time.Millisecond, callers: 8, load: 0.8, after: 0.3},
+	{name: "spin 1.5, 8 connections", work: "spin", procs: "1", servers: 1, conns: 8, budget: 200 * time.Millisecond, callers: 8, load: 1.5, after: 0.3},
 	{name: "spin 2, 8 connections", work: "spin", procs: "1", servers: 1, conns: 8, budget: 200 * time.Millisecond, callers: 8, load: 2, after: 0.3},
 	{name: "lock 2", work: "lock 10ms", servers: 1, conns: 1, budget: 300 * time.Millisecond, callers: 2, load: 2, after: 0.5},
 	{name: "echo 1.05", work: "echo", servers: 1, conns: 1, budget: time.Second, callers: 900, most: 900, load: 1.05, after: 0.3},
@@ -52,6 +54,9 @@ type outcome struct {
 
 // errBusy stands for a refusal.
 var errBusy = errors.New("busy")
+
+// errWrong is what no figure makes up for.
+var errWrong = errors.New("a wrong reply")
 
 // A caller makes a call and tells how it was answered.
 type caller interface {
@@ -90,7 +95,9 @@ func (c *cell) measure(ctx context.Context, system string, duration time.Duratio
 		defer one.close()
 		callers = append(callers, one)
 	}
-	o.capacity = closedLoop(ctx, callers, c.callers, duration/2)
+	if o.capacity, err = c.capacity(ctx, system, addrs, duration/2); err != nil {
+		return o, err
+	}
 	if c.most > 0 && o.capacity > 0 { // the client is part of what is measured: it starts a goroutine for each call
 		capped := openLoop(ctx, callers, o.capacity, duration/2, c.budget, c.most)
 		capped.wait()
@@ -108,7 +115,27 @@ func (c *cell) measure(ctx context.Context, system string, duration time.Duratio
 	per := func(v *atomic.Int64) float64 { return float64(v.Load()) / duration.Seconds() }
 	o.offered, o.good, o.busy, o.late, o.failed = per(&n.offered), per(&n.good), per(&n.busy), per(&n.late), per(&n.failed)
 	o.after = float64(after.offered.Load() - after.good.Load())
+	if n.wrong.Load()+tail.wrong.Load()+after.wrong.Load() > 0 {
+		return o, errWrong
+	}
 	return o, ctx.Err()
+}
+
+// capacity returns what the servers can do, each measured by itself.
+func (c *cell) capacity(ctx context.Context, system string, addrs []string, duration time.Duration) (sum float64, err error) {
+	for _, addr := range addrs {
+		var callers []caller
+		for range c.conns {
+			one, err := dial(system, []string{addr})
+			if err != nil {
+				return 0, err
+			}
+			defer one.close()
+			callers = append(callers, one)
+		}
+		sum += closedLoop(ctx, callers, c.callers, duration)
+	}
+	return sum, nil
 }
 
 // start starts a server and waits until it serves.
@@ -158,9 +185,9 @@ func closedLoop(ctx context.Context, conns []caller, callers int, duration time.
 
 // A count is what became of the calls of an open loop.
 type count struct {
-	offered, good, busy, late, failed atomic.Int64
-	inFlight                          atomic.Int64
-	wg                                sync.WaitGroup
+	offered, good, busy, late, failed, wrong atomic.Int64
+	inFlight                                 atomic.Int64
+	wg                                       sync.WaitGroup
 }
 
 func (n *count) wait() { n.wg.Wait() }
@@ -195,6 +222,8 @@ func (n *count) one(ctx context.Context, conn caller, deadline time.Time) {
 	switch err := conn.call(ctx); {
 	case err == nil && !time.Now().After(deadline):
 		n.good.Add(1)
+	case errors.Is(err, errWrong):
+		n.wrong.Add(1)
 	case errors.Is(err, errBusy):
 		n.busy.Add(1)
 	case err == nil || errors.Is(err, context.DeadlineExceeded):

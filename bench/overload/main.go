@@ -24,6 +24,8 @@ import (
 	"syscall"
 	"text/tabwriter"
 	"time"
+
+	"github.com/rollcall-rpc/rollcall/bench/internal/machine"
 )
 
 // serveCommand is the hidden command of a server.
@@ -47,19 +49,33 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	runs := flags.Int("runs", 5, "how often each cell is measured")
 	duration := flags.Duration("duration", 5*time.Second, "of each load")
 	only := flags.String("cells", "", "those whose names begin so; empty: all")
+	systems := flags.String("systems", rollcallSystem+","+grpcSystem, "which to measure")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if flags.NArg() > 0 || *runs < 1 || *duration <= 0 {
 		return fmt.Errorf("arguments %q: give -runs from 1, -duration above 0, and nothing else", args)
 	}
+	chosen := slices.DeleteFunc(slices.Clone(cells), func(c cell) bool { return !strings.HasPrefix(c.name, *only) })
+	if len(chosen) == 0 {
+		var names []string
+		for _, c := range cells {
+			names = append(names, c.name)
+		}
+		return fmt.Errorf("-cells %q: no name begins so, they are %s", *only, strings.Join(names, "; "))
+	}
+	for system := range strings.SplitSeq(*systems, ",") {
+		if system != rollcallSystem && system != grpcSystem {
+			return fmt.Errorf("-systems: system %q: give some of %s,%s", system, rollcallSystem, grpcSystem)
+		}
+	}
 	results := make(map[string][]outcome)
 	var rows []string
 	for n := range *runs {
-		for _, c := range cells {
-			for _, system := range []string{rollcallSystem, grpcSystem} {
-				if !strings.HasPrefix(c.name, *only) || (c.servers > 1 && system == grpcSystem) {
-					continue
+		for _, c := range chosen {
+			for system := range strings.SplitSeq(*systems, ",") {
+				if c.servers > 1 && system == grpcSystem {
+					continue // what it balances is somebody else's resolver
 				}
 				fmt.Fprintf(stderr, "run %d of %d: %s, %s\n", n+1, *runs, c.name, system)
 				o, err := c.measure(ctx, system, *duration)
@@ -74,6 +90,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			}
 		}
 	}
+	fmt.Fprintf(stdout, "%s. Medians of %d runs of %v each; a client and its servers are processes on loopback.\n\n", machine.Line(), *runs, *duration)
 	return report(stdout, rows, results)
 }
 

@@ -120,7 +120,7 @@ func (c rollcallCaller) call(ctx context.Context) error {
 		return errBusy
 	}
 	if err == nil && !bytes.Equal(*reply, payload) {
-		return errors.New("a wrong reply")
+		return errWrong
 	}
 	return err
 }
@@ -139,7 +139,7 @@ func (c grpcCaller) call(ctx context.Context) error {
 	case err != nil:
 		return err
 	case !bytes.Equal(out.GetValue(), payload):
-		return errors.New("a wrong reply")
+		return errWrong
 	}
 	return nil
 }

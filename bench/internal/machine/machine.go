@@ -1,7 +1,8 @@
 // Copyright The Rollcall Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+// Package machine tells where figures come from.
+package machine
 
 import (
 	"bufio"
@@ -12,9 +13,16 @@ import (
 	"strings"
 )
 
-// machineLine says where the figures come from.
-func machineLine() string {
-	return fmt.Sprintf("%s, %s, %s, %s/%s %s", cpuModel(), plural(runtime.NumCPU(), "core"), runtime.Version(), runtime.GOOS, runtime.GOARCH, kernel())
+// Line names CPU, cores, Go, system and kernel.
+func Line() string {
+	return fmt.Sprintf("%s, %s, %s, %s/%s %s", cpuModel(), cores(runtime.NumCPU()), runtime.Version(), runtime.GOOS, runtime.GOARCH, kernel())
+}
+
+func cores(n int) string {
+	if n == 1 {
+		return "1 core"
+	}
+	return fmt.Sprintf("%d cores", n)
 }
 
 // cpuModel is read from Linux's /proc/cpuinfo.
@@ -40,8 +48,8 @@ func kernel() string {
 	return strings.TrimSpace(string(release))
 }
 
-// moduleVersion is the version of a module in this binary.
-func moduleVersion(path string) string {
+// ModuleVersion is the version of a module in this binary; empty: it is not in it.
+func ModuleVersion(path string) string {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, m := range info.Deps {
 			if m.Path == path {
