@@ -146,12 +146,12 @@ func TestLineIsBounded(t *testing.T) {
 		time.Sleep(time.Nanosecond)
 		l.want("a: transport: too many calls for the connection: 1 wait for a place among the calls in flight: no place in 500ms, half of the time that was left")
 		for range maxWaiting {
-			l.line.push(&place{waits: true, done: make(chan struct{})}, time.Now())
+			l.line.queue.Push()
 		}
-		first := l.line.first
+		first := l.line.queue.first
 		l.stand(t.Context(), "newest")
-		if <-first.done; !errors.Is(first.err, ErrBusy) || l.line.n.Load() != maxWaiting {
-			t.Errorf("the oldest was told %v, and %d wait", first.err, l.line.n.Load())
+		if <-first.done; !errors.Is(first.err, ErrBusy) || l.line.queue.Len() != maxWaiting {
+			t.Errorf("the oldest was told %v, and %d wait", first.err, l.line.queue.Len())
 		}
 		l.line.Dismiss(ErrClosed)
 		l.want("newest: transport: connection closed")
@@ -167,7 +167,7 @@ func TestLineEnds(t *testing.T) {
 		if _, err := l.line.Wait(t.Context(), func() []*ClientConn { return nil }); !errors.Is(err, ErrTooManyStreams) {
 			t.Errorf("without a connection: got %v, want %v", err, ErrTooManyStreams)
 		}
-		if n := l.line.n.Load(); n != 0 {
+		if n := l.line.queue.Len(); n != 0 {
 			t.Errorf("%d stand in line, want none", n)
 		}
 	})
