@@ -29,7 +29,7 @@ type ClientConn struct {
 	shaken chan struct{}  // closed when the server's preface has come
 	done   chan struct{}  // closed when the connection is dead
 	dead   chan struct{}  // closed after OnClose as well
-	probe  *probe         // the monitor's; so is what follows
+	probe  *Probe         // the monitor's; so is what follows
 	unsent func() (n uint64, known bool)
 	link   link
 
@@ -70,7 +70,7 @@ func NewClientConn(conn net.Conn, opts ClientOptions) *ClientConn {
 		sleeping:  opts.KeepaliveInterval >= 0,
 	}
 	c.maxCalls = min(c.opts.MaxStreams, int(c.peer.MaxStreams))
-	c.probe = newProbe(conn)
+	c.probe = NewProbe(conn)
 	c.unsent = c.probe.unsent
 	c.in.init(conn, c.opts.MaxFrameBytes)
 	c.out.init(conn, c.opts.QueueBytes, c.writeFailed, nil)

@@ -7,11 +7,15 @@ package transport
 
 import "net"
 
-// A probe needs a Unix socket; elsewhere it can tell nothing.
-type probe struct{}
+// A Probe needs a Unix socket; elsewhere it can tell nothing.
+type Probe struct{}
 
-func newProbe(net.Conn) *probe { return nil }
+// NewProbe returns nil.
+func NewProbe(net.Conn) *Probe { return nil }
 
-func (*probe) unread() bool { return false }
+// Peek returns PendingUnknown.
+func (*Probe) Peek() Pending { return PendingUnknown }
 
-func (*probe) unsent() (n uint64, known bool) { return 0, false }
+func (*Probe) unread() bool { return false }
+
+func (*Probe) unsent() (n uint64, known bool) { return 0, false }

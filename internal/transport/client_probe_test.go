@@ -36,7 +36,7 @@ func TestUnreadBytesAreSeen(t *testing.T) {
 			client, server := tcpPair(t)
 			defer client.Close()
 			defer server.Close()
-			p := newProbe(wrap(client))
+			p := NewProbe(wrap(client))
 			if p == nil && runtime.GOOS != "linux" {
 				t.Skip("the sockets of this system cannot be asked")
 			}
@@ -59,6 +59,51 @@ func TestUnreadBytesAreSeen(t *testing.T) {
 	}
 }
 
+// What a socket holds can be told without reading it: nothing, bytes, its end.
+func TestPeek(t *testing.T) {
+	for name, wrap := range wrappers {
+		t.Run(name, func(t *testing.T) {
+			client, server := tcpPair(t)
+			defer client.Close()
+			defer server.Close()
+			p := NewProbe(wrap(client))
+			if p == nil && runtime.GOOS != "linux" {
+				t.Skip("the sockets of this system cannot be asked")
+			}
+			want := func(what string, want Pending) {
+				t.Helper()
+				if got := p.Peek(); got != want {
+					t.Errorf("%s: got %d, want %d", what, got, want)
+				}
+			}
+			arrival := func() { // waits for something to be read, and leaves it there
+				raw, err := client.(*net.TCPConn).SyscallConn()
+				if err == nil {
+					err = raw.Read(func(uintptr) bool { return p.Peek() != PendingNone })
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			want("at first", PendingNone)
+			if _, err := server.Write([]byte("x")); err != nil {
+				t.Fatal(err)
+			}
+			arrival()
+			want("bytes", PendingBytes)
+			if _, err := client.Read(make([]byte, 1)); err != nil {
+				t.Fatal(err)
+			}
+			want("all read", PendingNone)
+			server.Close()
+			arrival()
+			want("ended", PendingEnd)
+			client.Close()
+			want("closed", PendingEnd)
+		})
+	}
+}
+
 // A socket tells how much its peer has not acknowledged.
 func TestUnsentBytesAreSeen(t *testing.T) {
 	if runtime.GOOS != "linux" {
@@ -69,7 +114,7 @@ func TestUnsentBytesAreSeen(t *testing.T) {
 			client, server := tcpPair(t)
 			defer client.Close()
 			defer server.Close()
-			p, raw := newProbe(wrap(client)), newRawWriter(client)
+			p, raw := NewProbe(wrap(client)), newRawWriter(client)
 			if n, known := p.unsent(); n != 0 || !known {
 				t.Errorf("%d bytes before anything was sent, known: %t", n, known)
 			}
@@ -109,8 +154,8 @@ func TestNoSocketToAsk(t *testing.T) {
 	defer a.Close()
 	defer b.Close()
 	for name, conn := range map[string]net.Conn{"no connection": nil, "a wrapper": embedding{client}, "a wrapper of nothing": telling{nil}, "a pipe": a} {
-		p := newProbe(conn)
-		if _, known := p.unsent(); known || p.unread() {
+		p := NewProbe(conn)
+		if _, known := p.unsent(); known || p.unread() || p.Peek() != PendingUnknown {
 			t.Errorf("%s: known: %t, unread: %t", name, known, p.unread())
 		}
 	}

@@ -6,17 +6,18 @@
 package transport
 
 import (
+	"errors"
 	"net"
 	"syscall"
 )
 
-// A probe asks the socket below a connection how far its bytes have come. It
-// neither reads nor writes. Any goroutine may ask; a nil probe can tell nothing.
-type probe struct{ socket syscall.RawConn }
+// A Probe asks the socket below a connection how far its bytes have come. It
+// neither reads nor writes. Any goroutine may ask; a nil Probe can tell nothing.
+type Probe struct{ socket syscall.RawConn }
 
-// newProbe finds the socket below conn, through wrappers that have NetConn, as
+// NewProbe finds the socket below conn, through wrappers that have NetConn, as
 // tls.Conn has it. It returns nil where there is none to be found.
-func newProbe(conn net.Conn) *probe {
+func NewProbe(conn net.Conn) *Probe {
 	for {
 		wrapper, ok := conn.(interface{ NetConn() net.Conn })
 		if !ok {
@@ -32,26 +33,48 @@ func newProbe(conn net.Conn) *probe {
 	if err != nil {
 		return nil
 	}
-	return &probe{socket}
+	return &Probe{socket}
+}
+
+// Peek returns what the socket holds that was not read yet.
+func (p *Probe) Peek() Pending {
+	n, err := p.peek()
+	switch {
+	case p == nil:
+		return PendingUnknown
+	case err == nil && n > 0:
+		return PendingBytes
+	case errors.Is(err, syscall.EAGAIN):
+		return PendingNone
+	}
+	return PendingEnd
 }
 
 // unread reports whether the socket holds bytes that were not read yet, or its
 // end.
-func (p *probe) unread() (found bool) {
+func (p *Probe) unread() bool {
+	_, err := p.peek()
+	return p != nil && err == nil
+}
+
+// peek reads a byte and leaves it there: none is the end.
+func (p *Probe) peek() (n int, err error) {
 	if p == nil {
-		return false
+		return 0, nil
 	}
-	err := p.socket.Control(func(fd uintptr) {
+	closed := p.socket.Control(func(fd uintptr) {
 		var b [1]byte
-		_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK)
-		found = err == nil
+		n, _, err = syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK)
 	})
-	return found && err == nil
+	if closed != nil {
+		return 0, closed
+	}
+	return n, err
 }
 
 // unsent returns how many bytes the socket has taken that the peer's kernel has
 // not, where the system knows.
-func (p *probe) unsent() (n uint64, known bool) {
+func (p *Probe) unsent() (n uint64, known bool) {
 	if p == nil {
 		return 0, false
 	}
