@@ -77,6 +77,10 @@ func (a *attempt) unsent() bool {
 	return errors.Is(a.err, errSlowDial) || full(a.err) || errors.Is(a.err, transport.ErrIdle)
 }
 
+// aged reports whether the attempt was lost with a connection of a dialect that may
+// have ended of its age. Something of the request was written.
+func (a *attempt) aged() bool { return errors.Is(a.err, errReused) }
+
 // spared reports whether the instance has refused the attempt without any work for
 // it, so that another one is no load.
 func (a *attempt) spared(failure *Error) bool {

@@ -33,7 +33,8 @@ import (
 // spared a call has maxSpared, after which they are charged like the others. An attempt that was given up unsent
 // is no load for anybody, so it does not count against MaxAttempts either.
 //
-// Nobody is asked twice in a round. A round ends when nobody is left to ask. The
+// Nobody is asked twice in a round, but for one whose connection, of a dialect, may
+// have ended of its age: once in a call such an end counts for nothing. A round ends when nobody is left to ask. The
 // second one asks those again whose established connection died, or was not there
 // yet: they may have been restarted, and there is nobody else. After that the call
 // fails, or waits (see wait) and begins with a first round when there is news.
@@ -45,6 +46,7 @@ type attempts struct {
 
 	next      terms
 	lastRound bool                 // the round is the second one
+	redialed  bool                 // an instance was asked again after its connection had ended of age
 	tried     []*balancer.Endpoint // not to be asked again in this round
 	again     []*balancer.Endpoint // of those, the ones to ask in a second round
 
@@ -302,7 +304,12 @@ func (a *attempts) failed(ctx context.Context, snap *balancer.Snapshot, t *attem
 	case ctx.Err() != nil || !retryable(failure, a.opts.Idempotent):
 		return a.finish(snap, failure)
 	}
-	a.tried = append(a.tried, t.endpoint)
+	redial := t.aged() && !a.redialed
+	if redial { // nothing speaks against the instance, which has closed what was idle
+		a.redialed = true
+	} else {
+		a.tried = append(a.tried, t.endpoint)
+	}
 	if failure.Reason == ReasonUnknownMethod && failure.Executed == ExecutedNo {
 		a.service.members.Lacks(t.endpoint, a.req.Method)
 	}
@@ -317,7 +324,7 @@ func (a *attempts) failed(ctx context.Context, snap *balancer.Snapshot, t *attem
 		a.next = termsRetry
 		a.sent++
 	}
-	if t.unsent() || t.mayBeBack() {
+	if !redial && (t.unsent() || t.mayBeBack()) {
 		a.again = append(a.again, t.endpoint)
 	}
 	if a.sent > 0 && a.sent == a.opts.MaxAttempts {

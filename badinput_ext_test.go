@@ -101,6 +101,8 @@ func TestClientOptionsOutOfRange(t *testing.T) {
 		`ClientOptions.Interceptors[0] is nil`:                      {Interceptors: []rollcall.Interceptor{nil}},
 		`ClientOptions.Dialects: "x" needs Protocol and Dial`:       {Dialects: []rollcall.Dialect{{Protocol: "x"}}},
 		`ClientOptions.Dialects: "x" is spoken already: give`:       {Dialects: []rollcall.Dialect{{Protocol: "x"}, {Protocol: "x"}}},
+		`ClientOptions.Dialects["x"].MaxConnections -1: give`:       {Dialects: []rollcall.Dialect{{Protocol: "x", MaxConnections: -1}}},
+		`ClientOptions.Dialects["x"].CallsPerConnection -2: give`:   {Dialects: []rollcall.Dialect{{Protocol: "x", CallsPerConnection: -2}}},
 		`ClientOptions.DefaultProtocol "thrift": give "rollcall/1"`: {DefaultProtocol: "thrift"},
 	} {
 		c, err := rollcall.NewClient("zk://127.0.0.1:1/rpc", opts)

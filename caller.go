@@ -6,111 +6,49 @@ package rollcall
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
-	"github.com/rollcall-rpc/rollcall/internal/loglimit"
 	"github.com/rollcall-rpc/rollcall/internal/transport"
 )
 
-// maxIdleCallers is how many connections of a dialect a client keeps to one
-// instance while no call needs them.
-const maxIdleCallers = 16
+// errReused is what an attempt met whose connection, one that had rested or carried
+// calls before, ended before a byte of the answer: it may have ended of age, which
+// says nothing of the instance.
+var errReused = errors.New("the connection, which was there before, has ended")
 
-// A callerPool holds a dialect's connections to one instance. The peer's mutex
-// guards it.
-type callerPool struct {
-	idle []Caller // the last one used is used first
-	busy int      // those that a call is on
-}
-
-func (cp *callerPool) closeIdle(log *loglimit.Limiter) {
-	for _, c := range cp.idle {
-		closeCaller(log, c)
-	}
-	cp.idle = nil
-}
-
-// takeCaller returns an idle connection, or a new one. The dial goes on when ctx
-// ends: it tells of the instance, and another call may use what comes of it.
-func (p *peer) takeCaller(ctx context.Context, d *Dialect) (Caller, error) {
-	if c := p.takeIdle(); c != nil {
-		return c, nil
-	}
-	type dialed struct {
-		caller Caller
-		err    error
-	}
-	done := make(chan dialed)
-	if p.retired.Load() || !p.group.spawn(func() {
-		c, err := p.dialCaller(d)
-		if err != nil {
-			p.failed(true)
-		}
-		select {
-		case done <- dialed{c, err}:
-		case <-ctx.Done():
-			if err == nil {
-				p.putCaller(c, false)
-			}
-		}
-	}) {
-		return nil, errRetired
-	}
-	select {
-	case r := <-done:
-		return r.caller, r.err
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-}
-
-// takeIdle returns an idle connection; nil: there is none.
-func (p *peer) takeIdle() Caller {
+// pool returns the connections of a dialect to the instance.
+func (p *peer) pool(d *Dialect) *callerPool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	n := len(p.callers.idle)
-	if n == 0 {
-		return nil
+	cp := p.pools[d]
+	if cp == nil {
+		cp = newCallerPool(d, func() (*callerConn, error) {
+			c, err := p.connector.caller(p.group.ctx, &p.endpoint.Instance, d)
+			if err != nil {
+				p.failed(true) // before who waits looks for another one
+			}
+			return c, err
+		}, p.group, p.connector.log)
+		if p.retired.Load() {
+			cp.retire()
+		}
+		if p.pools == nil {
+			p.pools = make(map[*Dialect]*callerPool)
+		}
+		p.pools[d] = cp
 	}
-	c := p.callers.idle[n-1]
-	p.callers.idle = p.callers.idle[:n-1]
-	p.callers.busy++
-	return c
+	return cp
 }
 
-// dialCaller opens a connection that a call is on.
-func (p *peer) dialCaller(d *Dialect) (Caller, error) {
-	c, err := p.connector.caller(p.group.ctx, &p.endpoint.Instance, d)
-	if err != nil {
-		return nil, err
-	}
-	p.mu.Lock()
-	p.callers.busy++
-	p.mu.Unlock()
-	return c, nil
-}
-
-// putCaller takes a connection back; a broken one is closed.
-func (p *peer) putCaller(c Caller, broken bool) {
-	p.mu.Lock()
-	p.callers.busy--
-	keep := !broken && !p.retired.Load() && len(p.callers.idle) < maxIdleCallers
-	if keep {
-		p.callers.idle = append(p.callers.idle, c)
-	}
-	p.mu.Unlock()
-	if !keep {
-		closeCaller(p.connector.log, c)
-	}
-}
-
-// readyDialect connects, where there is no idle connection.
+// readyDialect connects, where there is no connection with room.
 func (p *peer) readyDialect(ctx context.Context, d *Dialect) error {
-	c, err := p.takeCaller(ctx, d)
+	cp := p.pool(d)
+	c, _, err := cp.take(ctx)
 	if err != nil {
 		return err
 	}
-	p.putCaller(c, false)
+	cp.put(c, false)
 	return nil
 }
 
@@ -119,37 +57,85 @@ func (p *peer) callDialect(ctx context.Context, d *Dialect, req *transport.Reque
 	if err := ctx.Err(); err != nil {
 		return transport.Reply{}, PhaseDial, &transport.CallError{Executed: ExecutedNo, Phase: transport.PhaseQueue, Err: err}
 	}
-	c, err := p.takeCaller(ctx, d)
-	if err != nil {
-		return transport.Reply{}, PhaseDial, &transport.CallError{Executed: ExecutedNo, Phase: transport.PhaseQueue, Err: err}
+	cp := p.pool(d)
+	for {
+		c, phase, err := cp.take(ctx)
+		if err != nil {
+			return transport.Reply{}, phase, &transport.CallError{Executed: ExecutedNo, Phase: transport.PhaseQueue, Err: err}
+		}
+		*sent = time.Now()
+		reply, phase, err := p.callOn(ctx, cp, c, req)
+		if phase == PhaseQueue && errors.Is(err, errReused) {
+			continue // as if it had been asked: in the end there is a new one
+		}
+		return reply, phase, err
 	}
-	*sent = time.Now()
-	stop := context.AfterFunc(p.group.ctx, func() { closeCaller(p.connector.log, c) })
+}
+
+// callOn makes a call on a connection and gives that back.
+func (p *peer) callOn(ctx context.Context, cp *callerPool, c *callerConn, req *transport.Request) (transport.Reply, Phase, error) {
+	reused, before := c.reused.Load(), c.conn.tally()
+	stop := context.AfterFunc(p.group.ctx, func() { closeCaller(p.connector.log, c.caller) })
 	reply, err := contained(p.connector.log, "Caller.Call", func() (Reply, error) {
-		return c.Call(ctx, Request{Method: req.Method, Codec: req.Codec, Metadata: req.Metadata, Body: req.Body})
+		return c.caller.Call(ctx, Request{Method: req.Method, Codec: req.Codec, Metadata: req.Metadata, Body: req.Body})
 	})
 	stop()
-	var typed *Error
-	answered := err == nil || (errors.As(err, &typed) && typed.Executed == ExecutedYes)
-	p.putCaller(c, !answered)
 	if err == nil {
+		cp.put(c, false)
 		return transport.Reply{Codec: reply.Codec, Metadata: reply.Metadata, Body: reply.Body}, 0, nil
 	}
-	if typed == nil {
-		err = &transport.CallError{Executed: ExecutedMaybe, Phase: transport.PhaseWait, Err: err}
-	}
+	typed, _ := errors.AsType[*Error](err)
+	answered := typed != nil && typed.Executed == ExecutedYes
 	// A Caller that refuses a request says nothing of the instance.
-	if !answered && (typed == nil || typed.Code == CodeUnavailable) && ctx.Err() == nil && p.group.ctx.Err() == nil {
-		p.forgetIdle()
-		p.failed(false)
+	lost := !answered && (typed == nil || typed.Code == CodeUnavailable) && ctx.Err() == nil && p.group.ctx.Err() == nil
+	ended := c.conn.ended.Load()
+	unsent := lost && c.conn.unsentSince(before)
+	aged := lost && reused && ended && c.conn.silentSince(before)
+	cp.put(c, cp.broken(ctx, c, before, answered, lost))
+	if lost {
+		cp.forget(ended)
+		if !aged {
+			p.failed(false)
+		}
+	}
+	err = lostError(err, typed, unsent, aged)
+	if unsent {
+		return transport.Reply{}, PhaseQueue, err
 	}
 	return transport.Reply{}, PhaseWait, err
 }
 
-// forgetIdle closes the idle connections after one has died under a call: they
-// have most likely died with it.
-func (p *peer) forgetIdle() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.callers.closeIdle(p.connector.log)
+// broken reports whether a connection is of no further use after a call that has
+// failed.
+func (cp *callerPool) broken(ctx context.Context, c *callerConn, before tally, answered, lost bool) bool {
+	switch {
+	case cp.carries == 1: // what comes next may be the answer to this call
+		return !answered
+	case lost, c.conn.ended.Load():
+		return true
+	}
+	// Others go on with it, but for one on which nothing comes at all: its other end
+	// may have vanished.
+	return !answered && errors.Is(ctx.Err(), context.DeadlineExceeded) && c.conn.silentSince(before)
+}
+
+// lostError is the error of a Caller with what is known beside it: that the request
+// was surely not sent, and that the connection was not a new one.
+func lostError(err error, typed *Error, unsent, aged bool) error {
+	if unsent && typed != nil {
+		e := *typed
+		e.Executed = ExecutedNo
+		err = &e
+	}
+	if aged {
+		err = fmt.Errorf("%w: %w", errReused, err)
+	}
+	if typed != nil {
+		return err
+	}
+	executed, phase := ExecutedMaybe, transport.PhaseWait
+	if unsent {
+		executed, phase = ExecutedNo, transport.PhaseQueue
+	}
+	return &transport.CallError{Executed: executed, Phase: phase, Err: err}
 }

@@ -30,9 +30,13 @@ type connector struct {
 }
 
 func newConnector(o *ClientOptions, log *loglimit.Limiter) *connector {
+	dialects := make([]Dialect, len(o.Dialects))
+	for i, d := range o.Dialects {
+		dialects[i] = d.withDefaults()
+	}
 	return &connector{
 		tls: newClientTLS(o.TLS), allowPlaintext: o.AllowPlaintext, dial: o.Dial, timeout: o.ConnectTimeout, log: log,
-		dialects: o.Dialects, defaultProtocol: o.DefaultProtocol,
+		dialects: dialects, defaultProtocol: o.DefaultProtocol,
 		transport: transport.ClientOptions{
 			KeepaliveInterval: o.KeepaliveInterval,
 			KeepaliveMisses:   o.KeepaliveMisses,
@@ -128,11 +132,12 @@ func (c *connector) connect(ctx context.Context, in *discovery.Instance, line *t
 
 // caller dials and lets a dialect speak on the connection, each within the
 // client's ConnectTimeout.
-func (c *connector) caller(ctx context.Context, in *discovery.Instance, d *Dialect) (Caller, error) {
-	conn, _, err := c.open(ctx, in)
+func (c *connector) caller(ctx context.Context, in *discovery.Instance, d *Dialect) (*callerConn, error) {
+	nc, _, err := c.open(ctx, in)
 	if err != nil {
 		return nil, err
 	}
+	conn := watch(nc)
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
@@ -148,5 +153,5 @@ func (c *connector) caller(ctx context.Context, in *discovery.Instance, d *Diale
 		conn.Close()
 		return nil, err
 	}
-	return caller, nil
+	return &callerConn{caller: caller, conn: conn}, nil
 }

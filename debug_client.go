@@ -85,9 +85,12 @@ func stateOf(now time.Time, es *balancer.EndpointState) InstanceState {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	idle := len(p.callers.idle)
-	s.Connections = len(p.conns) + idle + p.callers.busy
-	s.Connected = p.connected() != nil || idle > 0
+	foreign := 0
+	for _, cp := range p.pools {
+		foreign += cp.count()
+	}
+	s.Connections = len(p.conns) + foreign
+	s.Connected = p.connected() != nil || foreign > 0
 	return s
 }
 

@@ -147,6 +147,11 @@ func (o *ClientOptions) check(registry bool) error {
 		if names[i] = d.Protocol; d.Protocol == "" || d.Dial == nil {
 			problems = append(problems, fmt.Errorf("rollcall: ClientOptions.Dialects: %q needs Protocol and Dial", d.Protocol))
 		}
+		field := fmt.Sprintf("ClientOptions.Dialects[%q].", d.Protocol)
+		problems = append(problems, checkLimits(
+			limit{field + "MaxConnections", d.MaxConnections, 0},
+			limit{field + "CallsPerConnection", d.CallsPerConnection, 0},
+		)...)
 	}
 	problems = append(problems, checkNames("ClientOptions.Dialects", names...))
 	if p := o.DefaultProtocol; p != "" && p != ProtocolName && !slices.Contains(names, p) {

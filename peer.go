@@ -6,6 +6,8 @@ package rollcall
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,7 +31,7 @@ type peer struct {
 	mu      sync.Mutex // guards what follows
 	dialing *dialing   // nil: none under way
 	conns   map[*transport.ClientConn]struct{}
-	callers callerPool
+	pools   map[*Dialect]*callerPool // nil: none yet
 
 	line transport.Line // who waits where all connections are full
 }
@@ -315,14 +317,17 @@ func (p *peer) accepting() []*transport.ClientConn {
 func (p *peer) Retire() {
 	p.mu.Lock()
 	p.retired.Store(true)
+	pools := slices.Collect(maps.Values(p.pools))
 	p.mu.Unlock()
+	for _, cp := range pools {
+		cp.retire()
+	}
 	p.closeIdle()
 }
 
 func (p *peer) closeIdle() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.callers.closeIdle(p.connector.log)
 	for conn := range p.conns {
 		if conn.InFlight() == 0 {
 			p.group.spawn(conn.CloseIdle)

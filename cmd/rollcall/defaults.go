@@ -64,6 +64,7 @@ var standards = []standard{
 	{"tls_files_interval", reload.DefaultEvery, "the files of TLS and of tokens are left alone after a look"},
 	{"drain_delay", rollcall.DefaultDrainDelay, "a server that drains serves on as before, while the news spreads"},
 	{"drain_timeout", rollcall.DefaultDrainTimeout, "for its calls in flight to end"},
+	{"dialect_idle_timeout", rollcall.DefaultDialectIdleTimeout, "of a client, for a connection in a foreign format without a call"},
 	{"draining", balancer.DefaultDrainFor, "a client does not pick an instance that drains"},
 	{"linger", balancer.DefaultLingerFor, "a client remembers an instance that left the list without a word"},
 	{"slow_start", balancer.DefaultSlowStart, "a new instance grows from a tenth of its weight to all of it"},
