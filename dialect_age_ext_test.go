@@ -193,7 +193,7 @@ func TestDialectIdleTimeout(t *testing.T) {
 				if open, dialled := h.open.Load(), h.dialled.Load(); open != 1 || dialled != 1 {
 					t.Errorf("%d of %d connections stand within the limit, want 1 of 1", open, dialled)
 				}
-				time.Sleep(1)
+				time.Sleep(time.Nanosecond)
 				synctest.Wait()
 				if open, state := h.open.Load(), h.State().Instances[0]; open != 0 || state.Connections != 0 {
 					t.Errorf("%d connections stand beyond the limit, and the client has %d, want none", open, state.Connections)

@@ -186,7 +186,7 @@ func inMemory(t *testing.T, n *neighbour, d rollcall.Dialect) *neighbourhood {
 		Dial: func(ctx context.Context, _, _ string) (net.Conn, error) { return l.Dial(ctx) },
 	})
 	h.close = func() {
-		h.Client.Close()
+		h.Close()
 		l.Close()
 	}
 	return h
