@@ -331,11 +331,11 @@ func TestDialectSharedConnectionEnds(t *testing.T) {
 	})
 }
 
-// A dial that fails fails for all who wait where there is no connection, and nobody
-// waits for what never comes.
+// A dial that fails where there is no connection fails for all who wait: nobody waits
+// for what never comes, and each in turn for a dial of his own.
 func TestDialectDialFailsForAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := inMemory(t, new(neighbour), rollcall.Dialect{MaxConnections: 1})
+		h := inMemory(t, &neighbour{path: time.Millisecond}, rollcall.Dialect{MaxConnections: 1})
 		defer h.close()
 		h.Listener.Close()
 		var calls sync.WaitGroup
@@ -346,6 +346,9 @@ func TestDialectDialFailsForAll(t *testing.T) {
 			})
 		}
 		calls.Wait()
+		if n := h.tried.Load(); n > 2 { // a probe may have followed
+			t.Errorf("%d dials for 10 calls that came at once, want 1", n)
+		}
 		h.wantUsable(t, false)
 	})
 }

@@ -32,7 +32,10 @@ type neighbour struct {
 	// is closed. Nil: the request.
 	answer func(request string, n int) string
 
-	dialled  atomic.Int64 // connections
+	path time.Duration // how long a dial takes
+
+	tried    atomic.Int64 // dials
+	dialled  atomic.Int64 // those that were accepted
 	open     atomic.Int64 // those that stand
 	most     atomic.Int64 // of them at once
 	requests atomic.Int64
@@ -183,7 +186,11 @@ func inMemory(t *testing.T, n *neighbour, d rollcall.Dialect) *neighbourhood {
 	h := &neighbourhood{neighbour: n, list: listOf(in)}
 	go n.serve()
 	h.Client = lineClient(t, h.list, d, rollcall.ClientOptions{
-		Dial: func(ctx context.Context, _, _ string) (net.Conn, error) { return l.Dial(ctx) },
+		Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			n.tried.Add(1)
+			<-time.After(n.path)
+			return l.Dial(ctx)
+		},
 	})
 	h.close = func() {
 		h.Close()
