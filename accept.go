@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/rollcall-rpc/rollcall/internal/shortage"
 	"github.com/rollcall-rpc/rollcall/internal/transport"
 )
 
@@ -55,7 +56,7 @@ func (c *connSet) accept() error {
 			return err
 		}
 		shed := 0
-		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+		if shortage.OfDescriptors(err) {
 			shed = c.shedIdle()
 		}
 		wait = min(max(2*wait, acceptPauseMin), acceptPauseMax)
@@ -74,10 +75,8 @@ func (c *connSet) accept() error {
 // passes reports whether an error of Accept is the state of the system or of one
 // connection, and not the end of the listener.
 func passes(err error) bool {
-	for _, passing := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED} {
-		if errors.Is(err, passing) {
-			return true
-		}
+	if shortage.Is(err) || errors.Is(err, syscall.ECONNABORTED) {
+		return true
 	}
 	temporary, ok := errors.AsType[interface {
 		error

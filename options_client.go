@@ -18,6 +18,7 @@ import (
 	"github.com/rollcall-rpc/rollcall/discovery"
 	"github.com/rollcall-rpc/rollcall/discovery/zookeeper"
 	"github.com/rollcall-rpc/rollcall/frame"
+	"github.com/rollcall-rpc/rollcall/internal/dialer"
 )
 
 // DefaultConnectTimeout bounds the dial of an instance, and the wait for its preface.
@@ -67,7 +68,9 @@ type ClientOptions struct {
 	Token                 func(ctx context.Context) (string, error)
 	AllowTokenInClearText bool
 
-	// Dial opens connections to instances, below TLS. Nil: a net.Dialer.
+	// Dial opens connections to instances, below TLS. Nil: it resolves the host's name
+	// each time, and has its addresses race (RFC 8305): the next one is tried beside
+	// the last where that has not answered within 250 ms.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// ConnectTimeout bounds a dial, and after it the wait for the server's preface.
@@ -112,7 +115,7 @@ func (o ClientOptions) withDefaults() ClientOptions {
 		o.Balancing.Policy = balancer.P2C
 	}
 	if o.Dial == nil {
-		o.Dial = new(net.Dialer).DialContext
+		o.Dial = new(dialer.Dialer).DialContext
 	}
 	if o.ConnectTimeout == 0 {
 		o.ConnectTimeout = DefaultConnectTimeout

@@ -5,8 +5,10 @@ package zkserver_test
 
 import (
 	"context"
+	"errors"
 	"net"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -363,5 +365,32 @@ func TestServeWaitsForListener(t *testing.T) {
 		}
 		close(l.end)
 		<-done //nolint:errcheck // what comes of it is looked at elsewhere
+	})
+}
+
+// A failingListener fails as it is told, and then for good.
+type failingListener struct {
+	*pipeListener
+	errs []error
+}
+
+func (l *failingListener) Accept() (net.Conn, error) {
+	err := l.errs[0]
+	l.errs = l.errs[1:]
+	return nil, &net.OpError{Op: "accept", Net: "tcp", Err: err}
+}
+
+// A registry on a machine that was short of memory for a moment ended for it.
+func TestAcceptWaitsOutShortages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, err := zkserver.New(zkserver.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := &failingListener{newPipeListener(), []error{syscall.EMFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EBADF}}
+		if err := s.Serve(t.Context(), l); !errors.Is(err, syscall.EBADF) {
+			t.Errorf("got %v, want %v", err, syscall.EBADF)
+		}
+		s.Close()
 	})
 }

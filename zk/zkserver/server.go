@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/internal/loglimit"
+	"github.com/rollcall-rpc/rollcall/internal/shortage"
 	"github.com/rollcall-rpc/rollcall/zk/internal/hook"
 	"github.com/rollcall-rpc/rollcall/zk/zkserver/internal/tree"
 )
@@ -190,6 +191,9 @@ const acceptPause = 20 * time.Millisecond
 
 // isTemporary reports whether accepting may succeed later.
 func isTemporary(err error) bool {
+	if shortage.Is(err) {
+		return true // package net counts descriptors alone
+	}
 	var ne interface{ Temporary() bool }
 	return errors.As(err, &ne) && ne.Temporary() && !errors.Is(err, net.ErrClosed)
 }
