@@ -23,6 +23,8 @@ import (
 //	moved  the last attempt was given up    an instance that is connected, else    no
 //	       unsent: its connection was slow  the balancer's choice
 //	       to come, or full
+//	here   no connection could be opened,   an instance that is connected          no
+//	       for want of something here
 //	spared an attempt was refused, and      the balancer's choice                  no
 //	       no work was done for it: at the
 //	       dial, for the method is not
@@ -30,8 +32,8 @@ import (
 //	retry  an attempt failed                the balancer's choice                  yes
 //
 // "Charged" is to the client's retry budget, for retries are work; of those that are
-// spared a call has maxSpared, after which they are charged like the others. An attempt that was given up unsent
-// is no load for anybody, so it does not count against MaxAttempts either.
+// spared a call has maxSpared, after which they are charged like the others. An attempt that was given up unsent,
+// or for want of something here, is no load for anybody, so it does not count against MaxAttempts either.
 //
 // Nobody is asked twice in a round, but for one whose connection, of a dialect, may
 // have ended of its age: once in a call such an end counts for nothing. A round ends when nobody is left to ask. The
@@ -64,6 +66,7 @@ type terms uint8
 const (
 	termsFirst terms = iota
 	termsMoved
+	termsHere
 	termsSpared
 	termsRetry
 )
@@ -147,10 +150,14 @@ func (s *service) succeeded(seen *seenCall, report *Report, method string, snap 
 
 // pick returns the next instance to try; nil: there is none.
 func (a *attempts) pick(snap *balancer.Snapshot, now time.Time) *balancer.Endpoint {
-	if a.next == termsMoved {
+	switch a.next {
+	case termsMoved:
 		if e := a.connected(nil); e != nil {
 			return e
 		}
+	case termsHere:
+		return a.atHand(snap)
+	case termsFirst, termsSpared, termsRetry: // the balancer's choice
 	}
 	if a.opts.Instance == "" {
 		return snap.Picker.Pick(balancer.PickInfo{Method: a.req.Method, Tried: a.tried, Hash: a.opts.Hash, Now: now})
@@ -182,8 +189,22 @@ func (s *service) connected(e *balancer.Endpoint, tried []*balancer.Endpoint, me
 	list := s.members.Snapshot().Endpoints
 	for i, start := 0, rand.IntN(len(list)+1); i < len(list); i++ { //nolint:gosec // it spreads calls, and keeps no secret
 		s := list[(start+i)%len(list)]
-		if s.State == balancer.StateUsable && s.Endpoint != e && peerOf(s.Endpoint).connected() != nil &&
+		if s.State == balancer.StateUsable && s.Endpoint != e && peerOf(s.Endpoint).atHand() &&
 			!slices.Contains(tried, s.Endpoint) && !s.Endpoint.Lacks(method) {
+			return s.Endpoint
+		}
+	}
+	return nil
+}
+
+// atHand returns an instance that is not tried yet and needs no dial, also one that is
+// called only where nobody else is; nil: there is none.
+func (a *attempts) atHand(snap *balancer.Snapshot) *balancer.Endpoint {
+	if e := a.connected(nil); e != nil || a.opts.Instance != "" {
+		return e
+	}
+	for _, s := range snap.Endpoints {
+		if lastResort(s) && !slices.Contains(a.tried, s.Endpoint) {
 			return s.Endpoint
 		}
 	}
@@ -233,9 +254,14 @@ func (a *attempts) wait(ctx context.Context, snap *balancer.Snapshot) error {
 	if !unknown && (!a.opts.WaitForReady || a.refused()) {
 		return a.exhausted(snap, "")
 	}
+	again := another(snap)
+	if a.next == termsHere {
+		again = time.After(time.Second / RetriesPerSecond) // nothing tells of a descriptor that is free
+		a.next = termsSpared
+	}
 	select {
 	case <-changed:
-	case <-another(snap):
+	case <-again:
 	case <-ctx.Done():
 		return a.finish(snap, contextError(ctx, ExecutedNo))
 	case <-a.service.group.ctx.Done():
@@ -262,7 +288,7 @@ func another(snap *balancer.Snapshot) <-chan time.Time {
 func lastResort(s balancer.EndpointState) bool {
 	switch s.State {
 	case balancer.StateEjected, balancer.StateLingering, balancer.StateDraining, balancer.StateLeaving:
-		return peerOf(s.Endpoint).connected() != nil
+		return peerOf(s.Endpoint).atHand()
 	default: // it is called first, or never
 		return false
 	}
@@ -313,7 +339,10 @@ func (a *attempts) failed(ctx context.Context, snap *balancer.Snapshot, t *attem
 	if failure.Reason == ReasonUnknownMethod && failure.Executed == ExecutedNo {
 		a.service.members.Lacks(t.endpoint, a.req.Method)
 	}
+	own := isOwnError(t.err)
 	switch {
+	case own != nil && (own.general() || a.atHand(snap) != nil):
+		a.next = termsHere
 	case t.unsent():
 		a.next = termsMoved
 	case t.spared(failure) && a.spared < maxSpared && (failure.Reason != ReasonBusy || a.spared < maxBusy):

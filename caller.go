@@ -26,7 +26,7 @@ func (p *peer) pool(d *Dialect) *callerPool {
 		cp = newCallerPool(d, func() (*callerConn, error) {
 			c, err := p.connector.caller(p.group.ctx, &p.endpoint.Instance, d)
 			if err != nil {
-				p.failed(true) // before who waits looks for another one
+				p.dialFailed(err) // before who waits looks for another one
 			}
 			return c, err
 		}, p.group, p.connector.log)
@@ -53,13 +53,17 @@ func (p *peer) readyDialect(ctx context.Context, d *Dialect) error {
 }
 
 // callDialect makes one attempt of a call in a foreign format.
-func (p *peer) callDialect(ctx context.Context, d *Dialect, req *transport.Request, sent *time.Time) (transport.Reply, Phase, error) {
+func (p *peer) callDialect(ctx context.Context, d *Dialect, req *transport.Request, sent *time.Time, elsewhere func() bool) (transport.Reply, Phase, error) {
 	if err := ctx.Err(); err != nil {
 		return transport.Reply{}, PhaseDial, &transport.CallError{Executed: ExecutedNo, Phase: transport.PhaseQueue, Err: err}
 	}
 	cp := p.pool(d)
 	for {
 		c, phase, err := cp.take(ctx)
+		if wantsRoom(err) && elsewhere != nil && !elsewhere() && p.makeRoom() {
+			elsewhere = nil // once
+			continue
+		}
 		if err != nil {
 			return transport.Reply{}, phase, &transport.CallError{Executed: ExecutedNo, Phase: transport.PhaseQueue, Err: err}
 		}

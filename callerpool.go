@@ -279,6 +279,32 @@ func (cp *callerPool) retire() {
 	cp.close(rest)
 }
 
+// atHand reports whether a call needs no dial, as far as can be told.
+func (cp *callerPool) atHand() bool {
+	cp.mu.Lock()
+	defer cp.mu.Unlock()
+	return len(cp.idle)+len(cp.shared) > 0
+}
+
+// rests returns since when the connection rests that does so longest; false: none does.
+func (cp *callerPool) rests() (since time.Time, ok bool) {
+	cp.mu.Lock()
+	defer cp.mu.Unlock()
+	if len(cp.idle) == 0 {
+		return since, false
+	}
+	return cp.idle[0].since, true
+}
+
+// closeLongest closes that connection; false: none rests any more.
+func (cp *callerPool) closeLongest() bool {
+	cp.mu.Lock()
+	old := cp.takeIdle(min(len(cp.idle), 1))
+	cp.mu.Unlock()
+	cp.close(old)
+	return len(old) > 0
+}
+
 // takeIdle drops the n connections that have rested longest. mu is held.
 func (cp *callerPool) takeIdle(n int) []*callerConn {
 	old := slices.Clone(cp.idle[:n])

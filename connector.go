@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/discovery"
@@ -27,6 +28,7 @@ type connector struct {
 	defaultProtocol string // of instances that list none; empty: they are not called
 	transport       transport.ClientOptions
 	log             *loglimit.Limiter // for what instances and the user's functions can cause
+	room            sync.Mutex        // held by who closes a connection for want of descriptors
 }
 
 func newConnector(o *ClientOptions, log *loglimit.Limiter) *connector {
@@ -88,8 +90,14 @@ func (c *connector) open(ctx context.Context, in *discovery.Instance) (net.Conn,
 	if err == nil && conn == nil {
 		err = errors.New("rollcall: ClientOptions.Dial returned neither a connection nor an error: return one of them")
 	}
-	if err != nil || !c.secures(in) {
-		return conn, PhaseDial, err
+	if err != nil {
+		if err = asOwnError(ctx, err); isOwnError(err) != nil {
+			c.log.Warn("a connection cannot be opened, which is no fault of the instance", "address", in.Addr(), "error", err)
+		}
+		return nil, PhaseDial, err
+	}
+	if !c.secures(in) {
+		return conn, 0, nil
 	}
 	secured := secureWith(tls.Client, conn, configFor(c.tls, in.Host))
 	_, err = contained(c.log, "ClientOptions.TLS", func() (struct{}, error) { return struct{}{}, secured.HandshakeContext(ctx) })

@@ -32,7 +32,7 @@ func TestNameWithDeadAddresses(t *testing.T) {
 			Resolve: func(context.Context, string, string) ([]netip.Addr, error) {
 				return []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("10.0.0.3")}, nil
 			},
-			Connect: func(ctx context.Context, network, address string) (net.Conn, error) {
+			Connect: func(ctx context.Context, _, address string) (net.Conn, error) {
 				if address != l.Addr().String() {
 					<-ctx.Done()
 					return nil, ctx.Err()
@@ -50,6 +50,6 @@ func TestNameWithDeadAddresses(t *testing.T) {
 		}
 		c.Close()
 		s.Close()
-		<-served
+		<-served //nolint:errcheck // what comes of it is looked at elsewhere
 	})
 }

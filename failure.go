@@ -113,7 +113,7 @@ func outcome(ctx context.Context, err error) balancer.Outcome {
 		return balancer.OutcomeAnswered
 	}
 	switch e := attemptError(ctx, err); {
-	case errors.Is(err, errSlowDial), full(err), errors.Is(err, transport.ErrIdle), errors.Is(err, errReused), e.Executed == ExecutedNo && e.Reason == ReasonTooManyStreams, errors.Is(err, transport.ErrBusy):
+	case errors.Is(err, errSlowDial), isOwnError(err) != nil, full(err), errors.Is(err, transport.ErrIdle), errors.Is(err, errReused), e.Executed == ExecutedNo && e.Reason == ReasonTooManyStreams, errors.Is(err, transport.ErrBusy):
 		return balancer.OutcomeAbandoned
 	case e.Executed == ExecutedNo && e.Reason == ReasonBusy:
 		return balancer.OutcomeBusy

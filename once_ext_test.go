@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -77,7 +78,7 @@ func (tr *trial) dial(ctx context.Context, network, addr string) (net.Conn, erro
 	tr.deaths[addr] = d
 	tr.mu.Unlock()
 	if d.refused {
-		return nil, errors.New("connection refused by the script")
+		return nil, fmt.Errorf("%w by the script", syscall.ECONNREFUSED)
 	}
 	conn, err := tr.network.Dial(ctx, network, addr)
 	if err != nil {

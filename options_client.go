@@ -70,7 +70,10 @@ type ClientOptions struct {
 
 	// Dial opens connections to instances, below TLS. Nil: it resolves the host's name
 	// each time, and has its addresses race (RFC 8305): the next one is tried beside
-	// the last where that has not answered within 250 ms.
+	// the last where that has not answered within 250 ms. An error of one's own Dial
+	// that is no net.Error and no end of a stream says nothing of the instance, and
+	// nobody is set aside for it: where an instance refuses, say so by wrapping what
+	// the network said, or syscall.ECONNREFUSED.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// ConnectTimeout bounds a dial, and after it the wait for the server's preface.

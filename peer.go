@@ -42,6 +42,8 @@ type dialing struct {
 	conn  *transport.ClientConn
 	phase Phase // where it failed
 	err   error
+
+	needed bool // by a call that has nobody else: room is made for it; guarded by peer.mu until done
 }
 
 // dialPatience is how long a call waits for a connection before it looks for an
@@ -84,20 +86,44 @@ func (p *peer) awake() *transport.ClientConn {
 	return nil
 }
 
+// atHand reports whether a call needs no dial, as far as can be told.
+func (p *peer) atHand() bool {
+	if p.connected() != nil {
+		return true
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, cp := range p.pools {
+		if cp.atHand() {
+			return true
+		}
+	}
+	return false
+}
+
 // connect returns the connection to the instance, after dialling where there is
-// none, or asking the one that has rested for long. The dial goes on when it gives up, because ctx has ended or because
-// elsewhere, asked now and then, knows a better way: others may wait for it.
+// none, or asking the one that has rested for long. The dial goes on when it gives up,
+// because ctx has ended or because elsewhere, asked now and then, knows a better way:
+// others may wait for it. Where there is no descriptor for it, and elsewhere knows no
+// better way, another connection gives way; nil has none give way.
 func (p *peer) connect(ctx context.Context, elsewhere func() bool) (conn *transport.ClientConn, phase Phase, err error) {
-	d, err := p.dialOnce()
+	d, err := p.dialOnce(false)
 	if err != nil {
 		return nil, PhaseDial, err
 	}
+	needed := elsewhere == nil
 	ticker := time.NewTicker(dialPatience)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-d.done:
-			return d.conn, d.phase, d.err
+			if needed || !wantsRoom(d.err) || elsewhere() {
+				return d.conn, d.phase, d.err
+			}
+			needed = true
+			if d, err = p.dialOnce(true); err != nil {
+				return nil, PhaseDial, err
+			}
 		case <-ctx.Done():
 			return nil, PhaseDial, context.Cause(ctx)
 		case <-ticker.C:
@@ -109,8 +135,8 @@ func (p *peer) connect(ctx context.Context, elsewhere func() bool) (conn *transp
 }
 
 // dialOnce returns the dial that is under way, or begins one. It has ended
-// already where there is a connection.
-func (p *peer) dialOnce() (*dialing, error) {
+// already where there is a connection. needed: a connection gives way for it if it must.
+func (p *peer) dialOnce(needed bool) (*dialing, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if conn := p.awake(); conn != nil {
@@ -118,10 +144,15 @@ func (p *peer) dialOnce() (*dialing, error) {
 		close(d.done)
 		return d, nil
 	}
+	dial := p.dial
 	if conn := p.connected(); conn != nil {
-		return p.begin(func(d *dialing) { p.ask(d, conn) })
+		dial = func(d *dialing) { p.ask(d, conn) }
 	}
-	return p.begin(p.dial)
+	d, err := p.begin(dial)
+	if err == nil && needed {
+		d.needed = true
+	}
+	return d, err
 }
 
 // begin returns the dial that is under way, or begins this one. mu is held.
@@ -155,8 +186,18 @@ func (p *peer) ask(d *dialing, conn *transport.ClientConn) {
 
 // dial connects, tells who waits, and stays with the connection until its end.
 func (p *peer) dial(d *dialing) {
-	d.conn, d.phase, d.err = p.connector.connect(p.group.ctx, &p.endpoint.Instance, &p.line, p.silent, p.onGoAway)
+	connect := func() {
+		d.conn, d.phase, d.err = p.connector.connect(p.group.ctx, &p.endpoint.Instance, &p.line, p.silent, p.onGoAway)
+	}
+	connect()
 	p.mu.Lock()
+	if d.needed && wantsRoom(d.err) {
+		p.mu.Unlock()
+		if p.makeRoom() {
+			connect()
+		}
+		p.mu.Lock()
+	}
 	p.dialing = nil
 	unwanted := p.retired.Load()
 	before := p.connected()
@@ -167,7 +208,7 @@ func (p *peer) dial(d *dialing) {
 	p.mu.Unlock()
 	if d.err != nil {
 		if before == nil { // else it was to be one more
-			p.failed(true) // before who waits looks for another one
+			p.dialFailed(d.err) // before who waits looks for another one
 		}
 		close(d.done)
 		return
@@ -189,7 +230,7 @@ func (p *peer) watch(conn *transport.ClientConn) {
 		conn.Close()
 	}
 	switch err := conn.Err(); {
-	case errors.Is(err, transport.ErrClosed):
+	case errors.Is(err, transport.ErrClosed), err == transport.ErrIdle: //nolint:errorlint // we have closed it; a GOAWAY may say the second too
 	case conn.Idle() && !conn.Draining(): // it says nothing of the instance
 	case conn.Draining():
 		p.silent(false)
@@ -214,6 +255,13 @@ func (p *peer) watch(conn *transport.ClientConn) {
 func (p *peer) failed(dialed bool) {
 	if p.group.ctx.Err() == nil {
 		p.members.Failed(p.endpoint, dialed)
+	}
+}
+
+// dialFailed tells that a dial failed, unless that says nothing of the instance.
+func (p *peer) dialFailed(err error) {
+	if isOwnError(err) == nil {
+		p.failed(true)
 	}
 }
 
@@ -252,7 +300,7 @@ func (p *peer) Probe(ctx context.Context, e *balancer.Endpoint) error {
 // says whether it is worth waiting for; sent is then set to when it has the request.
 func (p *peer) call(ctx context.Context, e *balancer.Endpoint, req *transport.Request, sent *time.Time, elsewhere func() bool) (reply transport.Reply, phase Phase, err error) {
 	if d := p.connector.dialect(&e.Instance); d != nil {
-		return p.callDialect(ctx, d, req, sent)
+		return p.callDialect(ctx, d, req, sent, elsewhere)
 	}
 	conn := p.awake()
 	if conn == nil {
@@ -313,6 +361,30 @@ func (p *peer) accepting() []*transport.ClientConn {
 	return list
 }
 
+// An idleConn is a connection that no call is on.
+type idleConn struct {
+	since time.Time
+	close func() bool // false: it is not idle any more
+}
+
+// longestIdle returns the connection that has been idle for longest; its close is nil
+// where none is.
+func (p *peer) longestIdle() (longest idleConn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for conn := range p.conns {
+		if since, idle := conn.IdleSince(); idle && (longest.close == nil || since.Before(longest.since)) {
+			longest = idleConn{since, conn.CloseIdle}
+		}
+	}
+	for _, cp := range p.pools {
+		if since, ok := cp.rests(); ok && (longest.close == nil || since.Before(longest.since)) {
+			longest = idleConn{since, cp.closeLongest}
+		}
+	}
+	return longest
+}
+
 // Retire implements [members.Peer].
 func (p *peer) Retire() {
 	p.mu.Lock()
@@ -330,7 +402,7 @@ func (p *peer) closeIdle() {
 	defer p.mu.Unlock()
 	for conn := range p.conns {
 		if conn.InFlight() == 0 {
-			p.group.spawn(conn.CloseIdle)
+			p.group.spawn(func() { conn.CloseIdle() })
 		}
 	}
 }

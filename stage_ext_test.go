@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -287,14 +288,14 @@ func (s *stage) dial(ctx context.Context, network, addr string) (net.Conn, error
 	p := s.part(name, nil)
 	switch p.connects {
 	case "refused":
-		return nil, errors.New("connection refused")
+		return nil, syscall.ECONNREFUSED
 	case "never":
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
 	conn, err := s.network.Dial(ctx, network, addr)
 	if err != nil {
-		return nil, errors.New("connection refused")
+		return nil, syscall.ECONNREFUSED
 	}
 	preface := len(frame.AppendPreface(nil, frame.Preface{InstanceID: name}))
 	switch p.connects {

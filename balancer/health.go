@@ -88,6 +88,16 @@ func (r *Roster) Probed(now time.Time, e *Endpoint) {
 	r.Recovered(now, e)
 }
 
+// Unprobed tells that a probe came to nothing for a reason that is not the
+// instance's: nothing is known of it that was not before, and it is probed again
+// after a longer pause.
+func (r *Roster) Unprobed(now time.Time, e *Endpoint) {
+	if s := r.known(e); s != nil && s.probing {
+		r.postpone(now, s)
+		r.touch()
+	}
+}
+
 // Silent tells that nothing comes on the connection to the instance though it was
 // asked to show that it lives, or that something has come again. A silent
 // instance is set aside at once and taken back at once, without a pause or a
@@ -145,7 +155,7 @@ func (r *Roster) Left(now time.Time, e *Endpoint) {
 
 // Probes returns the endpoints whose pause has ended and that are not being
 // probed. The caller dials each of them in the background, once, waits for an
-// answer, and then calls Probed or Failed.
+// answer, and then calls Probed, Failed or Unprobed.
 func (r *Roster) Probes(now time.Time) []*Endpoint {
 	if due, ok := r.Next(now); !ok || now.Before(due) {
 		return nil

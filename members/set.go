@@ -5,6 +5,7 @@ package members
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -142,6 +143,8 @@ func (s *Set) probe(ctx context.Context, e *balancer.Endpoint) {
 	case ctx.Err() != nil: // it tells of us, and not of the instance
 	case err == nil:
 		s.tell(func(now time.Time) { s.roster.Probed(now, e) })
+	case errors.Is(err, ErrUnprobed):
+		s.tell(func(now time.Time) { s.roster.Unprobed(now, e) })
 	default:
 		s.Failed(e, true)
 	}

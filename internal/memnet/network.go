@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"syscall"
 )
 
 // backlog is how many connections wait in a listener to be accepted.
@@ -36,13 +37,13 @@ func (n *Network) Listen(addr string) (*Listener, error) {
 }
 
 // Dial connects to addr, with the signature of net.Dialer's DialContext. Nobody
-// listening is an error at once, a full backlog waits.
+// listening is an error at once, syscall.ECONNREFUSED, a full backlog waits.
 func (n *Network) Dial(ctx context.Context, _, addr string) (net.Conn, error) {
 	n.mu.Lock()
 	l := n.listeners[addr]
 	n.mu.Unlock()
 	if l == nil {
-		return nil, fmt.Errorf("memnet: dial %s: connection refused", addr)
+		return nil, fmt.Errorf("memnet: dial %s: %w", addr, syscall.ECONNREFUSED)
 	}
 	return l.Dial(ctx)
 }
@@ -97,7 +98,7 @@ func (l *Listener) Dial(ctx context.Context) (net.Conn, error) {
 	client.onClose = func() { l.network.remove(l.addr, client) }
 	select {
 	case <-l.done:
-		return nil, fmt.Errorf("memnet: dial %s: connection refused", l.addr)
+		return nil, fmt.Errorf("memnet: dial %s: %w", l.addr, syscall.ECONNREFUSED)
 	default:
 	}
 	l.network.add(l.addr, client)
@@ -112,7 +113,7 @@ func (l *Listener) Dial(ctx context.Context) (net.Conn, error) {
 	case <-l.done:
 		client.Cut()
 		client.Close()
-		return nil, fmt.Errorf("memnet: dial %s: connection refused", l.addr)
+		return nil, fmt.Errorf("memnet: dial %s: %w", l.addr, syscall.ECONNREFUSED)
 	case <-ctx.Done():
 		client.Close()
 		return nil, fmt.Errorf("memnet: dial %s: %w", l.addr, context.Cause(ctx))

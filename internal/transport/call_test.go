@@ -293,7 +293,7 @@ func TestCloseIdle(t *testing.T) {
 		}
 		r.client.CloseIdle()
 		_, err := r.client.Call(t.Context(), &Request{Method: "M"})
-		wantCallError(t, err, frame.ExecutedNo, PhaseQueue, ErrClosed)
+		wantCallError(t, err, frame.ExecutedNo, PhaseQueue, ErrIdle)
 		r.client.CloseIdle()
 	})
 	for range 300 { // of which some are closed between two calls, and some under one
@@ -310,7 +310,7 @@ func TestCloseIdle(t *testing.T) {
 					close(warm)
 				}
 			}
-			wantCallError(t, err, frame.ExecutedNo, PhaseQueue, ErrClosed)
+			wantCallError(t, err, frame.ExecutedNo, PhaseQueue, ErrIdle)
 		})
 		for <-warm; r.client.Accepts(); {
 			r.client.CloseIdle()

@@ -72,6 +72,7 @@ func NewClientConn(conn net.Conn, opts ClientOptions) *ClientConn {
 	c.maxCalls = min(c.opts.MaxStreams, int(c.peer.MaxStreams))
 	c.probe = NewProbe(conn)
 	c.unsent = c.probe.unsent
+	c.rest()
 	c.in.init(conn, c.opts.MaxFrameBytes)
 	c.out.init(conn, c.opts.QueueBytes, c.writeFailed, nil)
 	c.out.commit(frame.AppendPreface(c.out.reserve(frame.MaxPrefaceBytes),
@@ -119,9 +120,7 @@ func (c *ClientConn) Ping(ctx context.Context) (time.Duration, error) {
 	var err error
 	select {
 	case <-pong:
-		if c.rests.Load() != 0 {
-			c.rest()
-		}
+		c.rested()
 		return time.Since(start), nil
 	case <-c.done:
 		err = c.Err()
@@ -156,10 +155,10 @@ func (c *ClientConn) Accepts() bool { return !c.ending.Load() }
 
 // Rests returns for how long nothing has happened on the connection; 0: something
 // does, or nobody watches it. Behind a long rest something on the way may have
-// forgotten it.
+// forgotten it. It is exact to a third of KeepaliveInterval.
 func (c *ClientConn) Rests() time.Duration {
 	since := c.rests.Load()
-	if since == 0 {
+	if since == 0 || c.opts.KeepaliveInterval < 0 {
 		return 0
 	}
 	return time.Since(epoch) - time.Duration(since)
@@ -167,6 +166,13 @@ func (c *ClientConn) Rests() time.Duration {
 
 // rest notes that nothing happens from now on.
 func (c *ClientConn) rest() { c.rests.Store(int64(time.Since(epoch))) }
+
+// rested notes that something has happened, of which no call remains.
+func (c *ClientConn) rested() {
+	if since := c.rests.Load(); since != 0 {
+		c.rests.CompareAndSwap(since, int64(time.Since(epoch)))
+	}
+}
 
 // epoch is an instant of no meaning.
 var epoch = time.Now()
@@ -192,16 +198,34 @@ func (c *ClientConn) Close() error {
 	return nil
 }
 
-// CloseIdle is Close where no call is in flight; else it does nothing. A call that
-// comes at the same time is refused, not executed, or keeps the connection.
-func (c *ClientConn) CloseIdle() {
+// CloseIdle is Close where no call is in flight; else it does nothing and returns
+// false. A call that comes at the same time is refused with [ErrIdle], not executed, or
+// keeps the connection.
+func (c *ClientConn) CloseIdle() bool {
 	c.out.mu.Lock()
 	if c.calls.count > 0 {
 		c.out.mu.Unlock()
-		return
+		return false
 	}
-	c.dieLocked(ErrClosed)
+	c.dieLocked(ErrIdle)
 	c.Close()
+	return true
+}
+
+// IdleSince returns since when no call has been on the connection; false: one is, or
+// will be, for a place is kept for it, or the connection is dead. It is exact to a third
+// of KeepaliveInterval, and where that is off, to the life of the connection.
+func (c *ClientConn) IdleSince() (time.Time, bool) {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	if c.calls.count > 0 || c.reserved > 0 || c.out.err != nil {
+		return time.Time{}, false
+	}
+	since := c.rests.Load()
+	if since == 0 {
+		return time.Now(), true // the monitor has not noticed yet
+	}
+	return epoch.Add(time.Duration(since)), true
 }
 
 // die ends the connection with its cause; the first wins.

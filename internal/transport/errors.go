@@ -22,8 +22,8 @@ var (
 	// ErrGoAway: the peer's GOAWAY covers the call. The error it is wrapped
 	// with quotes reason and text.
 	ErrGoAway = errors.New("transport: peer went away")
-	// ErrIdle: the peer's GOAWAY, which covers the call, ends a connection that was
-	// idle. It is an ErrGoAway too.
+	// ErrIdle: the connection was idle, and this end has closed it, or the peer's
+	// GOAWAY, which covers the call, ends it. That is an ErrGoAway too.
 	ErrIdle = errors.New("transport: the connection was idle")
 	// ErrKeepalive: nothing came from the peer for too long while calls were
 	// outstanding.
