@@ -7,11 +7,13 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/rollcall-rpc/rollcall"
+	"github.com/rollcall-rpc/rollcall/discovery"
 	"github.com/rollcall-rpc/rollcall/internal/dialer"
 	"github.com/rollcall-rpc/rollcall/internal/memnet"
 )
@@ -51,5 +53,67 @@ func TestNameWithDeadAddresses(t *testing.T) {
 		c.Close()
 		s.Close()
 		<-served //nolint:errcheck // what comes of it is looked at elsewhere
+	})
+}
+
+// Of many clients that waited for their only server the last was answered 5 s after it
+// had come back. Now all are within little more than a second, with one dial each, and
+// while it is away each tries now and then.
+func TestManyClientsWaitForOneServer(t *testing.T) {
+	tr := newTrial(t)
+	const clients, away = 200, 30 * time.Second
+	var dials atomic.Int64
+	tr.next = func(string) death {
+		dials.Add(1)
+		return death{}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		tr.t = t
+		server := tr.serve("server:1", rollcall.ServerOptions{Logger: discard})
+		list := listOf(discovery.Instance{Name: "s", ID: "server:1", Host: "server", Port: 1, Weight: 1, Protocols: []string{rollcall.ProtocolName}})
+		all := make([]*rollcall.Client, clients)
+		for i := range all {
+			var err error
+			if all[i], err = rollcall.NewClient("memory", rollcall.ClientOptions{Resolver: list, Dial: tr.dial, Logger: discard}); err != nil {
+				t.Fatal(err)
+			}
+			if err := all[i].Ready(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, conn := range tr.network.Conns("server:1") {
+			conn.Cut()
+		}
+		server.Close()
+		synctest.Wait()
+		dials.Store(0)
+		answered := make(chan time.Time, clients)
+		for i, c := range all {
+			go func() {
+				if err := tr.call(t.Context(), c, uint64(i), 0, false, rollcall.CallOptions{WaitForReady: true}); err != nil {
+					t.Error(err)
+				}
+				answered <- time.Now()
+			}()
+		}
+		time.Sleep(away)
+		// Two probes a second, and each time the call looks itself.
+		if n := dials.Load(); n > clients*5*int64(away/time.Second) {
+			t.Errorf("%d dials within %v, want 5 a second at most for each of %d clients", n, away, clients)
+		}
+		dials.Store(0)
+		back := time.Now()
+		server = tr.serve("server:1", rollcall.ServerOptions{Logger: discard})
+		var last time.Duration
+		for range clients {
+			last = max(last, (<-answered).Sub(back))
+		}
+		if last > 1100*time.Millisecond || dials.Load() != clients {
+			t.Errorf("the last is answered after %v, with %d dials; want 1.1s at most, and %d", last, dials.Load(), clients)
+		}
+		for _, c := range all {
+			c.Close()
+		}
+		server.Close()
 	})
 }

@@ -39,6 +39,7 @@ func (r *Roster) Failed(now time.Time, e *Endpoint, dialed bool) {
 	s.ended = s.draining()
 	r.postpone(now, s)
 	s.aside = true
+	r.hasten(now)
 }
 
 // postpone has the slot wait for its next probe.
@@ -95,6 +96,7 @@ func (r *Roster) Unprobed(now time.Time, e *Endpoint) {
 	if s := r.known(e); s != nil && s.probing {
 		r.postpone(now, s)
 		r.touch()
+		r.hasten(now)
 	}
 }
 
@@ -150,6 +152,7 @@ func (r *Roster) Left(now time.Time, e *Endpoint) {
 		r.learn(s)
 		s.ended, r.dueOK = true, false
 		r.postpone(now, s)
+		r.hasten(now)
 	}
 }
 
@@ -168,6 +171,31 @@ func (r *Roster) Probes(now time.Time) []*Endpoint {
 		}
 	}
 	return list
+}
+
+// lonelyPause bounds the pause of an instance where nobody is usable, for each that
+// waits for its probe: two probes a second in the mean, however many there are.
+const lonelyPause = time.Second
+
+// hasten shortens the pauses where nobody is usable, for calls wait for whoever is
+// back first.
+func (r *Roster) hasten(now time.Time) {
+	waiting := 0
+	for _, s := range r.slots {
+		switch {
+		case s.state() == StateUsable:
+			return
+		case s.probeable():
+			waiting++
+		}
+	}
+	bound := min(time.Duration(waiting)*lonelyPause, r.opts.BackoffMax)
+	for _, s := range r.slots {
+		if s.probeable() && s.resume.Sub(now) > bound {
+			s.resume = now.Add(time.Duration(r.opts.Rand() * float64(bound)))
+			r.touch()
+		}
+	}
 }
 
 // pause returns how long to wait after so many earlier failures in a row.

@@ -34,7 +34,7 @@ type Options struct {
 
 	// BackoffMin and BackoffMax bound the pause before what was set aside is
 	// probed. 0 or less: 50 ms and 5 s; a BackoffMax below BackoffMin is raised
-	// to it.
+	// to it. Where nobody is usable, it is at most 1 s for each that is probed.
 	BackoffMin, BackoffMax time.Duration
 
 	// LingerFor is how long a member that left the list without a word is kept.

@@ -231,3 +231,51 @@ func TestPauseIsJitteredBelowItsBound(t *testing.T) {
 		t.Errorf("pause after very many failures: got %v, want at most 3s", got)
 	}
 }
+
+// A service whose only server was restarted was found after up to 5 s, however many
+// waited for it. Where others are usable, or wait too, there is no such hurry.
+func TestPausesWhereNobodyIsUsable(t *testing.T) {
+	for _, tt := range []struct {
+		aside, usable int
+		most          time.Duration // of a pause once it has grown
+	}{{1, 0, time.Second}, {2, 0, 2 * time.Second}, {20, 0, DefaultBackoffMax}, {1, 1, DefaultBackoffMax}} {
+		r := NewRoster(Options{Rand: func() float64 { return 0.99 }}, Hooks{})
+		u := discovery.Update{Source: discovery.SourceLive}
+		for i := range tt.aside + tt.usable {
+			u.Instances = append(u.Instances, discovery.Instance{Name: strconv.Itoa(i), Host: fmt.Sprint("h", i), Port: 1, Weight: 1})
+		}
+		now := epoch
+		r.Update(now, u)
+		for _, e := range r.Snapshot().Endpoints[:tt.aside] {
+			r.Failed(now, e.Endpoint, true)
+		}
+		var longest time.Duration
+		for range 12 * tt.aside {
+			next, ok := r.Next(now)
+			if !ok {
+				t.Fatalf("%+v: nothing is due", tt)
+			}
+			now = next
+			r.Tick(now)
+			for _, e := range r.Probes(now) {
+				r.Failed(now, e, true)
+				for _, s := range r.Snapshot().Endpoints {
+					if s.Endpoint == e {
+						longest = max(longest, s.Until.Sub(now))
+					}
+				}
+			}
+		}
+		if want := tt.most * 99 / 100; longest < want*4/5 || longest > want {
+			t.Errorf("%+v: the longest pause is %v, want %v", tt, longest, want)
+		}
+		// Whoever is left alone by one that was usable is probed soon, too.
+		if tt.usable == 1 {
+			u.Instances[1].Weight = 0
+			r.Update(now, u)
+			if until := r.Snapshot().Endpoints[0].Until; until.Sub(now) > time.Second {
+				t.Errorf("after the usable one was disabled: %v until the probe, want a second at most", until.Sub(now))
+			}
+		}
+	}
+}

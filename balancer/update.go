@@ -44,6 +44,7 @@ func (r *Roster) Update(now time.Time, u discovery.Update) {
 	r.measureList(now, u.Source)
 	r.grow(now)
 	r.sweep()
+	r.hasten(now)
 }
 
 // list notes that an instance is in the list, and returns its slot; nil when
