@@ -100,7 +100,7 @@ func TestAttemptsWhenEverythingFails(t *testing.T) {
 }
 
 // Where the only server hangs no call waits longer than it takes to find that out,
-// on the connection that stands or on a new one.
+// first on the connection that stands and then on a new one.
 func TestOnlyServerHangs(t *testing.T) {
 	tr := newTrial(t)
 	tr.work = func(ctx context.Context, _ uint64) { <-ctx.Done() }
@@ -120,7 +120,7 @@ func TestOnlyServerHangs(t *testing.T) {
 		for id := range uint64(3) {
 			begun := time.Now()
 			err := tr.call(context.Background(), c, id, 0, true, rollcall.CallOptions{Idempotent: true})
-			if took := time.Since(begun); err == nil || took > 1500*time.Millisecond {
+			if took := time.Since(begun); err == nil || took > 2*time.Second {
 				t.Errorf("call %d took %v: %v", id, took, err)
 			}
 		}

@@ -33,9 +33,9 @@
 //     between 0 and a bound (full jitter); the bound starts at BackoffMin and
 //     doubles up to BackoffMax with each failed probe. Failures reported within
 //     one pause count once. Where nobody is usable, the pause is at most 1 s for
-//     each instance that waits for its probe: somebody is waited for. An instance that fails again within 10 s of its
-//     recovery goes on from the bound it had reached; after 10 s without a
-//     failure it starts afresh.
+//     each instance that waits for its probe: somebody is waited for. An instance
+//     that fails again within 10 s of its recovery goes on from the bound it had
+//     reached; after 10 s without a failure it starts afresh.
 //   - ejected: its calls, not its connection, speak against it; see below. After
 //     a pause it is usable again, on trial.
 //   - lingering: it left the list without a word, neither draining nor
