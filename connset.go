@@ -292,7 +292,7 @@ func (c *connSet) serveRollcall(g *guest, replay *replayConn, peer *Peer) error 
 		Log:              c.server.log,
 	})
 	c.mu.Lock()
-	g.rollcall = sc
+	g.rollcall, g.idle = sc, time.Now()
 	draining, refusing := c.draining, c.refusing
 	c.mu.Unlock()
 	if draining {

@@ -50,7 +50,7 @@ type guest struct {
 
 	rollcall *transport.ServerConn // nil: another protocol's, or not known yet
 	requests uint64                // of Rollcall's own, that had come at the last look
-	idle     time.Time             // when a look has found first that no more have come; zero: never
+	idle     time.Time             // since when no more have come, as far as was looked; zero: not known
 
 	foreign  bool // another protocol's
 	protocol string
@@ -67,10 +67,16 @@ type host struct {
 	idle            search // among them
 }
 
+// A resting is a guest on which nothing is in flight, and since when.
+type resting struct {
+	*guest
+	since time.Time
+}
+
 // A search keeps what the last search for idle connections has found, the longest
 // idle first.
 type search struct {
-	found []*guest
+	found []resting
 	empty time.Time // when it has found nobody; zero: it has
 }
 
@@ -209,9 +215,9 @@ func (p *places) shed(n int, now time.Time) (list []*guest) {
 		}
 	}
 	silent(restLeast)
-	for _, g := range idlest(p.guests, n-len(list), now) {
-		p.dismiss(g, errTooMany)
-		list = append(list, g)
+	for _, r := range idlest(p.guests, n-len(list), now) {
+		p.dismiss(r.guest, errTooMany)
+		list = append(list, r.guest)
 	}
 	if len(list) == 0 {
 		silent(0)
@@ -258,8 +264,8 @@ func (g *guest) rests(now time.Time) (since time.Time, ok bool) {
 		if !ok || requests != g.requests {
 			g.requests, g.idle = requests, time.Time{}
 		}
-		if g.idle.IsZero() {
-			return now, ok
+		if ok && g.idle.IsZero() {
+			g.idle = now
 		}
 		return g.idle, ok
 	case g.foreign:
@@ -279,11 +285,7 @@ func later(a, b time.Time) time.Time {
 
 // idlest returns up to n of the guests on which nothing is in flight, those first on
 // which it has been so for longest.
-func idlest(guests map[*guest]struct{}, n int, now time.Time) []*guest {
-	type resting struct {
-		*guest
-		since time.Time
-	}
+func idlest(guests map[*guest]struct{}, n int, now time.Time) []resting {
 	var all []resting
 	for g := range guests {
 		if since, ok := g.rests(now); ok {
@@ -291,11 +293,7 @@ func idlest(guests map[*guest]struct{}, n int, now time.Time) []*guest {
 		}
 	}
 	slices.SortFunc(all, func(a, b resting) int { return a.since.Compare(b.since) })
-	var found []*guest
-	for _, r := range all[:min(n, len(all))] {
-		found = append(found, r.guest)
-	}
-	return found
+	return all[:min(n, len(all))]
 }
 
 // next returns the longest idle of the guests, as far as the last search knows; nil:
@@ -312,12 +310,14 @@ func (s *search) next(guests map[*guest]struct{}, now time.Time) *guest {
 				return nil
 			}
 		}
-		g := s.found[0]
+		r := s.found[0]
 		s.found = s.found[1:]
-		if _, there := guests[g]; there {
-			if _, ok := g.rests(now); ok {
-				return g
-			}
+		if _, there := guests[r.guest]; !there {
+			continue
+		}
+		// Who has spoken since the search may rest again, and others rest longer.
+		if since, ok := r.rests(now); ok && since.Equal(r.since) {
+			return r.guest
 		}
 	}
 }
@@ -329,12 +329,7 @@ func (p *places) look(now time.Time, limit time.Duration) (over []*guest) {
 		if g.rollcall == nil {
 			continue
 		}
-		since, ok := g.rests(now)
-		switch {
-		case !ok:
-		case g.idle.IsZero():
-			g.idle = now
-		case limit > 0 && now.Sub(since) >= limit:
+		if since, ok := g.rests(now); ok && limit > 0 && now.Sub(since) >= limit {
 			over = append(over, g)
 		}
 	}

@@ -248,6 +248,43 @@ func TestHTTPInsideTLSKeepsItsPlace(t *testing.T) {
 	}
 }
 
+// Who calls again and again keeps his place while others have said hello and then
+// nothing, also where he has rested just when it was looked who does.
+func TestWhoCallsKeepsItsPlace(t *testing.T) {
+	only(t, "its network is one of its own", "tcp")
+	synctest.Test(t, func(t *testing.T) {
+		const places = 20
+		r := newRoom(t, rollcall.ServerOptions{MaxConnections: places, MaxConnectionsPerHost: places})
+		defer r.end()
+		close(r.release)
+		dials := 0
+		c, err := rollcall.NewClient("static://server:1", rollcall.ClientOptions{
+			Logger: discard,
+			Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+				dials++
+				return r.network.Dial(ctx, network, address)
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		for range 10 * places {
+			for range 2 {
+				if _, err := divide.Call(t.Context(), c, &fraction{Num2: 1}); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+			r.connect(string(frame.AppendPreface(nil, frame.Preface{})))
+			time.Sleep(200 * time.Millisecond) // for who is told to go
+		}
+		if dials != 1 {
+			t.Errorf("%d dials of who has called all the time, want one", dials)
+		}
+	})
+}
+
 // However slowly those leave that were told to go, there are not many more
 // connections than places.
 func TestPlacesAreABound(t *testing.T) {

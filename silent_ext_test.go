@@ -28,7 +28,7 @@ func TestClientsThatDawdle(t *testing.T) {
 		{"says nothing", nil, 10 * time.Second, 1},
 		{"a byte that decides nothing", []string{"!"}, 10 * time.Second, 1},
 		{"half a preface", []string{hello[:1], hello[1:2], hello[2:3], hello[3:4], hello[4:5]}, 10 * time.Second, 0},
-		{"a whole preface in time, and no call", []string{hello[:4], hello[4:]}, rollcall.DefaultIdleTimeout + 5*time.Second, 0},
+		{"a whole preface in time, and no call", []string{hello[:4], hello[4:]}, rollcall.DefaultIdleTimeout, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
