@@ -33,7 +33,7 @@ var layers = map[string][]string{
 	"internal/printable":  {},
 	"internal/memnet":     {},
 	"internal/execlog":    {"frame"},
-	"internal/chaos":      {"", "balancer", "discovery", "discovery/zookeeper", "zk", "internal/execlog", "internal/load", "internal/pause"},
+	"internal/chaos":      {"", "frame", "balancer", "discovery", "discovery/zookeeper", "zk", "internal/execlog", "internal/load", "internal/pause"},
 	"internal/load":       {"internal/pause"},
 	"internal/pause":      {},
 	"internal/dialer":     {"internal/shortage"},

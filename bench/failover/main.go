@@ -22,6 +22,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -90,6 +91,9 @@ func parsePlan(args []string, stderr io.Writer) (*plan, error) {
 	p.scenarios = chaos.Select(names, false)
 	if flags.NArg() > 0 || len(p.scenarios) != len(names) || p.rounds < 1 || p.cfg.Servers < 2 || p.cfg.Duration <= 0 {
 		return nil, fmt.Errorf("arguments %q: give known scenarios, -rounds from 1, -servers from 2, and nothing else", args)
+	}
+	if i := slices.IndexFunc(p.scenarios, func(sc chaos.Scenario) bool { return sc.Native }); i >= 0 {
+		return nil, fmt.Errorf("-only %q: %s is for servers of Rollcall alone: leave it out", *only, p.scenarios[i].Name)
 	}
 	return p, nil
 }

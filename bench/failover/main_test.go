@@ -46,7 +46,7 @@ func TestFailover(t *testing.T) {
 }
 
 func TestUsage(t *testing.T) {
-	for _, args := range [][]string{{"-only", "quake"}, {"-rounds", "0"}, {"-servers", "1"}, {"-duration", "0s"}, {"kill"}, {"-frobnicate"}} {
+	for _, args := range [][]string{{"-only", "quake"}, {"-only", "kill,silent-strangers"}, {"-rounds", "0"}, {"-servers", "1"}, {"-duration", "0s"}, {"kill"}, {"-frobnicate"}} {
 		var stderr bytes.Buffer
 		if err := run(t.Context(), args, &stderr, &stderr); err == nil {
 			t.Errorf("%q is accepted", args)

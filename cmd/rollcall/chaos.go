@@ -70,9 +70,12 @@ the strike, counted from when a call should have begun; the longest call of all;
 long a client still picked a server that was struck, and, once all was well again,
 how long a client's list was not yet right.
 
+Below a row stand what only this scenario measures and what it promises of that.
+
 The exit status is 1 if a promise is broken: a Get fails; a Put fails that was not
 under way to a server that was struck, or without saying so; a Put is executed twice;
-a call lasts longer than --max-wait; a list is not right again after a minute.
+a call lasts longer than --max-wait; a list is not right again after a minute;
+a figure of a scenario is beyond its bound.
 
 --registry and --ensemble take Apache ZooKeeper too. With --ensemble the suite starts
 the processes of the registry, one for each time it is given, so that it can kill

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"math"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,6 +18,7 @@ const chaosServer = "chaos-server"
 func newChaosServer() *cobra.Command {
 	listen := address("127.0.0.1:0")
 	session := span{d: chaos.Session, least: time.Millisecond}
+	connections := bounded{most: math.MaxInt32}
 	opts := chaos.ServerOptions{}
 	cmd := &cobra.Command{
 		Use:    chaosServer,
@@ -25,6 +27,7 @@ func newChaosServer() *cobra.Command {
 		Args:   argCount(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			opts.Listen, opts.Session = string(listen), session.d
+			opts.Limits = chaos.Limits{MaxConnections: connections.n}
 			return chaos.Serve(cmd.Context(), opts, cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
@@ -32,6 +35,7 @@ func newChaosServer() *cobra.Command {
 	cmd.Flags().Var(&session, "session", "timeout of the session with the registry")
 	cmd.Flags().StringVar(&opts.Registry, "registry", defaultTarget, "`TARGET` whose list the server joins")
 	cmd.Flags().StringVar(&opts.Advertise, "advertise", "", "`HOST:PORT` that the list tells (default: where it serves)")
+	cmd.Flags().Var(&connections, "max-connections", "connections at once, 0: the default")
 	cmd.Flags().StringVar(&opts.Log, "log", "", "`FILE` to note executions in")
 	return cmd
 }

@@ -19,6 +19,7 @@ type Gate struct {
 	listener net.Listener  // nil while it refuses
 	changed  chan struct{} // closed when listener changes
 	conns    map[*gateConn]struct{}
+	most     int // connections at once
 	closed   bool
 }
 
@@ -111,6 +112,7 @@ func (g *Gate) enter(conn net.Conn, by net.Listener) net.Conn {
 	}
 	c := &gateConn{conn.(*net.TCPConn), g}
 	g.conns[c] = struct{}{}
+	g.most = max(g.most, len(g.conns))
 	return c
 }
 
@@ -121,6 +123,13 @@ func (g *Gate) Close() error {
 	g.closed = true
 	g.change(nil)
 	return nil
+}
+
+// Most returns how many connections it has let in that were there at once.
+func (g *Gate) Most() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.most
 }
 
 // Addr returns the address, with the port that was chosen where it was 0.

@@ -52,6 +52,15 @@ func (s *stage) judge(l *ledger, row *Row) error {
 	if l.shed > 0 {
 		faults.add("no call fails", fmt.Sprintf("%d could not be begun, too many were outstanding", l.shed))
 	}
+	row.Figures = s.figures
+	for i := range s.figures {
+		if f := &s.figures[i]; !f.kept() {
+			faults.add(f.promise(), "it was "+number(f.Value))
+		}
+	}
+	for _, b := range s.broken {
+		faults.add(b.Promise, b.Example)
+	}
 	row.Broken = faults.list()
 	return nil
 }

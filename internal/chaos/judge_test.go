@@ -6,6 +6,7 @@ package chaos
 import (
 	"context"
 	"errors"
+	"math"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -111,6 +112,44 @@ func TestJudgeRest(t *testing.T) {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("nothing tells %q:\n%s", want, text.String())
 		}
+	}
+}
+
+// A figure beyond its bound is a broken promise, and so is what play has seen.
+func TestJudgeFigures(t *testing.T) {
+	s := &stage{cfg: &Config{}, scenario: &Scenario{}, log: filepath.Join(t.TempDir(), "log")}
+	log, err := execlog.Open(s.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	s.measured("goats", 12.3456)
+	s.atMost("sheep", 2, 2)
+	s.atMost("wolves", 1, 0)
+	s.atLeast("dogs", 0.5, 0.25)
+	s.atLeast("shepherds", 0, 1)
+	s.atLeast("share of nothing", math.NaN(), 0)
+	s.broken = []Broken{{Promise: "the gate is shut", Example: "it was open"}}
+	var row Row
+	if err := s.judge(newLedger(), &row); err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	row.Print(&text)
+	const want = `
+  goats: 12.35
+  sheep: 2, at most 2
+  wolves: 1, at most 0
+  dogs: 0.50, at least 0.25
+  shepherds: 0, at least 1
+  share of nothing: NaN, at least 0
+  BROKEN: share of nothing: at least 0 (1 times): it was NaN
+  BROKEN: shepherds: at least 1 (1 times): it was 0
+  BROKEN: the gate is shut (1 times): it was open
+  BROKEN: wolves: at most 0 (1 times): it was 1
+`
+	if _, got, _ := strings.Cut(text.String(), "\n"); "\n"+got != want {
+		t.Errorf("got:\n%s\nwant:%s", got, want)
 	}
 }
 

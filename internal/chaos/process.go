@@ -84,11 +84,16 @@ func (p *process) expect(ctx context.Context, prefix string) (string, error) {
 
 // order sends a line and waits until it is acknowledged.
 func (p *process) order(ctx context.Context, line string) error {
-	if _, err := io.WriteString(p.stdin, line+"\n"); err != nil {
-		return fmt.Errorf("%s: %q: %w", p.name(), line, err)
-	}
-	_, err := p.expect(ctx, acknowledged)
+	_, err := p.ask(ctx, line)
 	return err
+}
+
+// ask sends a line and returns what is said behind the acknowledgement.
+func (p *process) ask(ctx context.Context, line string) (string, error) {
+	if _, err := io.WriteString(p.stdin, line+"\n"); err != nil {
+		return "", fmt.Errorf("%s: %q: %w", p.name(), line, err)
+	}
+	return p.expect(ctx, acknowledged)
 }
 
 // await waits for the end of the process.

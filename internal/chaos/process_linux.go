@@ -4,7 +4,10 @@
 package chaos
 
 import (
+	"fmt"
+	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 )
 
@@ -24,3 +27,19 @@ const (
 	sigContinue = syscall.SIGCONT
 	canStop     = true
 )
+
+// manyLoopbacks: all of 127.0.0.0/8 are addresses of this machine.
+const manyLoopbacks = true
+
+// peakMemory returns how many bytes this process had resident at most. Getrusage would
+// tell of the process that has started it too.
+func peakMemory() int64 {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	_, peak, _ := strings.Cut(string(status), "VmHWM:")
+	var kib int64
+	fmt.Sscan(peak, &kib) //nolint:errcheck // 0 then
+	return kib << 10
+}

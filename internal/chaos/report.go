@@ -43,7 +43,8 @@ type Row struct {
 	Avoided *float64 `json:"avoided_ms"`
 	Right   *float64 `json:"right_ms"`
 
-	Broken []Broken `json:"broken,omitempty"`
+	Figures []Figure `json:"figures,omitempty"` // of this scenario alone
+	Broken  []Broken `json:"broken,omitempty"`
 }
 
 // A Latency is a distribution, in milliseconds.
@@ -77,7 +78,7 @@ var columns = []struct {
 	name  string
 	width int
 }{
-	{"scenario", -15},
+	{"scenario", -17},
 	{"calls", 7},
 	{"Gets failed", 13},
 	{"Puts failed", 13},
@@ -100,10 +101,11 @@ func Header(w io.Writer) {
 	line(w, names)
 }
 
-// Print writes the row as a line of the table, and what it broke below.
+// Print writes the row as a line of the table, and its figures and what it broke
+// below.
 func (r *Row) Print(w io.Writer) {
 	if r.Skipped != "" {
-		fmt.Fprintf(w, "%-15s skipped: %s\n", r.Scenario, r.Skipped)
+		fmt.Fprintf(w, "%-17s skipped: %s\n", r.Scenario, r.Skipped)
 		return
 	}
 	line(w, []string{
@@ -111,6 +113,9 @@ func (r *Row) Print(w io.Writer) {
 		readable(&r.Before.P99), readable(&r.Window.P50), readable(&r.Window.P99), readable(&r.Window.Max),
 		readable(&r.LongestMS), readable(r.Avoided), readable(r.Right),
 	})
+	for i := range r.Figures {
+		fmt.Fprintf(w, "  %v\n", &r.Figures[i])
+	}
 	for _, b := range r.Broken {
 		fmt.Fprintf(w, "  BROKEN: %s (%d times): %s\n", b.Promise, b.Times, b.Example)
 	}

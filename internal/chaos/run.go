@@ -115,6 +115,7 @@ func play(ctx context.Context, cfg *Config, sc *Scenario, reg *registry, dir str
 		ledger: newLedger(), open: s.clients[0], closed: s.clients[1],
 		rate: cfg.Rate, callers: cfg.Callers, seed: cfg.Seed,
 	}
+	s.traffic = t
 	calling, stop := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	running.Go(func() { t.run(calling) })

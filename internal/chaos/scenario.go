@@ -31,6 +31,11 @@ type Scenario struct {
 	// namespace of its own.
 	ServerProxy, RegistryProxy, Namespace bool
 
+	// Limits are those of the servers. Native scenarios are for servers of Rollcall
+	// alone: they have limits, or are spoken to in its own protocol.
+	Limits Limits
+	Native bool
+
 	needs func(*Config) string // why it cannot be played; nil, "": it can
 	play  func(context.Context, *stage) error
 }
@@ -124,6 +129,10 @@ var Scenarios = []Scenario{
 		Name: "leader-kill", About: "the leader of the registry's ensemble is killed, and started again",
 		Short: true, needs: ensemble, play: killLeader,
 	},
+	{
+		Name: "silent-strangers", About: "more connections than a server has places for say nothing, a byte, or hello and then nothing",
+		Short: true, Native: true, Limits: Limits{MaxConnections: fewConnections}, needs: strangers, play: silentStrangers,
+	},
 }
 
 // Names returns the names of all scenarios.
@@ -138,6 +147,13 @@ func Names() []string {
 func stopping(*Config) string {
 	if !canStop {
 		return "this system cannot stop a process"
+	}
+	return ""
+}
+
+func strangers(*Config) string {
+	if !manyLoopbacks {
+		return "on this system all strangers would come from the address of the clients"
 	}
 	return ""
 }

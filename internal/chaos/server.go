@@ -25,6 +25,7 @@ type ServerOptions struct {
 	Advertise string // what it tells the list; empty: where it serves
 	Log       string // path of the log of executions
 	Session   time.Duration
+	Limits    Limits
 }
 
 // The methods of a server under test. Request and reply are the call's id, 8
@@ -50,7 +51,8 @@ func Serve(ctx context.Context, opts ServerOptions, stdin io.Reader, stdout, std
 	service := NewService(log, gate)
 	server := rollcall.NewServer(rollcall.ServerOptions{
 		Registry: opts.Registry, Advertise: opts.Advertise, ZooKeeper: zookeeper.Options{SessionTimeout: opts.Session},
-		Logger: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelError})),
+		MaxConnections: opts.Limits.MaxConnections,
+		Logger:         slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelError})),
 	})
 	for _, method := range []rollcall.Method[[]byte, []byte]{get, put} {
 		rollcall.Handle(server, method, service.handle)

@@ -6,6 +6,7 @@ package chaos
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -27,6 +28,7 @@ const (
 	orderUnavailable = "unavailable"
 	orderRefuse      = "refuse" // close the port and every connection
 	orderWell        = "well"   // be as in the beginning
+	orderUsage       = "usage"  // say what was used, behind the acknowledgement
 	acknowledged     = "ok"
 )
 
@@ -42,6 +44,7 @@ type Service struct {
 	mu          sync.Mutex // guards what follows
 	work        time.Duration
 	unavailable bool
+	executed    int // calls
 }
 
 // NewService returns a service that notes its executions in a log and may close
@@ -59,6 +62,7 @@ func (s *Service) Execute(ctx context.Context, id uint64) error {
 	}
 	s.mu.Lock()
 	work, unavailable := s.work, s.unavailable
+	s.executed++
 	s.mu.Unlock()
 	if unavailable {
 		return ErrUnavailable
@@ -71,15 +75,17 @@ func (s *Service) Execute(ctx context.Context, id uint64) error {
 func (s *Service) Obey(stdin io.Reader, stdout io.Writer) error {
 	lines := bufio.NewScanner(stdin)
 	for lines.Scan() {
-		if err := s.obey(lines.Text()); err != nil {
+		answer, err := s.obey(lines.Text())
+		if err != nil {
 			return fmt.Errorf("order %q: %w", lines.Text(), err)
 		}
-		fmt.Fprintln(stdout, acknowledged)
+		fmt.Fprintln(stdout, acknowledged+answer)
 	}
 	return lines.Err()
 }
 
-func (s *Service) obey(order string) error {
+// obey carries out an order and returns what there is to say of it, mostly nothing.
+func (s *Service) obey(order string) (answer string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	duration, isWork := strings.CutPrefix(order, orderWork)
@@ -87,16 +93,19 @@ func (s *Service) obey(order string) error {
 	case isWork:
 		d, err := time.ParseDuration(duration)
 		s.work = d
-		return err
+		return "", err
 	case order == orderUnavailable:
 		s.unavailable = true
 	case order == orderRefuse:
 		s.gate.Refuse()
 	case order == orderWell:
 		s.work, s.unavailable = Work, false
-		return s.gate.Admit()
+		return "", s.gate.Admit()
+	case order == orderUsage:
+		b, err := json.Marshal(s.usage())
+		return string(b), err
 	default:
-		return errors.New("give one that is known")
+		return "", errors.New("give one that is known")
 	}
-	return nil
+	return "", nil
 }

@@ -6,10 +6,12 @@ package chaos
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -48,7 +50,7 @@ func TestServiceExecutes(t *testing.T) {
 			orderUnavailable: {0, ErrUnavailable},
 		} {
 			if order != "" {
-				if err := s.obey(order); err != nil {
+				if _, err := s.obey(order); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -56,7 +58,7 @@ func TestServiceExecutes(t *testing.T) {
 			if err := s.Execute(t.Context(), 1); !errors.Is(err, want.err) || time.Since(begun) != want.took {
 				t.Errorf("%q: %v after %v, want %v after %v", order, err, time.Since(begun), want.err, want.took)
 			}
-			if err := s.obey(orderWell); err != nil {
+			if _, err := s.obey(orderWell); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -68,6 +70,38 @@ func TestServiceExecutes(t *testing.T) {
 	})
 	if counts, err := execlog.Read(path); err != nil || counts[1] != 4 {
 		t.Errorf("noted %v, %v; want 4 times", counts, err)
+	}
+}
+
+// A service tells what it has used: connections at once, and calls.
+func TestServiceTellsUsage(t *testing.T) {
+	s, gate, _ := testService(t)
+	echoServer(t, gate)
+	var conns []net.Conn
+	for range 3 { // two at once
+		if len(conns) == 2 {
+			conns[0].(*net.TCPConn).CloseWrite() //nolint:errcheck // it is looked at
+			if _, err := conns[0].Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+				t.Fatal(err)
+			}
+		}
+		conn := dial(t, gate.Addr().String())
+		say(t, conn, 'a')
+		hear(t, conn, 'a')
+		conns = append(conns, conn)
+	}
+	for id := range uint64(5) {
+		if err := s.Execute(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var u usage
+	answer, err := s.obey(orderUsage)
+	if err == nil {
+		err = json.Unmarshal([]byte(answer), &u)
+	}
+	if err != nil || u.Connections != 2 || u.Executed != 5 || (runtime.GOOS == "linux") != (u.Memory > 1<<20) {
+		t.Errorf("got %+v of %q, %v; want 2 connections, 5 calls, and some MiB where it is known", u, answer, err)
 	}
 }
 

@@ -37,6 +37,10 @@ type stage struct {
 	stopWatch      context.CancelFunc
 	right          *time.Duration // from healed until every list was right; nil: wrong says why not
 	wrong          error
+
+	traffic *traffic
+	figures []Figure
+	broken  []Broken // what play has seen, each once
 }
 
 const loopback = "127.0.0.1"
@@ -134,7 +138,7 @@ func (s *stage) addServer() error {
 func (sv *server) start() (err error) {
 	argv := slices.Concat(sv.stage.cfg.Server, []string{
 		"--registry", sv.stage.target, "--log", sv.stage.log, "--listen", sv.listen, "--session", Session.String(),
-	})
+	}, sv.stage.scenario.Limits.flags())
 	if sv.link != nil {
 		argv = append(argv, "--advertise", sv.link.addr())
 	}
@@ -252,17 +256,24 @@ func (s *stage) awaitRight(ctx context.Context) (time.Time, error) {
 // returns when the last had.
 func (s *stage) awaitViews(ctx context.Context, wanted func(View) bool) (last time.Time, err error) {
 	for _, c := range s.clients {
-		for {
-			view, changed := c.View()
-			if wanted(view) {
-				break
-			}
-			select {
-			case <-changed:
-			case <-ctx.Done():
-				return last, fmt.Errorf("a client knows %q, live %v: %w", view.Known, view.Live, context.Cause(ctx))
-			}
+		if last, err = awaitView(ctx, c, wanted); err != nil {
+			return last, err
 		}
 	}
-	return time.Now(), nil
+	return last, nil
+}
+
+// awaitView waits until a client has a view that is wanted, and returns when it had.
+func awaitView(ctx context.Context, c Client, wanted func(View) bool) (at time.Time, err error) {
+	for {
+		view, changed := c.View()
+		if wanted(view) {
+			return time.Now(), nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return at, fmt.Errorf("a client knows %q, live %v: %w", view.Known, view.Live, context.Cause(ctx))
+		}
+	}
 }
