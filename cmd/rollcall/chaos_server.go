@@ -18,7 +18,7 @@ const chaosServer = "chaos-server"
 func newChaosServer() *cobra.Command {
 	listen := address("127.0.0.1:0")
 	session := span{d: chaos.Session, least: time.Millisecond}
-	connections := bounded{most: math.MaxInt32}
+	connections, streams, buffered := bounded{most: math.MaxInt32}, bounded{most: math.MaxInt32}, bounded{most: math.MaxInt32}
 	opts := chaos.ServerOptions{}
 	cmd := &cobra.Command{
 		Use:    chaosServer,
@@ -27,7 +27,7 @@ func newChaosServer() *cobra.Command {
 		Args:   argCount(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			opts.Listen, opts.Session = string(listen), session.d
-			opts.Limits = chaos.Limits{MaxConnections: connections.n}
+			opts.Limits = chaos.Limits{MaxConnections: connections.n, MaxStreams: streams.n, MaxBufferedBytes: int64(buffered.n)}
 			return chaos.Serve(cmd.Context(), opts, cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
@@ -36,6 +36,8 @@ func newChaosServer() *cobra.Command {
 	cmd.Flags().StringVar(&opts.Registry, "registry", defaultTarget, "`TARGET` whose list the server joins")
 	cmd.Flags().StringVar(&opts.Advertise, "advertise", "", "`HOST:PORT` that the list tells (default: where it serves)")
 	cmd.Flags().Var(&connections, "max-connections", "connections at once, 0: the default")
+	cmd.Flags().Var(&streams, "max-streams", "calls in flight on one connection, 0: the default")
+	cmd.Flags().Var(&buffered, "max-buffered", "bytes of requests that are not whole, 0: the default")
 	cmd.Flags().StringVar(&opts.Log, "log", "", "`FILE` to note executions in")
 	return cmd
 }

@@ -133,6 +133,10 @@ var Scenarios = []Scenario{
 		Name: "silent-strangers", About: "more connections than a server has places for say nothing, a byte, or hello and then nothing",
 		Short: true, Native: true, Limits: Limits{MaxConnections: fewConnections}, needs: strangers, play: silentStrangers,
 	},
+	{
+		Name: "stuck-client", About: "clients read nothing of large replies, or never finish large requests, and a server is drained beside them",
+		Native: true, Limits: Limits{MaxStreams: fewStreams, MaxBufferedBytes: littleBuffered}, play: stuckClients,
+	},
 }
 
 // Names returns the names of all scenarios.
@@ -256,22 +260,31 @@ func cutOneWay(ctx context.Context, s *stage) error {
 func rolling(ctx context.Context, s *stage) error {
 	s.strike(ctx)
 	for _, sv := range s.pick(len(s.servers)) {
-		if err := sv.proc.signal(syscall.SIGTERM); err != nil {
-			return err
-		}
-		if err := sv.proc.await(ctx); err != nil {
-			return fmt.Errorf("%s was drained and should end with status 0: %w", sv.addr, err)
-		}
-		sv.proc.kill() // what is left to do is to let go of it
-		if err := sv.restart(ctx); err != nil {
-			return err
-		}
-		if _, err := s.awaitViews(ctx, func(v View) bool { return slices.Contains(v.Usable, sv.addr) }); err != nil {
+		if _, err := s.replace(ctx, sv); err != nil {
 			return err
 		}
 	}
 	s.heal()
 	return nil
+}
+
+// replace drains a server and starts it again, and returns when it is called again,
+// and how long the drain took.
+func (s *stage) replace(ctx context.Context, sv *server) (drain time.Duration, err error) {
+	begun := time.Now()
+	if err := sv.proc.signal(syscall.SIGTERM); err != nil {
+		return 0, err
+	}
+	if err := sv.proc.await(ctx); err != nil {
+		return 0, fmt.Errorf("%s was drained and should end with status 0: %w", sv.addr, err)
+	}
+	drain = time.Since(begun)
+	sv.proc.kill() // what is left to do is to let go of it
+	if err := sv.restart(ctx); err != nil {
+		return drain, err
+	}
+	_, err = s.awaitViews(ctx, func(v View) bool { return slices.Contains(v.Usable, sv.addr) })
+	return drain, err
 }
 
 func resets(ctx context.Context, s *stage) error {

@@ -35,6 +35,11 @@ var (
 	put = rollcall.Method[[]byte, []byte]{Name: "Chaos/Put"}
 )
 
+// fill is for strangers: the reply is filled with zeros.
+var fill = rollcall.Method[[]byte, []byte]{Name: "Chaos/Fill"}
+
+const fillBytes = 256 << 10
+
 // Serve is a server under test: what Config.Server starts. It prints
 // "serving HOST:PORT", takes orders from stdin, is drained when ctx ends, and ends
 // with stdin.
@@ -51,12 +56,13 @@ func Serve(ctx context.Context, opts ServerOptions, stdin io.Reader, stdout, std
 	service := NewService(log, gate)
 	server := rollcall.NewServer(rollcall.ServerOptions{
 		Registry: opts.Registry, Advertise: opts.Advertise, ZooKeeper: zookeeper.Options{SessionTimeout: opts.Session},
-		MaxConnections: opts.Limits.MaxConnections,
-		Logger:         slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelError})),
+		MaxConnections: opts.Limits.MaxConnections, MaxBufferedBytes: opts.Limits.MaxBufferedBytes, MaxStreams: opts.Limits.MaxStreams,
+		Logger: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelError})),
 	})
 	for _, method := range []rollcall.Method[[]byte, []byte]{get, put} {
 		rollcall.Handle(server, method, service.handle)
 	}
+	rollcall.Handle(server, fill, func(context.Context, *[]byte) (*[]byte, error) { return new(make([]byte, fillBytes)), nil })
 	fmt.Fprintf(stdout, "%s%s\n", serving, gate.Addr())
 	go func() { // it ends with stdin, or with the process
 		if err := service.Obey(stdin, stdout); err != nil {

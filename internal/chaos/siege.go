@@ -6,17 +6,28 @@ package chaos
 import (
 	"context"
 	"strconv"
+	"time"
+
+	"github.com/rollcall-rpc/rollcall/internal/pause"
 )
 
 // Limits are what the servers of a scenario are bounded by. 0: as by default.
 type Limits struct {
-	MaxConnections int
+	MaxConnections   int
+	MaxStreams       int
+	MaxBufferedBytes int64
 }
 
 // flags returns them as flags of a server's command.
 func (l *Limits) flags() (flags []string) {
 	if l.MaxConnections > 0 {
 		flags = append(flags, "--max-connections", strconv.Itoa(l.MaxConnections))
+	}
+	if l.MaxStreams > 0 {
+		flags = append(flags, "--max-streams", strconv.Itoa(l.MaxStreams))
+	}
+	if l.MaxBufferedBytes > 0 {
+		flags = append(flags, "--max-buffered", strconv.FormatInt(l.MaxBufferedBytes, 10))
 	}
 	return flags
 }
@@ -34,11 +45,27 @@ const (
 	strangersMiB = 100
 )
 
+const (
+	stuckStrangers = 4       // for each server, half of them of either manner
+	littleBuffered = 8 << 20 // they send half as much again
+	fewStreams     = 100
+	stuckFor       = 2 * time.Second
+
+	// stuckMiB is what a server may take beside them: what it takes at most without,
+	// what it holds of requests, a reply for each stream of who does not read, and as
+	// much again until it is collected.
+	stuckMiB = strangersMiB/2 + 2*(littleBuffered+stuckStrangers/2*fewStreams*fillBytes)>>20
+
+	// drainLimit is what rollcall.DefaultDrainTimeout promises of the whole drain.
+	drainLimit = 25 * time.Second
+)
+
 // A siege is a crowd of strangers before every server, and what is awaited of it.
 type siege struct {
 	strangers   int // for each server
 	manners     []manner
 	connections int // that each server has had before it counts
+	least       time.Duration
 }
 
 // besieged is a siege, new clients that come meanwhile, and then what then is.
@@ -50,7 +77,7 @@ func (s *stage) besieged(ctx context.Context, by siege, then func() error) error
 		return err
 	}
 	stop := s.newcomers(ctx)
-	err := s.hold(ctx)
+	err := pause.For(ctx, max(by.least, s.cfg.Duration/2))
 	if err == nil {
 		err = then()
 	}
@@ -67,7 +94,19 @@ func (s *stage) besieged(ctx context.Context, by siege, then func() error) error
 }
 
 func silentStrangers(ctx context.Context, s *stage) error {
-	return s.besieged(ctx, siege{manyStrangers, silence, fewConnections}, func() error {
+	return s.besieged(ctx, siege{strangers: manyStrangers, manners: silence, connections: fewConnections}, func() error {
 		return s.most(ctx, fewConnections+leaving, strangersMiB)
+	})
+}
+
+// stuckClients drains a server beside them too.
+func stuckClients(ctx context.Context, s *stage) error {
+	return s.besieged(ctx, siege{strangers: stuckStrangers, manners: stuck, connections: stuckStrangers, least: stuckFor}, func() error {
+		if err := s.most(ctx, 0, stuckMiB); err != nil {
+			return err
+		}
+		drain, err := s.replace(ctx, s.pick(1)[0])
+		s.atMost("seconds of a drain", drain.Seconds(), drainLimit.Seconds())
+		return err
 	})
 }

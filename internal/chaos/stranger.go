@@ -40,6 +40,54 @@ func says(what []byte) manner {
 	}
 }
 
+// stuck are the manners of those who ask and do not go on: one never reads the large
+// replies to all that he asks for, the other never sends the rest of large requests.
+var stuck = []manner{readsNothing, finishesNothing}
+
+const (
+	atOnce     = 1000     // requests in one write
+	pieces     = 100      // of requests that one connection leaves unfinished
+	pieceBytes = 60 << 10 // it fits into a frame
+)
+
+func readsNothing(conn net.Conn) {
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		tcp.SetReadBuffer(4 << 10) //nolint:errcheck // then more fits into the kernel
+	}
+	b := frame.AppendPreface(nil, frame.Preface{})
+	var err error
+	for id := uint64(1); err == nil; { // it blocks once the server reads no more of it
+		for range atOnce {
+			b = appendRequest(b, id, 0, nil)
+			id++
+		}
+		_, err = conn.Write(b)
+		b = b[:0]
+	}
+}
+
+func finishesNothing(conn net.Conn) {
+	conn.Write(unfinished())  //nolint:errcheck // then it has ended
+	io.Copy(io.Discard, conn) //nolint:errcheck // it ends with the connection
+}
+
+// unfinished is what they send, made once: their work is not to be the load.
+var unfinished = sync.OnceValue(func() []byte {
+	b := frame.AppendPreface(nil, frame.Preface{})
+	for id := range uint64(pieces) {
+		b = appendRequest(b, id+1, frame.FlagMore, make([]byte, pieceBytes))
+	}
+	return b
+})
+
+// appendRequest appends the first piece of a request of fill, which is all of it
+// without FlagMore.
+func appendRequest(b []byte, id uint64, flags frame.Flags, body []byte) []byte {
+	payload := frame.AppendRequest(nil, &frame.Request{Method: []byte(fill.Name), Body: body})
+	b = frame.AppendHeader(b, frame.Header{Type: frame.TypeRequest, Flags: flags, StreamID: id, Length: uint32(len(payload))}) //nolint:gosec // it fits into a frame
+	return append(b, payload...)
+}
+
 // invite lets n strangers come to each server, who behave in turn in one of the ways
 // and come again when they are thrown out, until leave is called.
 func (s *stage) invite(ctx context.Context, n int, manners ...manner) (leave func()) {
@@ -47,11 +95,11 @@ func (s *stage) invite(ctx context.Context, n int, manners ...manner) (leave fun
 	var strangers sync.WaitGroup
 	for _, sv := range s.servers {
 		for i := range n {
-			behave := manners[i%len(manners)]
+			addr, behave := sv.addr, manners[i%len(manners)]
 			host := byte(1 + i/len(manners)%hosts)
 			dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, host)}}
 			strangers.Go(func() {
-				haunt(ctx, func() (net.Conn, error) { return dialer.DialContext(ctx, "tcp", sv.addr) }, behave)
+				haunt(ctx, func() (net.Conn, error) { return dialer.DialContext(ctx, "tcp", addr) }, behave)
 			})
 		}
 	}

@@ -4,6 +4,7 @@
 package chaos
 
 import (
+	"bufio"
 	"context"
 	"io"
 	"net"
@@ -26,7 +27,7 @@ func TestSilence(t *testing.T) {
 			}()
 			go func() {
 				b := make([]byte, len(want))
-				io.ReadFull(own, b)        //nolint:errcheck // it is looked at
+				io.ReadFull(own, b) //nolint:errcheck // it is looked at
 				rest, _ := io.ReadAll(own)
 				heard <- string(b) + string(rest)
 			}()
@@ -42,6 +43,47 @@ func TestSilence(t *testing.T) {
 				t.Errorf("%d: he said %q, want %q", i, got, want)
 			}
 		})
+	}
+}
+
+// Who is stuck asks for large replies again and again, or sends the beginnings of
+// requests.
+func TestStuckManners(t *testing.T) {
+	for i, flags := range []frame.Flags{0, frame.FlagMore} {
+		own, other := net.Pipe()
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			stuck[i](other)
+		}()
+		in := bufio.NewReader(own)
+		first, err := in.Peek(frame.PrefaceHeaderBytes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		size, err := frame.PrefaceSize(first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in.Discard(size) //nolint:errcheck // the next read tells
+		for id := range uint64(pieces) {
+			b := make([]byte, frame.HeaderBytes)
+			io.ReadFull(in, b) //nolint:errcheck // the header tells
+			h, err := frame.ParseHeader(b)
+			if err == nil {
+				err = h.Check(frame.DefaultMaxFrame)
+			}
+			if err != nil || h.Type != frame.TypeRequest || h.Flags != flags || h.StreamID != id+1 {
+				t.Fatalf("%d: frame %d: %+v, %v", i, id, h, err)
+			}
+			payload := make([]byte, h.Length)
+			io.ReadFull(in, payload) //nolint:errcheck // the request tells
+			if q, err := frame.ParseRequest(payload, frame.DefaultMaxFrame); err != nil || string(q.Method) != fill.Name {
+				t.Fatalf("%d: request %d: %q, %v", i, id, q.Method, err)
+			}
+		}
+		own.Close()
+		<-ended
 	}
 }
 
