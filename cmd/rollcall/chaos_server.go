@@ -18,7 +18,8 @@ const chaosServer = "chaos-server"
 func newChaosServer() *cobra.Command {
 	listen := address("127.0.0.1:0")
 	session := span{d: chaos.Session, least: time.Millisecond}
-	connections, streams, buffered := bounded{most: math.MaxInt32}, bounded{most: math.MaxInt32}, bounded{most: math.MaxInt32}
+	limit := bounded{most: math.MaxInt32} // 0: the default
+	connections, streams, buffered, files := limit, limit, limit, limit
 	opts := chaos.ServerOptions{}
 	cmd := &cobra.Command{
 		Use:    chaosServer,
@@ -27,7 +28,7 @@ func newChaosServer() *cobra.Command {
 		Args:   argCount(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			opts.Listen, opts.Session = string(listen), session.d
-			opts.Limits = chaos.Limits{MaxConnections: connections.n, MaxStreams: streams.n, MaxBufferedBytes: int64(buffered.n)}
+			opts.Limits = chaos.Limits{MaxConnections: connections.n, MaxStreams: streams.n, MaxBufferedBytes: int64(buffered.n), MaxFiles: files.n}
 			return chaos.Serve(cmd.Context(), opts, cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
@@ -38,6 +39,7 @@ func newChaosServer() *cobra.Command {
 	cmd.Flags().Var(&connections, "max-connections", "connections at once, 0: the default")
 	cmd.Flags().Var(&streams, "max-streams", "calls in flight on one connection, 0: the default")
 	cmd.Flags().Var(&buffered, "max-buffered", "bytes of requests that are not whole, 0: the default")
+	cmd.Flags().Var(&files, "max-files", "files that may be open, 0: as the system has it")
 	cmd.Flags().StringVar(&opts.Log, "log", "", "`FILE` to note executions in")
 	return cmd
 }

@@ -83,7 +83,7 @@ func checkChaos(t *testing.T, scenarios []string, args ...string) {
 
 func TestChaos(t *testing.T) {
 	t.Parallel()
-	checkChaos(t, []string{"kill", "stop", "rolling", "blackhole", "registry-kill", "silent-strangers"}, chaosFor...)
+	checkChaos(t, []string{"kill", "stop", "rolling", "blackhole", "registry-kill", "silent-strangers", "fd-limit"}, chaosFor...)
 }
 
 func TestChaosApache(t *testing.T) {

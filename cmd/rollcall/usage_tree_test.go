@@ -32,7 +32,7 @@ var usageRows = map[string]struct {
 	"cert client":     {[]string{"billing"}, "x", with(wrongForCert, map[string]string{"name": "a/b"})},
 	"cert server":     {[]string{"127.0.0.1"}, "h:1", with(wrongForCert, map[string]string{"name": "ca"})},
 	"chaos":           {nil, "x", map[string]string{"callers": "-1", "duration": "0s", "ensemble": "127.0.0.1:2181", "list": "perhaps", "max-wait": "0s", "only": "quake", "output": "xml", "rate": "-1", "registry": "static://127.0.0.1:1", "seed": "-1", "servers": "1", "short": "perhaps"}},
-	"chaos-server":    {nil, "x", map[string]string{"advertise": anyText, "listen": "8001", "log": anyText, "max-buffered": "-1", "max-connections": "-1", "max-streams": "-1", "registry": anyText, "session": "0s"}}, // hidden: chaos starts it
+	"chaos-server":    {nil, "x", map[string]string{"advertise": anyText, "listen": "8001", "log": anyText, "max-buffered": "-1", "max-connections": "-1", "max-files": "-1", "max-streams": "-1", "registry": anyText, "session": "0s"}}, // hidden: chaos starts it
 	"completion":      {[]string{"bash"}, "x", nil},
 	"demo":            {nil, "x", map[string]string{"pace": "soon"}},
 	"demo-server":     {nil, "x", map[string]string{"listen": "8001", "registry": anyText}}, // hidden: the demonstration starts it

@@ -31,10 +31,22 @@ const (
 // manyLoopbacks: all of 127.0.0.0/8 are addresses of this machine.
 const manyLoopbacks = true
 
-// peakMemory returns how many bytes this process had resident at most. Getrusage would
+const canLimitFiles = true
+
+// limitFiles bounds the descriptors of this process.
+func limitFiles(most int) error {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return err
+	}
+	limit.Cur = uint64(most) //nolint:gosec // positive
+	return syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit)
+}
+
+// peakMemory returns how many bytes a process had resident at most. Getrusage would
 // tell of the process that has started it too.
-func peakMemory() int64 {
-	status, err := os.ReadFile("/proc/self/status")
+func peakMemory(pid int) int64 {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0
 	}

@@ -6,6 +6,7 @@
 package chaos
 
 import (
+	"errors"
 	"os/exec"
 	"syscall"
 )
@@ -28,5 +29,9 @@ const (
 // manyLoopbacks: 127.0.0.1 may be the only address that this machine alone can reach.
 const manyLoopbacks = false
 
+const canLimitFiles = false
+
+func limitFiles(int) error { return errors.ErrUnsupported }
+
 // peakMemory returns 0: it is not known.
-func peakMemory() int64 { return 0 }
+func peakMemory(int) int64 { return 0 }

@@ -137,6 +137,10 @@ var Scenarios = []Scenario{
 		Name: "stuck-client", About: "clients read nothing of large replies, or never finish large requests, and a server is drained beside them",
 		Native: true, Limits: Limits{MaxStreams: fewStreams, MaxBufferedBytes: littleBuffered}, play: stuckClients,
 	},
+	{
+		Name: "fd-limit", About: "servers may have 100 files open, and meet more connections than that which say nothing",
+		Short: true, Native: true, Limits: Limits{MaxFiles: fewFiles}, needs: limits, play: outOfFiles,
+	},
 }
 
 // Names returns the names of all scenarios.
@@ -158,6 +162,13 @@ func stopping(*Config) string {
 func strangers(*Config) string {
 	if !manyLoopbacks {
 		return "on this system all strangers would come from the address of the clients"
+	}
+	return ""
+}
+
+func limits(*Config) string {
+	if !canLimitFiles {
+		return "this system cannot limit the files of a process"
 	}
 	return ""
 }

@@ -44,6 +44,11 @@ const fillBytes = 256 << 10
 // "serving HOST:PORT", takes orders from stdin, is drained when ctx ends, and ends
 // with stdin.
 func Serve(ctx context.Context, opts ServerOptions, stdin io.Reader, stdout, stderr io.Writer) error {
+	if most := opts.Limits.MaxFiles; most > 0 {
+		if err := limitFiles(most); err != nil {
+			return fmt.Errorf("a limit of %d files: %w", most, err)
+		}
+	}
 	log, err := execlog.Open(opts.Log)
 	if err != nil {
 		return err

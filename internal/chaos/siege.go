@@ -16,12 +16,16 @@ type Limits struct {
 	MaxConnections   int
 	MaxStreams       int
 	MaxBufferedBytes int64
+	MaxFiles         int // descriptors of the process
 }
 
 // flags returns them as flags of a server's command.
 func (l *Limits) flags() (flags []string) {
 	if l.MaxConnections > 0 {
 		flags = append(flags, "--max-connections", strconv.Itoa(l.MaxConnections))
+	}
+	if l.MaxFiles > 0 {
+		flags = append(flags, "--max-files", strconv.Itoa(l.MaxFiles))
 	}
 	if l.MaxStreams > 0 {
 		flags = append(flags, "--max-streams", strconv.Itoa(l.MaxStreams))
@@ -43,6 +47,15 @@ const (
 	// strangersMiB is what a server may take with all of them: it takes half of it
 	// without.
 	strangersMiB = 100
+)
+
+const (
+	fewFiles      = 100
+	fileStrangers = 200 // for each server
+
+	// ownFiles is how many descriptors a server needs itself, amply: its log, its
+	// listener, its session, its standard streams.
+	ownFiles = 25
 )
 
 const (
@@ -108,5 +121,12 @@ func stuckClients(ctx context.Context, s *stage) error {
 		drain, err := s.replace(ctx, s.pick(1)[0])
 		s.atMost("seconds of a drain", drain.Seconds(), drainLimit.Seconds())
 		return err
+	})
+}
+
+// outOfFiles has no bound of connections, for the descriptors are one.
+func outOfFiles(ctx context.Context, s *stage) error {
+	return s.besieged(ctx, siege{strangers: fileStrangers, manners: silence, connections: fewFiles - ownFiles}, func() error {
+		return s.most(ctx, fewFiles, strangersMiB)
 	})
 }

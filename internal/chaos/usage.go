@@ -18,12 +18,12 @@ const usageEvery = 20 * time.Millisecond
 // A usage is what a server has used since it was started.
 type usage struct {
 	Connections int   `json:"connections"` // at once, at most
-	Memory      int64 `json:"memory"`      // bytes at once, at most; 0: this system does not tell
 	Executed    int   `json:"executed"`    // calls that were begun
+	memory      int64 // bytes at once, at most; 0: this system does not tell
 }
 
 func (s *Service) usage() usage {
-	return usage{Connections: s.gate.Most(), Memory: peakMemory(), Executed: s.executed}
+	return usage{Connections: s.gate.Most(), Executed: s.executed}
 }
 
 // usage asks a server for what it has used.
@@ -35,6 +35,7 @@ func (sv *server) usage(ctx context.Context) (u usage, err error) {
 	if err := json.Unmarshal([]byte(answer), &u); err != nil {
 		return u, fmt.Errorf("%s: %q: %w", sv.proc.name(), answer, err)
 	}
+	u.memory = peakMemory(sv.proc.cmd.Process.Pid) // it may have no descriptor left to look itself
 	return u, nil
 }
 
@@ -81,13 +82,13 @@ func (s *stage) most(ctx context.Context, connections int, mebibytes float64) er
 	var most usage
 	for _, u := range all {
 		most.Connections = max(most.Connections, u.Connections)
-		most.Memory = max(most.Memory, u.Memory)
+		most.memory = max(most.memory, u.memory)
 	}
 	if connections > 0 {
 		s.atMost("connections of a server", float64(most.Connections), float64(connections))
 	}
-	if most.Memory > 0 {
-		s.atMost("MiB of a server", float64(most.Memory)/(1<<20), mebibytes)
+	if most.memory > 0 {
+		s.atMost("MiB of a server", float64(most.memory)/(1<<20), mebibytes)
 	}
 	return nil
 }
