@@ -52,18 +52,24 @@ type View struct {
 type rollcallClient struct{ *rollcall.Client }
 
 // NewRollcall returns a client of Rollcall at a target.
-func NewRollcall(target string) (Client, error) {
+func NewRollcall(target string) (Client, error) { return newRollcall(target) }
+
+func newRollcall(target string) (rollcallClient, error) {
 	c, err := rollcall.NewClient(target, rollcall.ClientOptions{Logger: slog.New(slog.DiscardHandler), ZooKeeper: zookeeper.Options{SessionTimeout: Session}})
 	return rollcallClient{c}, err
 }
 
 func (c rollcallClient) Call(ctx context.Context, idempotent bool, id uint64) Outcome {
-	method := put
 	if idempotent {
-		method = get
+		return c.invoke(ctx, get, id)
 	}
+	return c.invoke(ctx, put, id)
+}
+
+// invoke makes a call of a method that answers with the id.
+func (c rollcallClient) invoke(ctx context.Context, method rollcall.Method[[]byte, []byte], id uint64) Outcome {
 	request := binary.BigEndian.AppendUint64(nil, id)
-	reply, err := c.Invoke(ctx, method.Name, request, rollcall.CallOptions{Idempotent: idempotent})
+	reply, err := c.Invoke(ctx, method.Name, request, rollcall.CallOptions{Idempotent: method.Idempotent})
 	var failed *rollcall.Error
 	switch {
 	case errors.As(err, &failed):

@@ -42,6 +42,10 @@ func (s *stage) judge(l *ledger, row *Row) error {
 		}
 		faults.look(r, executed[r.id], row)
 	}
+	for i := range l.aside {
+		r := &l.aside[i]
+		faults.lookAside(r, executed[r.id], row)
+	}
 	row.Before, row.Window, row.LongestMS = newLatency(&before), newLatency(&window), ms(longest)
 	if s.wrong != nil {
 		faults.add("every list is right again", s.wrong.Error())
@@ -96,8 +100,9 @@ func (f *faults) list() []Broken {
 	return list
 }
 
-// look counts one call, which was executed so many times.
-func (f *faults) look(r *record, executions int, row *Row) {
+// lookAside asks of a call, which was executed so many times, only whether what is
+// known of that is true.
+func (f *faults) lookAside(r *record, executions int, row *Row) {
 	if r.put && executions > 1 {
 		row.Twice++
 		f.add("no Put is executed twice", fmt.Sprintf("call %d was executed %d times", r.id, executions))
@@ -115,6 +120,15 @@ func (f *faults) look(r *record, executions int, row *Row) {
 	case e == rollcall.ExecutedYes && executions == 0:
 		f.add("an error says truly that a call was executed", text)
 	}
+}
+
+// look is lookAside, and counts the call if it has failed.
+func (f *faults) look(r *record, executions int, row *Row) {
+	f.lookAside(r, executions, row)
+	if r.outcome == nil {
+		return
+	}
+	text := r.outcome.Err.Error()
 	if !r.put {
 		row.FailedGet++
 		f.add("no Get fails", text)

@@ -115,6 +115,43 @@ func TestJudgeRest(t *testing.T) {
 	}
 }
 
+// Of a call that a scenario makes aside only what is said of its execution is judged.
+func TestJudgeAside(t *testing.T) {
+	for _, tt := range []struct {
+		call       record
+		executions int
+		want       string
+	}{
+		{record{put: true}, 1, ""},
+		{record{put: true, outcome: failed(rollcall.ExecutedNo)}, 0, ""},
+		{record{put: true, took: time.Hour, outcome: failed(rollcall.ExecutedMaybe, bystander)}, 1, ""},
+		{record{put: true, outcome: failed(rollcall.ExecutedNo)}, 1, "an error says truly that a call was not executed"},
+		{record{put: true}, 0, "what was answered was executed"},
+		{record{put: true}, 2, "no Put is executed twice"},
+	} {
+		s := &stage{cfg: &Config{}, scenario: &Scenario{}, log: filepath.Join(t.TempDir(), "log")}
+		log, err := execlog.Open(s.log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range tt.executions {
+			if err := log.Note(tt.call.id); err != nil {
+				t.Fatal(err)
+			}
+		}
+		log.Close()
+		l := newLedger()
+		l.addAside(tt.call)
+		var row Row
+		if err := s.judge(l, &row); err != nil {
+			t.Fatal(err)
+		}
+		if len(row.Broken) > 1 || (len(row.Broken) == 1) != (tt.want != "") || (tt.want != "" && row.Broken[0].Promise != tt.want) {
+			t.Errorf("%+v, executed %d times: got %v, want %q", tt.call, tt.executions, row.Broken, tt.want)
+		}
+	}
+}
+
 // A figure beyond its bound is a broken promise, and so is what play has seen.
 func TestJudgeFigures(t *testing.T) {
 	s := &stage{cfg: &Config{}, scenario: &Scenario{}, log: filepath.Join(t.TempDir(), "log")}

@@ -141,6 +141,10 @@ var Scenarios = []Scenario{
 		Name: "fd-limit", About: "servers may have 100 files open, and meet more connections than that which say nothing",
 		Short: true, Native: true, Limits: Limits{MaxFiles: fewFiles}, needs: limits, play: outOfFiles,
 	},
+	{
+		Name: "overload", About: "servers are asked for one and a half times what they can do of one method, then for half",
+		Native: true, play: overload,
+	},
 }
 
 // Names returns the names of all scenarios.

@@ -35,6 +35,9 @@ var (
 	put = rollcall.Method[[]byte, []byte]{Name: "Chaos/Put"}
 )
 
+// hold is what a server can do only so much of; it answers as the others.
+var hold = rollcall.Method[[]byte, []byte]{Name: "Chaos/Hold"}
+
 // fill is for strangers: the reply is filled with zeros.
 var fill = rollcall.Method[[]byte, []byte]{Name: "Chaos/Fill"}
 
@@ -64,9 +67,9 @@ func Serve(ctx context.Context, opts ServerOptions, stdin io.Reader, stdout, std
 		MaxConnections: opts.Limits.MaxConnections, MaxBufferedBytes: opts.Limits.MaxBufferedBytes, MaxStreams: opts.Limits.MaxStreams,
 		Logger: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelError})),
 	})
-	for _, method := range []rollcall.Method[[]byte, []byte]{get, put} {
-		rollcall.Handle(server, method, service.handle)
-	}
+	rollcall.Handle(server, get, answer(service.Execute))
+	rollcall.Handle(server, put, answer(service.Execute))
+	rollcall.Handle(server, hold, answer(service.Hold))
 	rollcall.Handle(server, fill, func(context.Context, *[]byte) (*[]byte, error) { return new(make([]byte, fillBytes)), nil })
 	fmt.Fprintf(stdout, "%s%s\n", serving, gate.Addr())
 	go func() { // it ends with stdin, or with the process
@@ -84,15 +87,17 @@ func Serve(ctx context.Context, opts ServerOptions, stdin io.Reader, stdout, std
 // serving begins the line that tells where a server serves.
 const serving = "serving "
 
-// handle executes a call and answers with its id.
-func (s *Service) handle(ctx context.Context, request *[]byte) (*[]byte, error) {
-	if len(*request) != 8 {
-		return nil, rollcall.Errorf(rollcall.CodeInvalidArgument, "", "request of %d bytes: give 8, the call's id", len(*request))
+// answer makes a handler of what executes a call: it answers with the id.
+func answer(execute func(ctx context.Context, id uint64) error) func(context.Context, *[]byte) (*[]byte, error) {
+	return func(ctx context.Context, request *[]byte) (*[]byte, error) {
+		if len(*request) != 8 {
+			return nil, rollcall.Errorf(rollcall.CodeInvalidArgument, "", "request of %d bytes: give 8, the call's id", len(*request))
+		}
+		err := execute(ctx, binary.BigEndian.Uint64(*request))
+		if errors.Is(err, ErrUnavailable) {
+			return nil, rollcall.Errorf(rollcall.CodeUnavailable, "ORDERED", "%w", err)
+		}
+		reply := append([]byte(nil), *request...)
+		return &reply, err
 	}
-	err := s.Execute(ctx, binary.BigEndian.Uint64(*request))
-	if errors.Is(err, ErrUnavailable) {
-		return nil, rollcall.Errorf(rollcall.CodeUnavailable, "ORDERED", "%w", err)
-	}
-	reply := append([]byte(nil), *request...)
-	return &reply, err
 }

@@ -40,6 +40,7 @@ var ErrUnavailable = errors.New("the server is ordered to be unavailable")
 type Service struct {
 	log  *execlog.Log
 	gate *Gate
+	lock sync.Mutex // that calls of hold need
 
 	mu          sync.Mutex // guards what follows
 	work        time.Duration
@@ -108,4 +109,16 @@ func (s *Service) obey(order string) (answer string, err error) {
 		return "", errors.New("give one that is known")
 	}
 	return "", nil
+}
+
+// Hold is the handler of a method of which a server does one call after the other: it
+// notes the call, and works for 5 ms with a lock that it waits for, also where nobody
+// waits for it any more.
+func (s *Service) Hold(ctx context.Context, id uint64) error {
+	if err := s.log.Note(id); err != nil {
+		return err
+	}
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	return pause.For(context.WithoutCancel(ctx), holding)
 }

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -71,6 +72,29 @@ func TestServiceExecutes(t *testing.T) {
 	})
 	if counts, err := execlog.Read(path); err != nil || counts[1] != 4 {
 		t.Errorf("noted %v, %v; want 4 times", counts, err)
+	}
+}
+
+// Calls of Hold are done one after the other, also if nobody waits for them.
+func TestServiceHolds(t *testing.T) {
+	s, _, path := testService(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	begun := time.Now()
+	var calls sync.WaitGroup
+	for id := range uint64(3) {
+		calls.Go(func() {
+			if err := s.Hold(ctx, id); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	calls.Wait()
+	if took := time.Since(begun); took < 3*holding {
+		t.Errorf("three calls took %v, want three times %v", took, holding)
+	}
+	if counts, err := execlog.Read(path); err != nil || len(counts) != 3 {
+		t.Errorf("noted %v, %v; want each", counts, err)
 	}
 }
 

@@ -39,6 +39,7 @@ type ledger struct {
 
 	mu      sync.Mutex // guards what follows
 	records []record
+	aside   []record      // calls that a scenario makes itself: what is said of them is to be true
 	changed chan struct{} // closed with the next record; nil: nobody waits
 	shed    uint64        // calls that were not begun, too many were outstanding
 }
@@ -53,6 +54,12 @@ func (l *ledger) add(r record) {
 		close(l.changed)
 		l.changed = nil
 	}
+}
+
+func (l *ledger) addAside(r record) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.aside = append(l.aside, r)
 }
 
 // awaitOpen waits until a call of the open loop has ended that was begun after
