@@ -4,7 +4,7 @@
 package chaos
 
 import (
-	"fmt"
+	"math"
 	"strconv"
 )
 
@@ -17,40 +17,37 @@ type Figure struct {
 	AtLeast *float64 `json:"at_least,omitempty"` // likewise
 }
 
-// promise is what the figure promises; empty: nothing.
-func (f *Figure) promise() string {
+// bound is what is promised of the value, in words; empty: nothing.
+func (f *Figure) bound() string {
 	switch {
 	case f.AtMost != nil:
-		return f.Name + ": at most " + number(*f.AtMost)
+		return "at most " + number(*f.AtMost)
 	case f.AtLeast != nil:
-		return f.Name + ": at least " + number(*f.AtLeast)
+		return "at least " + number(*f.AtLeast)
 	}
 	return ""
 }
 
-// kept reports whether it is as was promised. What is no number never is.
+// kept reports whether it is as was promised.
 func (f *Figure) kept() bool {
 	return (f.AtMost == nil || f.Value <= *f.AtMost) && (f.AtLeast == nil || f.Value >= *f.AtLeast)
 }
 
 func (f *Figure) String() string {
-	text := fmt.Sprintf("%s: %s", f.Name, number(f.Value))
-	switch {
-	case f.AtMost != nil:
-		return text + ", at most " + number(*f.AtMost)
-	case f.AtLeast != nil:
-		return text + ", at least " + number(*f.AtLeast)
+	text := f.Name + ": " + number(f.Value)
+	if bound := f.bound(); bound != "" {
+		text += ", " + bound
 	}
 	return text
 }
 
-// number returns a number with two digits behind the point at most.
+// number returns a number with two digits behind the point, a whole one with none.
 func number(v float64) string {
-	text := strconv.FormatFloat(v, 'f', 2, 64)
-	if whole, isWhole := strconv.FormatFloat(v, 'f', 0, 64), v == float64(int64(v)); isWhole {
-		return whole
+	digits := 2
+	if v == math.Trunc(v) {
+		digits = 0
 	}
-	return text
+	return strconv.FormatFloat(v, 'f', digits, 64)
 }
 
 // measured notes a figure that nothing is promised of.

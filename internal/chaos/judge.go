@@ -59,7 +59,7 @@ func (s *stage) judge(l *ledger, row *Row) error {
 	row.Figures = s.figures
 	for i := range s.figures {
 		if f := &s.figures[i]; !f.kept() {
-			faults.add(f.promise(), "it was "+number(f.Value))
+			faults.add(f.Name+": "+f.bound(), "it was "+number(f.Value))
 		}
 	}
 	for _, b := range s.broken {

@@ -6,6 +6,7 @@ package chaos
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -131,6 +132,9 @@ func overload(ctx context.Context, s *stage) error {
 	var can float64
 	for range 2 { // the first makes connections
 		can = r.closed(ctx, 4*len(s.servers), time.Second)
+	}
+	if can == 0 {
+		return fmt.Errorf("no call of %s was answered within %v while nothing was wrong", hold.Name, patience)
 	}
 	s.strike(ctx)
 	during := max(s.cfg.Duration, rushTime)

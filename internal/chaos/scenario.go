@@ -145,6 +145,10 @@ var Scenarios = []Scenario{
 		Name: "overload", About: "servers are asked for one and a half times what they can do of one method, then for half",
 		Native: true, play: overload,
 	},
+	{
+		Name: "slow-once", About: "a server works for 200 ms on one call, another for 1 s, and then as quickly as before",
+		play: slowOnce,
+	},
 }
 
 // Names returns the names of all scenarios.

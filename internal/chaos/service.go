@@ -25,6 +25,7 @@ const Work = time.Millisecond
 // with a line once it is carried out.
 const (
 	orderWork        = "work " // and a duration: work for so long
+	orderOnce        = "once " // and a duration: work for so long on the next call alone
 	orderUnavailable = "unavailable"
 	orderRefuse      = "refuse" // close the port and every connection
 	orderWell        = "well"   // be as in the beginning
@@ -44,6 +45,7 @@ type Service struct {
 
 	mu          sync.Mutex // guards what follows
 	work        time.Duration
+	once        time.Duration // on the next call; 0: work
 	unavailable bool
 	executed    int // calls
 }
@@ -63,6 +65,9 @@ func (s *Service) Execute(ctx context.Context, id uint64) error {
 	}
 	s.mu.Lock()
 	work, unavailable := s.work, s.unavailable
+	if s.once > 0 {
+		work, s.once = s.once, 0
+	}
 	s.executed++
 	s.mu.Unlock()
 	if unavailable {
@@ -89,18 +94,21 @@ func (s *Service) Obey(stdin io.Reader, stdout io.Writer) error {
 func (s *Service) obey(order string) (answer string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	duration, isWork := strings.CutPrefix(order, orderWork)
+	work, isWork := strings.CutPrefix(order, orderWork)
+	once, isOnce := strings.CutPrefix(order, orderOnce)
 	switch {
 	case isWork:
-		d, err := time.ParseDuration(duration)
-		s.work = d
+		s.work, err = time.ParseDuration(work)
+		return "", err
+	case isOnce:
+		s.once, err = time.ParseDuration(once)
 		return "", err
 	case order == orderUnavailable:
 		s.unavailable = true
 	case order == orderRefuse:
 		s.gate.Refuse()
 	case order == orderWell:
-		s.work, s.unavailable = Work, false
+		s.work, s.once, s.unavailable = Work, 0, false
 		return "", s.gate.Admit()
 	case order == orderUsage:
 		b, err := json.Marshal(s.usage())

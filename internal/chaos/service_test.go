@@ -75,6 +75,34 @@ func TestServiceExecutes(t *testing.T) {
 	}
 }
 
+// Only the next call is slow once.
+func TestServiceIsSlowOnce(t *testing.T) {
+	s, _, _ := testService(t)
+	synctest.Test(t, func(t *testing.T) {
+		for _, then := range []string{orderUsage, orderWell} {
+			if _, err := s.obey(orderOnce + "1h"); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.obey(then); err != nil {
+				t.Fatal(err)
+			}
+			want := []time.Duration{time.Hour, Work}
+			if then == orderWell {
+				want = want[1:]
+			}
+			for i, want := range want {
+				begun := time.Now()
+				if err := s.Execute(t.Context(), 1); err != nil || time.Since(begun) != want {
+					t.Errorf("call %d after %q: %v, %v; want %v", i, then, time.Since(begun), err, want)
+				}
+			}
+		}
+	})
+	if _, err := s.obey(orderOnce + "soon"); err == nil {
+		t.Error("no duration is taken for one")
+	}
+}
+
 // Calls of Hold are done one after the other, also if nobody waits for them.
 func TestServiceHolds(t *testing.T) {
 	s, _, path := testService(t)
