@@ -60,7 +60,7 @@ the callers notice: an open loop that begins calls when they are due, and beside
 a closed loop of callers that make one call after the other. Half of the calls are
 of an idempotent method, Get, the others of one that is not, Put. The servers are
 processes of their own on this machine; so is the registry, unless --registry names
-one that is there. It takes about two and a half minutes, with --short half of one.
+one that is there. It takes a little more than three minutes, with --short half of one.
 
 The table holds for each scenario: the calls made; the Gets that failed; the Puts
 that failed and what is known of their execution; the Puts that were executed twice,

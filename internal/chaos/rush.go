@@ -125,7 +125,9 @@ func overload(ctx context.Context, s *stage) error {
 		return err
 	}
 	defer client.Close() // no call is under way
-	if _, err := awaitView(ctx, client, func(v View) bool { return len(v.Usable) == len(s.servers) }); err != nil {
+	bounded, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	if _, err := awaitView(bounded, client, func(v View) bool { return len(v.Usable) == len(s.servers) }); err != nil {
 		return err
 	}
 	r := &rush{client: client, ledger: s.traffic.ledger, seed: s.cfg.Seed}
@@ -152,7 +154,7 @@ func overload(ctx context.Context, s *stage) error {
 	s.measured("refused as BUSY, not executed", float64(ends.busy))
 	s.measured("too late", float64(ends.late))
 	s.atMost("failed otherwise", float64(ends.failed+after.failed), 0)
-	s.measured("calls from 1 s after the rush on", float64(after.calls()))
-	s.atMost("of them not in time", float64(after.calls()-after.good), 0)
+	s.measured("calls from 1 s after it on", float64(after.calls()))
+	s.atMost("calls from 1 s after it on that were not in time", float64(after.calls()-after.good), 0)
 	return nil
 }

@@ -73,7 +73,11 @@ const (
 	drainLimit = 25 * time.Second
 )
 
-// A siege is a crowd of strangers before every server, and what is awaited of it.
+// mostBesieged is how many servers strangers come to: they have descriptors of this
+// process.
+const mostBesieged = 5
+
+// A siege is a crowd of strangers before the servers, and what is awaited of it.
 type siege struct {
 	strangers   int // for each server
 	manners     []manner
@@ -83,10 +87,11 @@ type siege struct {
 
 // besieged is a siege, new clients that come meanwhile, and then what then is.
 func (s *stage) besieged(ctx context.Context, by siege, then func() error) error {
-	leave := s.invite(ctx, by.strangers, by.manners...)
+	before := s.servers[:min(len(s.servers), mostBesieged)]
+	leave := invite(ctx, before, by.strangers, by.manners...)
 	defer leave()
 	s.strike(ctx)
-	if err := s.awaitConnections(ctx, by.connections); err != nil {
+	if err := awaitConnections(ctx, before, by.connections); err != nil {
 		return err
 	}
 	stop := s.newcomers(ctx)
@@ -118,7 +123,7 @@ func stuckClients(ctx context.Context, s *stage) error {
 		if err := s.most(ctx, 0, stuckMiB); err != nil {
 			return err
 		}
-		drain, err := s.replace(ctx, s.pick(1)[0])
+		drain, err := s.replace(ctx, s.servers[0]) // strangers are there
 		s.atMost("seconds of a drain", drain.Seconds(), drainLimit.Seconds())
 		return err
 	})

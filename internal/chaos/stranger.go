@@ -88,12 +88,12 @@ func appendRequest(b []byte, id uint64, flags frame.Flags, body []byte) []byte {
 	return append(b, payload...)
 }
 
-// invite lets n strangers come to each server, who behave in turn in one of the ways
+// invite lets n strangers come to each of the servers, who behave in turn in one of the ways
 // and come again when they are thrown out, until leave is called.
-func (s *stage) invite(ctx context.Context, n int, manners ...manner) (leave func()) {
+func invite(ctx context.Context, servers []*server, n int, manners ...manner) (leave func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var strangers sync.WaitGroup
-	for _, sv := range s.servers {
+	for _, sv := range servers {
 		for i := range n {
 			addr, behave := sv.addr, manners[i%len(manners)]
 			host := byte(1 + i/len(manners)%hosts)

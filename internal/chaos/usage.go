@@ -51,11 +51,11 @@ func (s *stage) usages(ctx context.Context) ([]usage, error) {
 	return all, nil
 }
 
-// awaitConnections waits until every server has had so many at once.
-func (s *stage) awaitConnections(ctx context.Context, n int) error {
+// awaitConnections waits until each of the servers has had so many at once.
+func awaitConnections(ctx context.Context, servers []*server, n int) error {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
-	for _, sv := range s.servers {
+	for _, sv := range servers {
 		for {
 			u, err := sv.usage(ctx)
 			if err == nil && u.Connections >= n {
