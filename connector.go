@@ -42,7 +42,7 @@ func newConnector(o *ClientOptions, log *loglimit.Limiter) *connector {
 		transport: transport.ClientOptions{
 			KeepaliveInterval: o.KeepaliveInterval,
 			KeepaliveMisses:   o.KeepaliveMisses,
-			HandshakeTimeout:  o.ConnectTimeout,
+			HandshakeTimeout:  lateFactor * o.ConnectTimeout,
 			MaxMessageBytes:   o.MaxMessageBytes,
 			MaxMetadataBytes:  o.MaxMetadataBytes,
 			Log:               log,
@@ -82,10 +82,24 @@ func (c *connector) dialect(in *discovery.Instance) *Dialect {
 	return nil
 }
 
+// lateFactor is how many times the ConnectTimeout a handshake goes on that nobody waits
+// for any more. To begin it anew would be as much work again for a server that has more
+// of them than it can do at once.
+const lateFactor = 10
+
 // open dials an instance, and makes TLS of the connection where that is spoken.
 func (c *connector) open(ctx context.Context, in *discovery.Instance) (net.Conn, Phase, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
+	conn, err := c.dialInstance(ctx, in)
+	if err != nil {
+		return nil, PhaseDial, err
+	}
+	return c.secure(ctx, in, conn)
+}
+
+// dialInstance opens a connection to an instance.
+func (c *connector) dialInstance(ctx context.Context, in *discovery.Instance) (net.Conn, error) {
 	conn, err := contained(c.log, "ClientOptions.Dial", func() (net.Conn, error) { return c.dial(ctx, "tcp", in.Addr()) })
 	if err == nil && conn == nil {
 		err = errors.New("rollcall: ClientOptions.Dial returned neither a connection nor an error: return one of them")
@@ -94,13 +108,19 @@ func (c *connector) open(ctx context.Context, in *discovery.Instance) (net.Conn,
 		if err = asOwnError(ctx, err); isOwnError(err) != nil {
 			c.log.Warn("a connection cannot be opened, which is no fault of the instance", "address", in.Addr(), "error", err)
 		}
-		return nil, PhaseDial, err
+		return nil, err
 	}
+	return conn, nil
+}
+
+// secure makes TLS of a connection where that is spoken. It closes conn where that
+// fails.
+func (c *connector) secure(ctx context.Context, in *discovery.Instance, conn net.Conn) (net.Conn, Phase, error) {
 	if !c.secures(in) {
 		return conn, 0, nil
 	}
 	secured := secureWith(tls.Client, conn, configFor(c.tls, in.Host))
-	_, err = contained(c.log, "ClientOptions.TLS", func() (struct{}, error) { return struct{}{}, secured.HandshakeContext(ctx) })
+	_, err := contained(c.log, "ClientOptions.TLS", func() (struct{}, error) { return struct{}{}, secured.HandshakeContext(ctx) })
 	if err != nil {
 		conn.Close()
 		return nil, PhaseHandshake, fmt.Errorf("TLS: %w", err)
@@ -113,12 +133,23 @@ func (c *connector) secures(in *discovery.Instance) bool {
 	return c.tls != nil && (in.TLS || !c.allowPlaintext)
 }
 
-// connect dials and waits for the instance's preface, each within the client's
-// ConnectTimeout: the kernel of a hung server accepts connections as well. No
-// request is sent before the preface has come, so all that fails until then
-// surely executes nothing.
-func (c *connector) connect(ctx context.Context, in *discovery.Instance, line *transport.Line, onSilent func(bool), onGoAway func(frame.GoAway)) (*transport.ClientConn, Phase, error) {
-	nc, phase, err := c.open(ctx, in)
+// connect dials, within the client's ConnectTimeout, and waits for the instance's
+// preface. Where that does not come within another ConnectTimeout, late is told so: the
+// kernel of a hung server accepts connections as well. The wait then goes on, for a
+// server that has much to do may be about to answer. No request is sent before the
+// preface has come, so all that fails until then surely executes nothing.
+func (c *connector) connect(ctx context.Context, in *discovery.Instance, line *transport.Line, onSilent func(bool), onGoAway func(frame.GoAway), late func(error)) (*transport.ClientConn, Phase, error) {
+	dialCtx, cancel := context.WithTimeout(ctx, c.timeout)
+	nc, err := c.dialInstance(dialCtx, in)
+	cancel()
+	if err != nil {
+		return nil, PhaseDial, err
+	}
+	timer := time.AfterFunc(c.timeout, func() { late(transport.ErrHandshakeTimeout) })
+	defer timer.Stop()
+	ctx, cancel = context.WithTimeout(ctx, lateFactor*c.timeout)
+	defer cancel()
+	nc, phase, err := c.secure(ctx, in, nc)
 	if err != nil {
 		return nil, phase, err
 	}

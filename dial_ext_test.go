@@ -117,3 +117,61 @@ func TestManyClientsWaitForOneServer(t *testing.T) {
 		server.Close()
 	})
 }
+
+// Where a server had more handshakes at once than it could do within a second, every
+// client gave up and began anew, and none was ever served. Now a client that has said
+// that the instance is slow waits on: one connection each is all the server sees.
+func TestSlowHandshakesDoNotMultiply(t *testing.T) {
+	tr := newTrial(t)
+	const clients = 20
+	var dials atomic.Int64
+	tr.next = func(string) death {
+		dials.Add(1)
+		return death{}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		tr.t = t
+		l := must(tr.network.Listen("busy:1"))
+		s := rollcall.NewServer(rollcall.ServerOptions{ID: "busy:1", Logger: discard})
+		rollcall.Handle(s, once, func(_ context.Context, in *[]byte) (*[]byte, error) { return in, nil })
+		served := make(chan error, 1)
+		go func() { served <- s.Serve(context.Background(), slowAccept{l, 300 * time.Millisecond}) }()
+		list := listOf(discovery.Instance{Name: "s", ID: "busy:1", Host: "busy", Port: 1, Weight: 1, Protocols: []string{rollcall.ProtocolName}})
+		all := make([]*rollcall.Client, clients)
+		answered := make(chan error, clients)
+		begun := time.Now()
+		for i := range all {
+			all[i] = must(rollcall.NewClient("memory", rollcall.ClientOptions{Resolver: list, Dial: tr.dial, Logger: discard}))
+			go func() {
+				answered <- tr.call(t.Context(), all[i], uint64(i), 0, false, rollcall.CallOptions{WaitForReady: true, Timeout: time.Minute})
+			}()
+		}
+		for range clients {
+			if err := <-answered; err != nil {
+				t.Error(err)
+			}
+		}
+		if took := time.Since(begun); took > 7*time.Second || dials.Load() != clients {
+			t.Errorf("all are answered after %v, with %d dials; want 20 handshakes of 300ms, and %d", took, dials.Load(), clients)
+		}
+		for _, c := range all {
+			c.Close()
+		}
+		s.Close()
+		<-served //nolint:errcheck // what comes of it is looked at elsewhere
+	})
+}
+
+// slowAccept is a listener of a server that has so much to do for each connection.
+type slowAccept struct {
+	net.Listener
+	each time.Duration
+}
+
+func (l slowAccept) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err == nil {
+		time.Sleep(l.each)
+	}
+	return conn, err
+}

@@ -76,8 +76,9 @@ type ClientOptions struct {
 	// the network said, or syscall.ECONNREFUSED.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
-	// ConnectTimeout bounds a dial, and after it the wait for the server's preface.
-	// 0: 1 s.
+	// ConnectTimeout bounds a dial, and after it the wait for the server's preface, TLS
+	// included. Calls then go elsewhere, and the handshake goes on for up to ten times as
+	// long: a server with many of them need not begin anew. 0: 1 s.
 	ConnectTimeout time.Duration
 
 	// KeepaliveInterval is how long a connection with calls outstanding may be

@@ -43,6 +43,7 @@ type dialing struct {
 	phase Phase // where it failed
 	err   error
 
+	told   bool // done is closed, or will be at once; guarded by peer.mu
 	needed bool // by a call that has nobody else: room is made for it; guarded by peer.mu until done
 }
 
@@ -186,39 +187,51 @@ func (p *peer) ask(d *dialing, conn *transport.ClientConn) {
 
 // dial connects, tells who waits, and stays with the connection until its end.
 func (p *peer) dial(d *dialing) {
-	connect := func() {
-		d.conn, d.phase, d.err = p.connector.connect(p.group.ctx, &p.endpoint.Instance, &p.line, p.silent, p.onGoAway)
-	}
-	connect()
+	late := func(err error) { p.tellDialing(d, nil, PhaseHandshake, err, p.connected() == nil) }
+	conn, phase, err := p.connector.connect(p.group.ctx, &p.endpoint.Instance, &p.line, p.silent, p.onGoAway, late)
 	p.mu.Lock()
-	if d.needed && wantsRoom(d.err) {
+	if d.needed && wantsRoom(err) {
 		p.mu.Unlock()
 		if p.makeRoom() {
-			connect()
+			conn, phase, err = p.connector.connect(p.group.ctx, &p.endpoint.Instance, &p.line, p.silent, p.onGoAway, late)
 		}
 		p.mu.Lock()
 	}
 	p.dialing = nil
 	unwanted := p.retired.Load()
 	before := p.connected()
-	if d.conn != nil {
-		p.conn.Store(d.conn)
-		p.conns[d.conn] = struct{}{}
+	if conn != nil {
+		p.conn.Store(conn)
+		p.conns[conn] = struct{}{}
 	}
 	p.mu.Unlock()
-	if d.err != nil {
-		if before == nil { // else it was to be one more
-			p.dialFailed(d.err) // before who waits looks for another one
-		}
-		close(d.done)
+	p.tellDialing(d, conn, phase, err, before == nil) // a second connection that fails is no evidence
+	if err != nil {
 		return
 	}
-	close(d.done) // who waits need not wait for what the members make of it
 	p.members.Recovered(p.endpoint)
 	if unwanted {
-		d.conn.CloseIdle()
+		conn.CloseIdle()
 	}
-	p.watch(d.conn)
+	p.watch(conn)
+}
+
+// tellDialing tells who waits for a dial what came of it; the first time counts. A
+// failure is told to the members before, where it is evidence: who waits looks for
+// another instance then. A success need not wait for what they make of it.
+func (p *peer) tellDialing(d *dialing, conn *transport.ClientConn, phase Phase, err error, evidence bool) {
+	p.mu.Lock()
+	first := !d.told
+	if first {
+		d.told, d.conn, d.phase, d.err = true, conn, phase, err
+	}
+	p.mu.Unlock()
+	if err != nil && evidence {
+		p.dialFailed(err)
+	}
+	if first {
+		close(d.done)
+	}
 }
 
 // watch waits for the end of a connection, which is that of the client at the
