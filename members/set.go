@@ -74,6 +74,7 @@ func peerOf(e *balancer.Endpoint) Peer { return e.Owner.(Peer) }
 // ends. It then retires every Peer and returns when no goroutine of the Set is
 // left. It can be called once.
 func (s *Set) Run(ctx context.Context) {
+	told := s.Snapshot() // before the first list, which may come before the clock looks
 	var watch sync.WaitGroup
 	watch.Go(func() {
 		s.opts.Resolver.Watch(ctx, func(u discovery.Update) { //nolint:errcheck // it ends with ctx
@@ -83,7 +84,7 @@ func (s *Set) Run(ctx context.Context) {
 			s.tell(func(now time.Time) { s.roster.Update(now, u) })
 		})
 	})
-	s.keep(ctx)
+	s.keep(ctx, told)
 	watch.Wait()
 	if s.opts.Attach != nil {
 		for _, e := range s.Snapshot().Endpoints {
@@ -93,11 +94,10 @@ func (s *Set) Run(ctx context.Context) {
 	s.probes.Wait()
 }
 
-// keep is the clock of the Set.
-func (s *Set) keep(ctx context.Context) {
+// keep is the clock of the Set. told is what nobody need be told of.
+func (s *Set) keep(ctx context.Context, told *balancer.Snapshot) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
-	told := s.Snapshot()
 	for {
 		if wait, ok := s.tick(ctx); ok {
 			timer.Reset(wait)
