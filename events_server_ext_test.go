@@ -232,8 +232,8 @@ func TestServerDrainEvents(t *testing.T) {
 		}
 		s, c, release := startHolding(t, opts)
 		s.drain()
-		await(t, c, "the leave", func() bool { return c.Snapshot().Counts.Leaving == 1 })
-		if finishes {
+		if finishes { // else it is gone before anybody looks
+			await(t, c, "the leave", func() bool { return c.Snapshot().Counts.Leaving == 1 })
 			for len(r.noted("drain refusing")) == 0 { // told after the server refuses
 				runtime.Gosched()
 			}
