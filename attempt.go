@@ -20,6 +20,7 @@ type attempt struct {
 	phase    Phase // where it failed
 	elapsed  time.Duration
 	err      error
+	failure  *Error // what err is, as the call's error would be
 }
 
 // attempt makes one attempt and tells the balancer how it ended. Where e has no
@@ -46,18 +47,23 @@ func (s *service) attempt(ctx context.Context, call *seenCall, e *balancer.Endpo
 	if a.err != nil && (a.phase == PhaseDial || a.phase == PhaseHandshake) {
 		latency = 0 // the time of a dial says nothing of an answer's
 	}
-	if e.Finish(ended, latency, outcome(ctx, a.err)) {
+	result := balancer.OutcomeAnswered
+	if a.err != nil {
+		a.failure = attemptError(ctx, a.err)
+		result = outcome(a.failure, a.err)
+	}
+	if e.Finish(ended, latency, result) {
 		s.members.Review()
 	}
-	if a.err != nil && s.awaitDeadline(ctx, a.err) {
+	if a.err != nil && s.awaitDeadline(ctx, a.failure) {
+		a.failure = attemptError(ctx, a.err)
 		a.elapsed = time.Since(begun)
 	}
 	if call != nil && s.events.AttemptEnd != nil {
 		info := a.info(call)
 		info.Phase, info.Elapsed, info.Executed = a.phase, a.elapsed, ExecutedYes
 		if a.err != nil {
-			e := attemptError(ctx, a.err)
-			info.Executed, info.Code, info.Err = e.Executed, e.Code, a.cause()
+			info.Executed, info.Code, info.Err = a.failure.Executed, a.failure.Code, a.cause()
 		}
 		s.events.AttemptEnd(ctx, info)
 	}

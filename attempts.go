@@ -138,6 +138,13 @@ func (a *attempts) attempt(ctx context.Context, snap *balancer.Snapshot, e *bala
 // succeeded tells whoever wants to know how the call went: those who see it, and who
 // gave room for a report.
 func (s *service) succeeded(seen *seenCall, report *Report, method string, snap *balancer.Snapshot, made []Attempt, t *attempt) {
+	if seen != nil || report != nil { // most calls need no room for a Report on their stack
+		s.tellSucceeded(seen, report, method, snap, made, t)
+	}
+}
+
+//go:noinline
+func (s *service) tellSucceeded(seen *seenCall, report *Report, method string, snap *balancer.Snapshot, made []Attempt, t *attempt) {
 	if seen != nil {
 		seen.Instance, seen.ReplyMetadata, seen.replySize = &t.endpoint.Instance, t.reply.Metadata, int32(len(t.reply.Body)) //nolint:gosec // at most frame.MaxMaxMessage
 		seen.snap, seen.made = snap, made
@@ -302,7 +309,10 @@ func (a *attempts) refused() bool {
 
 // note notes an attempt that failed and returns its error.
 func (a *attempts) note(ctx context.Context, t *attempt) *Error {
-	failure := attemptError(ctx, t.err)
+	failure := t.failure
+	if failure.Reason != ReasonBusy { // what it was may depend on whether the call has ended too
+		failure = attemptError(ctx, t.err)
+	}
 	if failure.Code == CodeDeadlineExceeded && a.opts.AttemptTimeout > 0 && ctx.Err() == nil && t.elapsed >= a.opts.AttemptTimeout {
 		failure.Reason = ReasonAttemptTimeout // the server was a moment faster to notice
 	}

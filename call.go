@@ -121,6 +121,9 @@ func (c *Client) call(ctx context.Context, seen *seenCall, method string, body [
 		return transport.Reply{}, nil, err
 	}
 	s := &c.service
+	if ctx.Err() != nil { // before anything is spent on it: there may be many of them
+		return transport.Reply{}, nil, s.tooLate(ctx, seen, method, opts)
+	}
 	s.budget.called()
 	req := transport.Request{Method: method, Codec: opts.Codec, Metadata: metadata, Body: body, Buffer: opts.ReplyBuffer}
 	snap, now := s.members.Snapshot(), instant()
@@ -133,6 +136,21 @@ func (c *Client) call(ctx context.Context, seen *seenCall, method string, body [
 			return first.reply, first.endpoint, nil
 		}
 	}
-	a := attempts{service: s, seen: seen, opts: *opts, req: req}
-	return a.run(ctx, snap, &first)
+	return s.further(ctx, seen, opts, &req, snap, &first)
+}
+
+// tooLate returns the error of a call that had ended before it began.
+func (s *service) tooLate(ctx context.Context, seen *seenCall, method string, opts *CallOptions) *Error {
+	a := attempts{service: s, seen: seen, opts: *opts, req: transport.Request{Method: method}}
+	return a.finish(s.members.Snapshot(), contextError(ctx, ExecutedNo))
+}
+
+// further makes the attempts of a call that is not answered by the first. It stands
+// apart for the stack: a goroutine that makes a single call need not grow it for what
+// hardly any call needs.
+//
+//go:noinline
+func (s *service) further(ctx context.Context, seen *seenCall, opts *CallOptions, req *transport.Request, snap *balancer.Snapshot, first *attempt) (transport.Reply, *balancer.Endpoint, error) {
+	a := attempts{service: s, seen: seen, opts: *opts, req: *req}
+	return a.run(ctx, snap, first)
 }

@@ -74,10 +74,10 @@ func (cp *callerPool) take(ctx context.Context) (c *callerConn, phase Phase, err
 	if full {
 		phase = PhaseQueue
 	}
-	place := cp.queue.Push()
+	place := cp.queue.Push(ctx, full)
 	cp.dialMore()
 	cp.mu.Unlock()
-	if c, err = cp.queue.Await(ctx, place, full); err != nil {
+	if c, err = cp.queue.Await(ctx, place); err != nil {
 		return nil, phase, err
 	}
 	if ctx.Err() != nil { // its turn has come too late

@@ -84,9 +84,9 @@ const deadlineSlack = 10 * time.Millisecond
 // awaitDeadline waits for the end of an attempt's context where that is due, and
 // somebody else was a moment faster to notice: the error is then the same whoever
 // was. It reports whether it has waited.
-func (s *service) awaitDeadline(ctx context.Context, err error) bool {
+func (s *service) awaitDeadline(ctx context.Context, failure *Error) bool {
 	deadline, ok := ctx.Deadline()
-	if !ok || ctx.Err() != nil || attemptError(ctx, err).Code != CodeDeadlineExceeded {
+	if !ok || ctx.Err() != nil || failure.Code != CodeDeadlineExceeded {
 		return false
 	}
 	left := time.Until(deadline)
@@ -107,12 +107,10 @@ func closedError() *Error {
 	return &Error{Code: CodeCanceled, Reason: ReasonClosed, Message: "the client is closed", Executed: ExecutedNo, cause: errClientClosed}
 }
 
-// outcome says what an attempt showed of the instance.
-func outcome(ctx context.Context, err error) balancer.Outcome {
-	if err == nil {
-		return balancer.OutcomeAnswered
-	}
-	switch e := attemptError(ctx, err); {
+// outcome says what an attempt that failed showed of the instance. e is what the call's
+// error would be, and err what the attempt met.
+func outcome(e *Error, err error) balancer.Outcome {
+	switch {
 	case errors.Is(err, errSlowDial), isOwnError(err) != nil, full(err), errors.Is(err, transport.ErrIdle), errors.Is(err, errReused), e.Executed == ExecutedNo && e.Reason == ReasonTooManyStreams, errors.Is(err, transport.ErrBusy):
 		return balancer.OutcomeAbandoned
 	case e.Executed == ExecutedNo && e.Reason == ReasonBusy:

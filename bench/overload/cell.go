@@ -216,7 +216,7 @@ func openLoop(ctx context.Context, conns []caller, rate float64, duration, budge
 }
 
 func (n *count) one(ctx context.Context, conn caller, deadline time.Time) {
-	ctx, cancel := context.WithDeadline(ctx, deadline)
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline) // all callers would contend for a common one
 	defer cancel()
 	defer n.inFlight.Add(-1)
 	switch err := conn.call(ctx); {

@@ -40,6 +40,8 @@ type ClientConn struct {
 	draining atomic.Bool         // a GOAWAY has come, of a server that leaves
 	idle     atomic.Bool         // one has come for the connection was idle
 	ending   atomic.Bool         // one has that new calls are not for this connection
+	places   atomic.Int32        // how many are taken; see enter
+	most     atomic.Int32        // of them; written under out.mu
 	rests    atomic.Int64        // since when there is nothing to watch, as a time since epoch; 0: there is
 
 	// What follows is guarded by out.mu.
@@ -47,7 +49,6 @@ type ClientConn struct {
 	greeted   bool              // the server's preface has come
 	peer      frame.Settings    // what the server receives, without zeros
 	maxCalls  int               // the lower of both sides' limits
-	reserved  int               // places that were given to those who waited in line, and not taken yet
 	lastServe uint64            // the last id that the server may still serve
 	goAway    error             // the last GOAWAY
 	writeErr  error             // why nothing can be written any more
@@ -69,12 +70,15 @@ func NewClientConn(conn net.Conn, opts ClientOptions) *ClientConn {
 		lastServe: frame.LastStreamAll,
 		sleeping:  opts.KeepaliveInterval >= 0,
 	}
-	c.maxCalls = min(c.opts.MaxStreams, int(c.peer.MaxStreams))
+	c.setMost()
 	c.probe = NewProbe(conn)
 	c.unsent = c.probe.unsent
 	c.rest()
 	c.in.init(conn, c.opts.MaxFrameBytes)
 	c.out.init(conn, c.opts.QueueBytes, c.writeFailed, nil)
+	if c.opts.Line != nil {
+		c.out.lag = &c.opts.Line.lag
+	}
 	c.out.commit(frame.AppendPreface(c.out.reserve(frame.MaxPrefaceBytes),
 		frame.Preface{InstanceID: c.opts.InstanceID, Settings: c.opts.settings()}))
 	c.wg.Go(c.read)
@@ -174,9 +178,6 @@ func (c *ClientConn) rested() {
 	}
 }
 
-// epoch is an instant of no meaning.
-var epoch = time.Now()
-
 // Done is closed when the connection is dead.
 func (c *ClientConn) Done() <-chan struct{} { return c.done }
 
@@ -218,7 +219,7 @@ func (c *ClientConn) CloseIdle() bool {
 func (c *ClientConn) IdleSince() (time.Time, bool) {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
-	if c.calls.count > 0 || c.reserved > 0 || c.out.err != nil {
+	if c.calls.count > 0 || c.places.Load() > 0 || c.out.err != nil {
 		return time.Time{}, false
 	}
 	since := c.rests.Load()
@@ -301,7 +302,7 @@ func (c *ClientConn) failure(cl *call, cause error) error {
 
 // unlockAndFlush releases out.mu and flushes if nobody does.
 func (c *ClientConn) unlockAndFlush() {
-	flush, yield := c.out.begin(), c.calls.count > 1
+	flush, yield := c.out.begin(c.calls.count > 1)
 	c.out.mu.Unlock()
 	if flush {
 		c.out.flush(yield, false)

@@ -5,7 +5,6 @@ package transport
 
 import (
 	"context"
-	"fmt"
 	"time"
 	"unsafe"
 
@@ -24,14 +23,18 @@ func (c *ClientConn) Call(ctx context.Context, req *Request) (Reply, error) {
 	if ctx.Err() != nil {
 		return Reply{}, notSent(contextError(ctx))
 	}
-	return c.call(ctx, req, false)
+	if !c.enter() {
+		return Reply{}, notSent(streamsError(c.most.Load()))
+	}
+	return c.call(ctx, req)
 }
 
-// call is Call, on a place that is reserved for it or not.
-func (c *ClientConn) call(ctx context.Context, req *Request, reserved bool) (Reply, error) {
+// call is Call on a place that was taken, and gives it back.
+func (c *ClientConn) call(ctx context.Context, req *Request) (Reply, error) {
+	defer c.leave()
 	cl := c.spare.get()
 	cl.buffer = req.Buffer
-	if err := c.send(ctx, req, cl, reserved); err != nil {
+	if err := c.send(ctx, req, cl); err != nil {
 		return Reply{}, err
 	}
 	if err := c.await(ctx, cl); err != nil {
@@ -64,16 +67,12 @@ func (c *ClientConn) await(ctx context.Context, cl *call) error {
 }
 
 // send puts req on its way. If it returns an error, cl is free.
-func (c *ClientConn) send(ctx context.Context, req *Request, cl *call, reserved bool) error {
+func (c *ClientConn) send(ctx context.Context, req *Request, cl *call) error {
 	c.out.mu.Lock()
 	var rest []byte
-	err := c.admit(ctx, req, reserved)
+	err := c.admit(ctx, req)
 	if err == nil {
 		rest, err = c.appendRequest(ctx, req, cl)
-	}
-	if reserved { // it is taken, or not wanted
-		c.reserved--
-		c.seatLocked()
 	}
 	if err != nil {
 		c.out.mu.Unlock()
@@ -94,15 +93,15 @@ func (c *ClientConn) send(ctx context.Context, req *Request, cl *call, reserved 
 
 // admit waits for room and checks what may have changed meanwhile. out.mu is
 // held.
-func (c *ClientConn) admit(ctx context.Context, req *Request, reserved bool) error {
+func (c *ClientConn) admit(ctx context.Context, req *Request) error {
 	if err := c.out.waitRoom(ctx); err != nil {
 		return err
 	}
 	switch {
 	case c.calls.peek() > c.lastServe:
 		return c.goAway
-	case !reserved && c.full():
-		return fmt.Errorf("%w: the limit is %d", ErrTooManyStreams, c.maxCalls)
+	case c.calls.count >= c.maxCalls: // there are fewer places than it was let in on
+		return streamsError(c.maxCalls) //nolint:gosec // at most frame.MaxMaxStreams
 	case len(req.Method) > frame.MaxMethod:
 		return &frame.LimitError{Kind: frame.LimitMethod, Field: "method", Value: len(req.Method), Limit: frame.MaxMethod}
 	case uint64(len(req.Body)) > uint64(c.peer.MaxMessage):
@@ -177,7 +176,6 @@ func (c *ClientConn) abandon(cl *call, cause error) error {
 		c.out.mu.Unlock()
 		return nil
 	}
-	c.seatLocked()
 	err := c.failure(cl, cause)
 	switch {
 	case !c.out.alive():

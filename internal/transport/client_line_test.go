@@ -146,7 +146,7 @@ func TestLineIsBounded(t *testing.T) {
 		time.Sleep(time.Nanosecond)
 		l.want("a: transport: too many calls for the connection: 1 wait for a place among the calls in flight: no place in 500ms, half of the time that was left")
 		for range maxWaiting {
-			l.line.queue.Push()
+			l.line.queue.Push(t.Context(), false)
 		}
 		first := l.line.queue.first
 		l.stand(t.Context(), "newest")
@@ -155,6 +155,53 @@ func TestLineIsBounded(t *testing.T) {
 		}
 		l.line.Dismiss(ErrClosed)
 		l.want("newest: transport: connection closed")
+	})
+}
+
+// While it is the processor that there is not enough of, a line is kept short: the
+// oldest go, and a newcomer does not stand behind many.
+func TestLineWhereTheProcessorIsShort(t *testing.T) {
+	inLine(t, func(t *testing.T, l *lineup) {
+		for range shortLine + 10 {
+			l.line.queue.Push(t.Context(), false)
+		}
+		first := l.line.queue.first
+		measure := func(wait time.Duration) {
+			begun := time.Since(epoch)
+			time.Sleep(wait)
+			l.line.lag.observe(begun)
+		}
+		measure(mostLag)
+		measure(lagLasts - 1)
+		l.stand(t.Context(), "a")
+		l.want()
+		measure(mostLag) // it is well again
+		measure(lagLasts)
+		l.stand(t.Context(), "b")
+		l.want("b: transport: too many calls for the connection, and this process has more to do than its processors can")
+		if <-first.done; !errors.Is(first.err, ErrBusy) || l.line.queue.Len() != shortLine {
+			t.Errorf("the oldest was told %v, and %d wait, want %d", first.err, l.line.queue.Len(), shortLine)
+		}
+		l.line.Dismiss(ErrClosed)
+		l.want("a: transport: connection closed")
+	})
+}
+
+// A call holds its place until its caller has gone on, and one that is full refuses
+// without a lock.
+func TestPlaceIsHeldUntilTheCallerGoesOn(t *testing.T) {
+	inLine(t, func(t *testing.T, l *lineup) {
+		l.client.out.mu.Lock()
+		_, err := l.client.Call(t.Context(), &Request{Method: "M"})
+		l.client.out.mu.Unlock()
+		const want = "call failed in phase queue, executed: no: transport: too many calls in flight on the connection: the limit is 2"
+		if !errors.Is(err, ErrTooManyStreams) || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+		l.finish(1)
+		if got := l.client.places.Load(); got != 1 {
+			t.Errorf("one of two calls has been answered: %d places are taken, want 1", got)
+		}
 	})
 }
 

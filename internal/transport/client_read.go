@@ -22,7 +22,7 @@ type partial struct {
 // read is the reader goroutine.
 func (c *ClientConn) read() {
 	c.out.mu.Lock()
-	flush := c.out.begin() // the preface, unless a call has taken it along
+	flush, _ := c.out.begin(false) // the preface, unless a call has taken it along
 	c.out.mu.Unlock()
 	if flush {
 		c.out.flush(false, false)
@@ -44,7 +44,7 @@ func (c *ClientConn) read() {
 // flushOwn writes what the reader itself has appended.
 func (c *ClientConn) flushOwn() {
 	c.out.mu.Lock()
-	flush := c.out.begin()
+	flush, _ := c.out.begin(false)
 	c.out.mu.Unlock()
 	if flush {
 		c.out.flush(false, false)
@@ -71,6 +71,7 @@ func (c *ClientConn) readPreface() error {
 		return err
 	}
 	c.out.mu.Lock()
+	defer c.seat() // there may be fewer places than were thought, or the first ones
 	defer c.out.mu.Unlock()
 	switch p.Status {
 	case frame.StatusWrongInstance:
@@ -83,8 +84,7 @@ func (c *ClientConn) readPreface() error {
 	}
 	c.greeted = true
 	c.peer = p.Settings.WithDefaults()
-	c.maxCalls = min(c.opts.MaxStreams, int(c.peer.MaxStreams))
-	c.seatLocked()
+	c.setMost()
 	close(c.shaken)
 	return nil
 }
@@ -134,7 +134,6 @@ func (c *ClientConn) take(id uint64, whole bool) (*call, error) {
 		return nil, protocolError("answer to stream %d, which was never opened", id)
 	}
 	cl := c.calls.take(id)
-	c.seatLocked()
 	switch {
 	case cl == nil:
 	case whole:
@@ -292,7 +291,6 @@ func (c *ClientConn) onGoAway(payload []byte) error {
 	if g.Reason != frame.GoAwayDraining || g.LastStreamID != frame.LastStreamAll {
 		c.ending.Store(true)
 	}
-	c.seatLocked()
 	c.out.mu.Unlock()
 	for _, cl := range lost {
 		cl.finish(Reply{}, cl.err)
@@ -333,7 +331,10 @@ func (c *ClientConn) tellGoAway(err error) {
 	c.out.appendFrame(frame.TypeGoAway, 0, frame.AppendGoAway(nil, frame.GoAway{
 		Reason: frame.GoAwayProtocolError, Text: err.Error(),
 	}))
-	flush := c.out.raw != nil && c.out.begin()
+	var flush bool
+	if c.out.raw != nil {
+		flush, _ = c.out.begin(false)
+	}
 	c.out.mu.Unlock()
 	if flush {
 		c.out.flush(false, false)

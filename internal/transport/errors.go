@@ -124,6 +124,16 @@ func (e *goAwayError) Is(target error) bool {
 	return target == ErrIdle && e.Reason == frame.GoAwayIdle
 }
 
+// streamsError is ErrTooManyStreams with the limit. Its text is written only where it
+// is read.
+type streamsError int32
+
+func (e streamsError) Error() string {
+	return fmt.Sprintf("%v: the limit is %d", ErrTooManyStreams, int32(e))
+}
+
+func (e streamsError) Unwrap() error { return ErrTooManyStreams }
+
 func protocolError(format string, args ...any) error {
 	return fmt.Errorf("%w: %w", ErrProtocol, fmt.Errorf(format, args...))
 }

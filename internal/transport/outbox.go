@@ -23,6 +23,9 @@ const (
 	// maxWrite is how much a patient flusher gives to the connection at a time, so
 	// that its progress is seen: as much as a kernel sends in one segment.
 	maxWrite = 64 << 10
+	// overtakeAfter is how many may append behind a flusher that yields before one of
+	// them takes its duty; so does who finds a quarter of the limit waiting.
+	overtakeAfter = 200
 )
 
 // An outbox is what waits to be written on a connection. It has no goroutine of
@@ -37,6 +40,7 @@ type outbox struct {
 	wg    sync.WaitGroup // background flushers; its owner waits
 	broke func(error)    // called once, without mu, when a write fails
 	idle  func()         // called with mu when all is written; may be nil
+	lag   *lag           // is told how long a processor is waited for; may be nil
 
 	taken atomic.Uint64 // position of the end of what the connection has taken
 
@@ -46,6 +50,8 @@ type outbox struct {
 	sent     uint64        // bytes from here on were never given to the socket
 	hint     int           // the size of recent writes: as much may come again
 	flushing bool          // somebody writes, and will write what is appended
+	yielding bool          // who does lets others append first
+	passed   int           // how many have since
 	failed   bool          // a write has failed: buf no longer begins at sent, and err follows
 	err      error         // the connection is dead
 	room     chan struct{} // closed when there is room; nil: nobody waits
@@ -100,7 +106,7 @@ func (o *outbox) full() bool { return len(o.buf) >= o.limit }
 // held, given up meanwhile, and held again.
 func (o *outbox) waitRoom(ctx context.Context) error {
 	for o.err == nil && o.full() {
-		if o.begin() { // what fills the buffer was appended without a flush
+		if flush, _ := o.begin(false); flush { // what fills the buffer was appended without a flush
 			o.mu.Unlock()
 			o.flush(false, false)
 			o.mu.Lock()
@@ -142,13 +148,28 @@ func (o *outbox) wakeWaiters() {
 	}
 }
 
-// begin reports whether the caller must call flush once it has released mu.
-func (o *outbox) begin() bool {
-	if o.flushing || !o.alive() || len(o.buf) == 0 {
-		return false
+// begin reports whether the caller must call flush once it has released mu, and with
+// which yield: it need not let the neighbours append first where that was done.
+//
+// Who yields waits for a processor like everybody, which takes long where many do. The
+// duty is not bound to it: one of those who append meanwhile, after enough have, takes
+// it, and the first finds it gone.
+func (o *outbox) begin(yield bool) (flush, yields bool) {
+	switch {
+	case !o.alive() || len(o.buf) == 0:
+		return false, false
+	case !o.flushing:
+		o.flushing, o.yielding, o.passed = true, yield, 0
+		return true, yield
+	case !o.yielding:
+		return false, false
 	}
-	o.flushing = true
-	return true
+	o.passed++
+	if o.passed < overtakeAfter && len(o.buf) < o.limit/4 {
+		return false, false
+	}
+	o.yielding = false
+	return true, false
 }
 
 // flush writes until nothing is left. A patient flusher may be held up by the
@@ -160,10 +181,10 @@ func (o *outbox) flush(yield, patient bool) {
 		return
 	}
 	if yield {
-		runtime.Gosched()
+		o.yield()
 	}
 	for rounds := 1; ; rounds++ {
-		buf := o.take() // all that was appended during the last write: one write for many
+		buf := o.take(yield && rounds == 1) // all that was appended during the last write: one write for many
 		if buf == nil {
 			return
 		}
@@ -188,10 +209,24 @@ func (o *outbox) flush(yield, patient bool) {
 		}
 		// Others append as fast as we write: the caller would serve them for ever.
 		if !patient && rounds == maxFlushRounds {
+			o.mu.Lock()
+			o.yielding, o.passed = true, 0
+			o.mu.Unlock()
 			o.handOver(nil, true)
 			return
 		}
 	}
+}
+
+// yield lets others run.
+func (o *outbox) yield() {
+	if o.lag == nil {
+		runtime.Gosched()
+		return
+	}
+	begun := time.Since(epoch)
+	runtime.Gosched()
+	o.lag.observe(begun)
 }
 
 // write writes all of buf, for as long as it takes.
@@ -216,7 +251,7 @@ func (o *outbox) try(buf []byte) (n int, err error) {
 // set a write deadline, which ends the wait.
 func (o *outbox) drain() {
 	o.mu.Lock()
-	flush := o.begin()
+	flush, _ := o.begin(false)
 	o.mu.Unlock()
 	if flush {
 		o.flush(false, true)
@@ -241,7 +276,7 @@ func (o *outbox) waitStopped() {
 
 // stop ends the flusher's duty. mu is held.
 func (o *outbox) stop() {
-	o.flushing = false
+	o.flushing, o.yielding = false, false
 	if o.stopped != nil {
 		close(o.stopped)
 		o.stopped = nil
@@ -252,6 +287,9 @@ func (o *outbox) stop() {
 func (o *outbox) handOver(rest []byte, yield bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if yield && !o.yielding {
+		return // another has the duty
+	}
 	if o.err != nil { // also keeps wg from growing while its owner waits
 		// As a failed write: bytes that were never given to the socket are not sent,
 		// and whose call they are may hear that it was not executed.
@@ -271,10 +309,15 @@ func (o *outbox) handOver(rest []byte, yield bool) {
 	})
 }
 
-// take returns what is to be written, or nil and ends the flusher's duty.
-func (o *outbox) take() []byte {
+// take returns what is to be written, or nil and ends the flusher's duty, which one that
+// has yielded may not have any more.
+func (o *outbox) take(yielded bool) []byte {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if yielded && !o.yielding {
+		return nil
+	}
+	o.yielding = false
 	if o.err != nil || len(o.buf) == 0 {
 		o.stop()
 		if o.idle != nil {

@@ -17,6 +17,8 @@ const (
 	maxWaiting = 10_000
 	// pressureAfter is how long it may be without end before the newest come first.
 	pressureAfter = 100 * time.Millisecond
+	// sweepEvery is how often those are looked for whose patience has ended.
+	sweepEvery = 10 * time.Millisecond
 )
 
 // A Queue is who waits for something scarce, a T. The zero value is empty. Its
@@ -27,74 +29,115 @@ const (
 // it is nearly too late, so the newest comes first then, who has the most time left,
 // and most are answered soon (adaptive LIFO, as in Maurer, "Fail at Scale", 2015).
 type Queue[T any] struct {
-	n atomic.Int32 // written under mu
+	n     atomic.Int32 // written under mu
+	spare sync.Pool    // of *Place[T]: a channel made in a testing/synctest bubble must not leave it
 
 	mu          sync.Mutex // guards what follows
 	first, last *Place[T]
 	since       time.Time // when it began
+	sweeping    bool      // a timer looks for those whose patience has ended
+	looked      time.Time // when the last came who was to look
 }
 
 // A Place is that of one who waits in a Queue.
 type Place[T any] struct {
 	before, behind *Place[T]
+	begun          time.Time
+	until          time.Time // when its patience ends; zero: never
+	looks          bool      // it is the first, or the first for a while: see whether something is free
 	waits          bool
 	value          T             // what it was given
 	err            error         // why not
-	done           chan struct{} // closed when value or err is there
+	done           chan struct{} // capacity 1: value or err is there
 }
 
 // Len returns how many wait. It takes no lock.
 func (q *Queue[T]) Len() int { return int(q.n.Load()) }
 
-// Push stands in the queue: [Queue.Await] or [Queue.Leave] must follow. Where it is
-// too long the oldest is refused with [ErrBusy].
-func (q *Queue[T]) Push() *Place[T] {
-	p := &Place[T]{waits: true, done: make(chan struct{})}
+// Push stands in the queue: [Queue.Await] must follow. Where it is too long
+// the oldest is refused with [ErrBusy]; so is who is impatient and has waited for half of
+// the time that ctx leaves.
+func (q *Queue[T]) Push(ctx context.Context, impatient bool) *Place[T] {
+	now := time.Now()
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.n.Load() >= maxWaiting {
 		var none T
-		q.tell(q.first, none, q.busy("the line is as long as it may be"))
+		q.tell(q.first, none, q.busy("and no more may"))
+	}
+	p, ok := q.spare.Get().(*Place[T])
+	if !ok {
+		p = &Place[T]{done: make(chan struct{}, 1)}
+	}
+	p.begun, p.waits = now, true
+	if deadline, bounded := ctx.Deadline(); bounded && impatient {
+		p.until = now.Add(deadline.Sub(now) / 2)
+		q.sweepLater()
 	}
 	if q.n.Add(1) == 1 {
-		q.since, q.first = time.Now(), p
+		q.since, q.first = now, p
 	} else {
 		q.last.behind, p.before = p, q.last
 	}
 	q.last = p
+	if p.looks = q.first == p || now.Sub(q.looked) > pressureAfter; p.looks {
+		q.looked = now
+	}
 	return p
 }
 
-// Await returns what p is given. The wait ends with what p is refused with, with the
-// context's error, and, where it is impatient, with [ErrBusy] after half of the time
-// that ctx leaves.
-func (q *Queue[T]) Await(ctx context.Context, p *Place[T], impatient bool) (T, error) {
-	var patience <-chan time.Time
-	begun := time.Now()
-	if deadline, ok := ctx.Deadline(); ok && impatient {
-		timer := time.NewTimer(deadline.Sub(begun) / 2)
-		defer timer.Stop()
-		patience = timer.C
+// sweepLater sees to it that those whose patience ends are told, one timer for all of
+// them. mu is held.
+func (q *Queue[T]) sweepLater() {
+	if q.sweeping {
+		return
 	}
-	var err error
-	select {
-	case <-p.done:
-		return p.value, p.err
-	case <-ctx.Done():
-		err = contextError(ctx)
-	case <-patience:
-		err = q.busy(fmt.Sprintf("no place in %v, half of the time that was left", time.Since(begun).Round(time.Millisecond)))
-	}
-	if q.Leave(p) {
+	q.sweeping = true
+	time.AfterFunc(sweepEvery, func() {
+		now := time.Now()
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.sweeping = false
 		var none T
-		return none, err
-	}
-	<-p.done // our turn has come in this moment
-	return p.value, p.err
+		for p := q.first; p != nil; {
+			next := p.behind
+			if !p.until.IsZero() && !now.Before(p.until) {
+				q.tell(p, none, &busyError{waiting: q.Len(), patience: now.Sub(p.begun)})
+			}
+			p = next
+		}
+		if q.first != nil {
+			q.sweepLater()
+		}
+	})
 }
 
-// Leave takes p out. False: its turn has come.
-func (q *Queue[T]) Leave(p *Place[T]) bool {
+// Await returns what p is given, whose place it ends. The wait ends with what p is
+// refused with, or with the context's error.
+func (q *Queue[T]) Await(ctx context.Context, p *Place[T]) (T, error) {
+	select {
+	case <-p.done:
+	case <-ctx.Done():
+		if q.leave(p) {
+			q.forget(p)
+			var none T
+			return none, contextError(ctx)
+		}
+		<-p.done // our turn has come in this moment
+	}
+	value, err := p.value, p.err
+	q.forget(p)
+	return value, err
+}
+
+// forget lets p be used again. Nobody knows it any more, and its done is empty.
+func (q *Queue[T]) forget(p *Place[T]) {
+	*p = Place[T]{done: p.done}
+	q.spare.Put(p)
+}
+
+// leave takes p out. False: its turn has come.
+func (q *Queue[T]) leave(p *Place[T]) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if !p.waits {
@@ -133,7 +176,7 @@ func (q *Queue[T]) Refuse(n int, why error) {
 func (q *Queue[T]) tell(p *Place[T], v T, err error) {
 	q.remove(p)
 	p.value, p.err = v, err
-	close(p.done)
+	p.done <- struct{}{}
 }
 
 // remove takes p out. mu is held.
@@ -152,6 +195,22 @@ func (q *Queue[T]) remove(p *Place[T]) {
 	q.n.Add(-1)
 }
 
-func (q *Queue[T]) busy(why string) error {
-	return fmt.Errorf("%w: %d wait for a place among the calls in flight: %s", ErrBusy, q.n.Load(), why)
+func (q *Queue[T]) busy(why string) error { return &busyError{waiting: q.Len(), why: why} }
+
+// A busyError is ErrBusy with what it was like. Its text is written only where it is
+// read, for there are many of them when they are least wanted.
+type busyError struct {
+	waiting  int
+	why      string        // empty: of patience
+	patience time.Duration // that came to nothing
 }
+
+func (e *busyError) Error() string {
+	why := e.why
+	if why == "" {
+		why = fmt.Sprintf("no place in %v, half of the time that was left", e.patience.Round(time.Millisecond))
+	}
+	return fmt.Sprintf("%v: %d wait for a place among the calls in flight: %s", ErrBusy, e.waiting, why)
+}
+
+func (e *busyError) Unwrap() error { return ErrBusy }

@@ -373,7 +373,7 @@ func (s *ServerConn) appendGoAway(g frame.GoAway) {
 
 // unlockAndFlush releases out.mu and flushes if nobody does.
 func (s *ServerConn) unlockAndFlush(patient bool) {
-	flush, yield := s.out.begin(), s.inFlight > 0
+	flush, yield := s.out.begin(s.inFlight > 0)
 	s.out.mu.Unlock()
 	if flush {
 		s.out.flush(yield, patient)

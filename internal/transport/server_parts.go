@@ -125,7 +125,10 @@ func (s *ServerConn) Look() (c Condition) {
 			fmt.Sprintf("the next piece of the request did not come for %v", partLooks*LookEvery)))
 		r.free()
 	}
-	if len(late) > 0 && s.out.begin() {
+	if len(late) == 0 {
+		return c
+	}
+	if flush, _ := s.out.begin(false); flush {
 		s.out.mu.Unlock()
 		s.out.flush(false, false)
 		s.out.mu.Lock()

@@ -3,7 +3,11 @@
 
 package transport
 
-import "sync"
+import (
+	"runtime"
+	"sync"
+	"time"
+)
 
 // maxIdleWorkers is how many goroutines wait for work with their grown stacks;
 // a worker that would be one more ends.
@@ -24,6 +28,7 @@ type Workers struct {
 	queue  batch      // first in, first out
 	idle   []*worker  // the last to fall asleep is the first to wake: its stack is warm
 	waking bool       // a worker was woken or started and has not looked at the queue yet
+	yields int        // workers that let others run, and will look at the queue then
 	closed bool
 }
 
@@ -32,6 +37,22 @@ type task struct {
 	run  func()
 	next *task
 }
+
+// turn is how long a worker runs before it looks whether another one waits for a
+// processor, and clockEvery, how many tasks it runs before it looks at the clock.
+const (
+	turn       = time.Millisecond / 2
+	clockEvery = 8
+)
+
+// An origin is where a worker comes from when it looks at the queue.
+type origin uint8
+
+const (
+	fromSleep origin = iota // it was woken, or is new
+	fromTask
+	fromYield
+)
 
 type worker struct {
 	wake chan struct{} // capacity 1; closed by Close
@@ -89,7 +110,7 @@ func (w *Workers) submit(b *batch) {
 
 // wakeOne sees to it that somebody will look at the queue. w.mu is held.
 func (w *Workers) wakeOne() {
-	if w.waking {
+	if w.waking || w.yields > 0 {
 		return
 	}
 	w.waking = true
@@ -113,12 +134,18 @@ func (wk *worker) loop(w *Workers) {
 			w.mu.Unlock()
 		}
 	}()
-	woken := true
-	for {
-		t, stay := w.take(wk, woken)
+	came, began := fromSleep, time.Since(epoch)
+	for n := 1; ; n++ {
+		t, stay := w.take(wk, came)
 		if t != nil {
-			woken = false
+			came = fromTask
 			t.run()
+			if n%clockEvery == 0 && time.Since(epoch)-began > turn {
+				if w.yield() {
+					came = fromYield
+				}
+				began = time.Since(epoch)
+			}
 			continue
 		}
 		if stay {
@@ -128,17 +155,36 @@ func (wk *worker) loop(w *Workers) {
 			normal = true
 			return
 		}
-		woken = true
+		came, began = fromSleep, time.Since(epoch)
 	}
+}
+
+// yield lets others run where a worker waits for a processor, and reports whether it
+// did: fromYield is then to be told to take.
+func (w *Workers) yield() bool {
+	w.mu.Lock()
+	starved := w.queue.head != nil && (w.waking || w.yields > 0)
+	if starved {
+		w.yields++
+	}
+	w.mu.Unlock()
+	if starved {
+		runtime.Gosched()
+	}
+	return starved
 }
 
 // take returns the next task. Without one, wk is entered as idle, or is told
 // not to stay.
-func (w *Workers) take(wk *worker, woken bool) (t *task, stay bool) {
+func (w *Workers) take(wk *worker, came origin) (t *task, stay bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if woken {
+	switch came {
+	case fromSleep:
 		w.waking = false
+	case fromYield:
+		w.yields--
+	case fromTask:
 	}
 	t = w.queue.head
 	if t == nil {
