@@ -40,9 +40,11 @@ type outbox struct {
 	wg    sync.WaitGroup // background flushers; its owner waits
 	broke func(error)    // called once, without mu, when a write fails
 	idle  func()         // called with mu when all is written; may be nil
+	empty func()         // called with mu when a full buf has been taken, or is dropped; may be nil
 	lag   *lag           // is told how long a processor is waited for; may be nil
 
-	taken atomic.Uint64 // position of the end of what the connection has taken
+	crowded atomic.Bool   // buf is full; written under mu
+	taken   atomic.Uint64 // position of the end of what the connection has taken
 
 	mu       sync.Mutex    // guards what follows and the tables of the owner
 	buf      []byte        // waits; a pooled buffer or nil
@@ -76,6 +78,9 @@ func (o *outbox) reserve(n int) []byte {
 func (o *outbox) commit(b []byte) {
 	o.queued += uint64(len(b) - len(o.buf)) //nolint:gosec // b is longer
 	o.buf = b
+	if o.full() {
+		o.crowded.Store(true)
+	}
 }
 
 // appendFrame appends a frame whose payload is small and known.
@@ -142,6 +147,12 @@ func (o *outbox) waitRoomUntil(ctx context.Context, deadline time.Time) error {
 }
 
 func (o *outbox) wakeWaiters() {
+	if o.crowded.Load() {
+		o.crowded.Store(false)
+		if o.empty != nil {
+			o.empty()
+		}
+	}
 	if o.room != nil {
 		close(o.room)
 		o.room = nil

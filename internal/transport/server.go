@@ -43,6 +43,7 @@ type ServerConn struct {
 	// What follows is guarded by out.mu.
 	requests   requestTable
 	inFlight   int            // submitted and not yet answered
+	parked     []*request     // of those, the ones that wait until the client has read replies
 	lastSeen   uint64         // the last id of a REQUEST
 	lastHanded uint64         // the greatest id submitted
 	peer       frame.Settings // what the client receives, without zeros
@@ -72,6 +73,7 @@ func NewServerConn(conn net.Conn, opts ServerOptions) *ServerConn {
 	s.in.init(conn, s.opts.MaxFrameBytes)
 	s.in.put(s.opts.First)
 	s.out.init(conn, s.opts.QueueBytes, s.writeFailed, s.checkDrained)
+	s.out.empty = s.hasRoom
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	return s
 }

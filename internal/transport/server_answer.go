@@ -22,6 +22,9 @@ func (s *ServerConn) answer(r *request, reply Reply, refusal *RemoteError) {
 	s.requests.remove(r)
 	r.end()
 	s.inFlight--
+	if !s.out.full() {
+		s.unpark(2)
+	}
 	s.checkDrained()
 	s.unlockAndFlush(true)
 	reply.Release()

@@ -103,6 +103,7 @@ func (s *ServerConn) Look() (c Condition) {
 	}
 	s.lookedID = s.lastSeen
 	c.Stalled, c.Unfinished = s.stalled, s.parts
+	s.lookAtParked()
 	if s.parts == 0 {
 		return c
 	}

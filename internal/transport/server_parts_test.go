@@ -5,6 +5,8 @@ package transport
 
 import (
 	"context"
+	"io"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -124,6 +126,56 @@ func TestClientThatDoesNotRead(t *testing.T) {
 		s.Abort(ErrStalled)
 		if err := <-served; err != ErrStalled { //nolint:errorlint // identity is meant
 			t.Errorf("got %v, want %v", err, ErrStalled)
+		}
+	})
+}
+
+// Nor are more of them handled that have been read already: their replies would wait
+// side by side. Those whose time is up are not handled at all, the others once there is
+// room.
+func TestClientThatDoesNotReadABurst(t *testing.T) {
+	// Handlers side by side each have a reply in hand, and how many there are is a matter
+	// of processors.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	synctest.Test(t, func(t *testing.T) {
+		const calls = 800
+		var handled atomic.Int32
+		p, s, _ := dialServer(t, ServerOptions{
+			QueueBytes: 100 << 10,
+			Handler: func(context.Context, *ServerRequest) (Reply, error) {
+				handled.Add(1)
+				return Reply{Body: make([]byte, 50<<10)}, nil
+			},
+		}, &frame.Preface{})
+		var burst []byte
+		for id := uint64(1); id <= calls; id++ {
+			q := frame.Request{Method: []byte("M")}
+			if id%2 == 0 {
+				q.Remaining = time.Second
+			}
+			burst = append(burst, frameBytes(frame.TypeRequest, 0, id, frame.AppendRequest(nil, &q))...)
+		}
+		if _, err := p.conn.Write(burst); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		before := handled.Load()
+		if before > calls/8 {
+			t.Errorf("%d requests were handled for a client that reads nothing", before)
+		}
+		time.Sleep(2 * time.Second)
+		s.Look()
+		synctest.Wait()
+		parked := len(s.parked)
+		for _, r := range s.parked {
+			if r.Budget > 0 {
+				t.Fatal("a call waits whose time is up")
+			}
+		}
+		go io.Copy(io.Discard, p.conn) //nolint:errcheck // it ends with the connection
+		synctest.Wait()
+		if n := handled.Load(); parked == 0 || n < calls/2 || s.InFlight() != 0 {
+			t.Errorf("%d had waited, %d requests were handled, %d are in flight, want some, %d at least and none", parked, n, s.InFlight(), calls/2)
 		}
 	})
 }

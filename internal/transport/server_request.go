@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -92,6 +93,9 @@ func (r *request) serve() {
 		s.answer(r, Reply{}, notExecuted(frame.CodeCanceled, "", "cancelled before it was handled"))
 		return
 	}
+	if s.out.crowded.Load() && s.park(r) {
+		return
+	}
 	var reply Reply
 	err := errGoexit
 	defer func() {
@@ -106,6 +110,61 @@ func (r *request) serve() {
 	}
 	reply.Release()
 	s.answer(r, Reply{}, remoteError(err))
+}
+
+// park puts off a request while the client does not read the replies that there are:
+// another one would wait beside them, in memory. False: there is room.
+func (s *ServerConn) park(r *request) bool {
+	s.out.mu.Lock()
+	defer s.out.mu.Unlock()
+	if !s.out.alive() || !s.out.full() {
+		return false
+	}
+	s.parked = append(s.parked, r)
+	return true
+}
+
+// unpark goes on with the first n of those that were put off. out.mu is held.
+func (s *ServerConn) unpark(n int) {
+	n = min(n, len(s.parked))
+	if n == 0 {
+		return
+	}
+	var b batch
+	for _, r := range s.parked[:n] {
+		b.add(&r.task)
+	}
+	s.parked = slices.Delete(s.parked, 0, n)
+	s.workers.submit(&b)
+}
+
+// hasRoom is told that the client has read, or that it will not any more. One reply
+// may fill the room, so one goes on, and each that is answered takes two along: see
+// answer. out.mu is held.
+func (s *ServerConn) hasRoom() {
+	if s.out.err != nil {
+		s.unpark(len(s.parked))
+	}
+	s.unpark(1)
+}
+
+// lookAtParked goes on with all that were put off where there is room, for the one that
+// was to take others along may take long; else with those whose context has ended, which
+// are not handled. out.mu is held.
+func (s *ServerConn) lookAtParked() {
+	if !s.out.full() {
+		s.unpark(len(s.parked))
+		return
+	}
+	var ended batch
+	s.parked = slices.DeleteFunc(s.parked, func(r *request) bool {
+		if r.ctx.Err() == nil {
+			return false
+		}
+		ended.add(&r.task)
+		return true
+	})
+	s.workers.submit(&ended)
 }
 
 // end gives the ticket back. The outbox's mu is held.
