@@ -8,9 +8,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -30,6 +32,7 @@ type cell struct {
 	most    int64         // calls in flight of the open loop that measures it instead; 0: the closed loop does
 	load    float64       // of that
 	after   float64       // the load that follows
+	burners int           // processes on each processor that want all of it
 }
 
 var cells = []cell{
@@ -39,6 +42,7 @@ var cells = []cell{
 	{name: "spin 0.8, 8 connections", work: "spin", procs: "1", servers: 1, conns: 8, budget: 200 * time.Millisecond, callers: 8, load: 0.8, after: 0.3},
 	{name: "spin 1.5, 8 connections", work: "spin", procs: "1", servers: 1, conns: 8, budget: 200 * time.Millisecond, callers: 8, load: 1.5, after: 0.3},
 	{name: "spin 2, 8 connections", work: "spin", procs: "1", servers: 1, conns: 8, budget: 200 * time.Millisecond, callers: 8, load: 2, after: 0.3},
+	{name: "starved 0.3", work: "spin", procs: "1", servers: 1, conns: 1, budget: time.Second, callers: 8, load: 0.3, after: 0.3, burners: 4},
 	{name: "lock 2", work: "lock 10ms", servers: 1, conns: 1, budget: 300 * time.Millisecond, callers: 2, load: 2, after: 0.5},
 	{name: "echo 1.05", work: "echo", servers: 1, conns: 1, budget: time.Second, callers: 900, most: 900, load: 1.05, after: 0.3},
 	{name: "echo 1.5", work: "echo", servers: 1, conns: 1, budget: time.Second, callers: 900, most: 900, load: 1.5, after: 0.3},
@@ -85,6 +89,14 @@ func (c *cell) measure(ctx context.Context, system string, duration time.Duratio
 			return o, err
 		}
 		processes, addrs = append(processes, p), append(addrs, addr)
+	}
+	for range c.burners * runtime.NumCPU() {
+		p, err := burner(ctx)
+		if err != nil {
+			return o, err
+		}
+		defer p.Wait()         //nolint:errcheck // it was killed
+		defer p.Process.Kill() //nolint:errcheck // it is over
 	}
 	var callers []caller
 	for range c.conns {
@@ -161,6 +173,34 @@ func (c *cell) start(ctx context.Context, system, work string) (*exec.Cmd, strin
 		return p, "", fmt.Errorf("the server does not say where it serves: %w", err)
 	}
 	return p, strings.TrimSpace(line), nil
+}
+
+// burner starts a process that wants all of a processor.
+func burner(ctx context.Context) (*exec.Cmd, error) {
+	executable, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	p := exec.CommandContext(ctx, executable, burnCommand) //nolint:gosec // it is this program
+	stdin, err := p.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := p.Start(); err != nil {
+		stdin.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// burn wants all of a processor until its stdin, which is its parent's life, ends.
+func burn(life io.Reader) {
+	go func() {
+		io.Copy(io.Discard, life) //nolint:errcheck // its end is what is waited for
+		os.Exit(0)
+	}()
+	for {
+	}
 }
 
 // closedLoop returns how many calls a second so many callers get answered.

@@ -31,6 +31,9 @@ import (
 // serveCommand is the hidden command of a server.
 const serveCommand = "serve"
 
+// burnCommand is that of a process that keeps others from the processor.
+const burnCommand = "burn"
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
@@ -43,6 +46,9 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if len(args) == 3 && args[0] == serveCommand {
 		return serve(ctx, args[1], args[2], stdout)
+	}
+	if len(args) == 1 && args[0] == burnCommand {
+		burn(os.Stdin)
 	}
 	flags := flag.NewFlagSet("overload", flag.ContinueOnError)
 	flags.SetOutput(stderr)
