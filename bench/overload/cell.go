@@ -195,12 +195,15 @@ func burner(ctx context.Context) (*exec.Cmd, error) {
 
 // burn wants all of a processor until its stdin, which is its parent's life, ends.
 func burn(life io.Reader) {
+	var over atomic.Bool
 	go func() {
 		io.Copy(io.Discard, life) //nolint:errcheck // its end is what is waited for
-		os.Exit(0)
+		over.Store(true)
 	}()
-	for {
+	for !over.Load() {
+		runtime.Gosched()
 	}
+	os.Exit(0)
 }
 
 // closedLoop returns how many calls a second so many callers get answered.
