@@ -10,7 +10,6 @@ import (
 	"io"
 	"net"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -18,8 +17,8 @@ import (
 // server of one node.
 type Config struct {
 	Options Options
-	// Address is where clients connect, host:port (clientPortAddress,
-	// clientPort). Default ":2181".
+	// Address is where clients connect, host:port (clientPortAddress and clientPort,
+	// or what stands behind the semicolon of server.N). Default ":2181".
 	Address string
 }
 
@@ -59,7 +58,8 @@ const maxConfigBytes = 1 << 20
 //
 // Keys that would change nothing here are warned of, each with its reason; what
 // must not be passed over, as a second server.N, secureClientPort or an
-// authentication that everybody must have, is an error. The error joins a
+// authentication that everybody must have, is an error. So are two addresses for
+// clients that differ, one by clientPort and one by server.N. The error joins a
 // [*ConfigError] for each line that cannot be followed. Source: ZooKeeper
 // Administrator's Guide, "Configuration Parameters".
 func ParseConfig(r io.Reader) (Config, []ConfigWarning, error) {
@@ -70,7 +70,7 @@ func ParseConfig(r io.Reader) (Config, []ConfigWarning, error) {
 	if len(text) > maxConfigBytes {
 		return Config{}, nil, fmt.Errorf("zkserver: configuration: longer than %d bytes: is it a zoo.cfg?", maxConfigBytes)
 	}
-	p := configParser{port: defaultClientPort}
+	var p configParser
 	list := parseProperties(string(text))
 	last := map[string]property{} // the one that counts, by key
 	for i := range list {
@@ -86,6 +86,7 @@ func ParseConfig(r io.Reader) (Config, []ConfigWarning, error) {
 		p.apply()
 	}
 	p.finish(last)
+	slices.SortStableFunc(p.warnings, func(a, b ConfigWarning) int { return cmp.Compare(a.Line, b.Line) })
 	if len(p.errs) > 0 {
 		slices.SortStableFunc(p.errs, func(a, b *ConfigError) int { return cmp.Compare(a.Line, b.Line) })
 		errs := make([]error, len(p.errs))
@@ -97,14 +98,14 @@ func ParseConfig(r io.Reader) (Config, []ConfigWarning, error) {
 	return p.config, p.warnings, nil
 }
 
-const defaultClientPort = 2181
+const defaultClientPort = "2181"
 
 // A configParser goes through the properties of a file.
 type configParser struct {
 	property // at work
 	config   Config
-	host     string
-	port     int
+	host     string     // clientPortAddress
+	port     string     // clientPort
 	servers  []property // server.N
 	warnings []ConfigWarning
 	errs     []*ConfigError
@@ -122,7 +123,7 @@ func (p *configParser) failf(format string, args ...any) {
 // in logs.
 func (p *property) shown() string {
 	key := strings.ToLower(p.key)
-	if strings.Contains(key, "passw") || strings.Contains(key, "digest") {
+	if strings.Contains(key, "passw") || strings.Contains(key, "superdigest") {
 		return "***"
 	}
 	return p.value
@@ -133,6 +134,12 @@ func (p *configParser) apply() {
 	if key, ok := configKeys[p.key]; ok {
 		key(p)
 		return
+	}
+	for _, g := range ignoredKeys {
+		if slices.Contains(g.keys, p.key) {
+			ignore(g.why)(p)
+			return
+		}
 	}
 	for _, g := range configGroups {
 		if strings.HasPrefix(p.key, g.prefix) {
@@ -145,13 +152,8 @@ func (p *configParser) apply() {
 
 // finish judges what several lines say together.
 func (p *configParser) finish(last map[string]property) {
-	if len(p.servers) > 1 {
-		for _, s := range p.servers[1:] {
-			p.property = s
-			p.failf("a second member of an ensemble, and this server is always alone: " +
-				"run Apache ZooKeeper for an ensemble, or leave one server.N line")
-		}
-	}
+	p.config.Address = net.JoinHostPort(p.host, cmp.Or(p.port, defaultClientPort))
+	p.member(last)
 	o := p.config.Options.withDefaults()
 	if o.MaxSessionTimeout < o.MinSessionTimeout && len(p.errs) == 0 {
 		p.property = last["maxSessionTimeout"]
@@ -161,5 +163,4 @@ func (p *configParser) finish(last map[string]property) {
 		p.failf("sessions of %v to %v: let minSessionTimeout (default 2 ticks) be at most maxSessionTimeout (default 20 ticks)",
 			o.MinSessionTimeout, o.MaxSessionTimeout)
 	}
-	p.config.Address = net.JoinHostPort(p.host, strconv.Itoa(p.port))
 }

@@ -42,6 +42,8 @@ znode.container.checkIntervalMs=5000
 znode.container.maxPerMinute=100
 znode.container.maxNeverUsedIntervalMs=3600000
 enforce.auth.enabled=false
+DigestAuthenticationProvider.enabled=false
+datadir.autocreate=true
 `
 	got, warnings, err := zkserver.ParseConfig(strings.NewReader(text))
 	if err != nil || len(warnings) > 0 {
@@ -53,7 +55,7 @@ enforce.auth.enabled=false
 			TickTime: 1500 * time.Millisecond, MaxSessionTimeout: time.Minute, MaxConnectionsPerHost: -1,
 			MaxConnections: 500, MaxOutstanding: 2000,
 			MaxPacketBytes: 0x3fffff, FourLetterWords: []string{"ruok", "stat", "mntr"},
-			ExtendedTypes: true, EnforceQuota: true, SkipACL: true, SuperDigest: "super:lK75jTNcA+U9vtVEw5vB51mj/w4=",
+			ExtendedTypes: true, EnforceQuota: true, SkipACL: true, DigestDisabled: true, SuperDigest: "super:lK75jTNcA+U9vtVEw5vB51mj/w4=",
 			DataDir: "/var/lib/zookeeper", Store: store.Options{SnapshotRecords: 5000},
 			ContainerCheckInterval: 5 * time.Second, ContainerMaxPerMinute: 100, ContainerMaxNeverUsed: time.Hour,
 		},
@@ -109,6 +111,28 @@ func TestParseConfigSample(t *testing.T) {
 	}
 }
 
+// Where clients connect is said by clientPort, or behind the semicolon of the one
+// member, as the official container image says it.
+func TestParseConfigAddress(t *testing.T) {
+	for text, want := range map[string]string{
+		"server.1=localhost:2888:3888;2181":                                       ":2181",
+		"server.1=127.0.0.1:2888:3888;127.0.0.1:31337":                            "127.0.0.1:31337",
+		"server.1=localhost:2888:3888:participant;[::1]:02182":                    "[::1]:2182",
+		"server.1=[::1]:2888:3888;[::1]:2182\nclientPort=2182":                    "[::1]:2182",
+		"server.1=a:1:2|b:1:2;c:2182\nclientPort=2182\nclientPortAddress=0.0.0.0": "c:2182",
+		"server.1=a:1:2;C:2182\nclientPort=2182\nclientPortAddress=c":             "C:2182",
+		"clientPort=0\nserver.1=a:1:2;2182":                                       ":2182",
+		"clientPort=2182\nserver.1=a:1:2;":                                        ":2182",
+		"clientPort=2182\nserver.1=a:1:2":                                         ":2182",
+		"server.1=a:1:2":                                                          ":2181",
+	} {
+		got, _, err := zkserver.ParseConfig(strings.NewReader(text))
+		if err != nil || got.Address != want {
+			t.Errorf("%q: got %q, error %v, want %q", text, got.Address, err, want)
+		}
+	}
+}
+
 // A line that cannot be followed is named with its key, its value and the fix.
 func TestParseConfigErrors(t *testing.T) {
 	for text, want := range map[string]string{
@@ -126,14 +150,35 @@ func TestParseConfigErrors(t *testing.T) {
 		"enforceQuota=maybe":                             "line 1: enforceQuota=maybe: want true or false",
 		"znode.container.maxPerMinute=0":                 "line 1: znode.container.maxPerMinute=0: want",
 		"DigestAuthenticationProvider.superDigest=hush":  "superDigest=***: want user:base64(sha1(user:password))",
-		"DigestAuthenticationProvider.digestAlg=SHA-256": "digestAlg=***: want SHA1",
+		"DigestAuthenticationProvider.digestAlg=SHA-256": "digestAlg=SHA-256: want SHA1",
 		"server.1=a:1:2\nserver.2=b:1:2":                 "line 2: server.2=b:1:2: a second member of an ensemble, and this server is always alone: run Apache ZooKeeper",
-		"dynamicConfigFile=/x":                           "line 1: dynamicConfigFile=/x: it names the members of an ensemble",
-		"secureClientPort=2281":                          "line 1: secureClientPort=2281: TLS is not built in",
-		"client.portUnification=true":                    "TLS is not built in",
-		"sessionRequireClientSASLAuth=true":              "clients cannot be made to authenticate",
-		"requireClientAuthScheme=sasl":                   "clients cannot be made to authenticate",
-		"enforce.auth.enabled=true":                      "clients cannot be made to authenticate",
+		"server.1=a:1:2;2181;2182":                       "line 1: server.1=a:1:2;2181;2182: want host:port:port, or",
+		"server.1=a:1:2;b:c":                             "want host:port:port, or",
+		"server.1=a:1:2;b:1:2":                           "want host:port:port, or",
+		"server.1=a:1:2;:1":                              "want host:port:port, or",
+		"server.1=a:1:2;[::1:2181":                       "want host:port:port, or",
+		"server.1=a:1:2;65536":                           "want host:port:port, or",
+		"server.1=a:1:1":                                 "want host:port:port, or",
+		"server.1=a:1":                                   "want host:port:port, or",
+		"server.1=a:1:2:3:4":                             "want host:port:port, or",
+		"server.1=a:1:x":                                 "want host:port:port, or",
+		"server.1=:1:2":                                  "want host:port:port, or",
+		"server.1=a:1:2:observer;2181":                   "want host:port:port, or",
+		"server.1=a:1:2|b:1":                             "want host:port:port, or",
+		"server.1=":                                      "want host:port:port, or",
+		"server.a=a:1:2":                                 "want a number behind server.",
+		"clientPort=2182\nserver.1=a:1:2;2181": "line 2: server.1=a:1:2;2181: clients are to connect at port 2181 here, " +
+			"and at 2182 by clientPort in line 1: leave one of them",
+		"server.1=a:1:2;b:2181\nclientPortAddress=c\nclientPort=2181": `line 1: server.1=a:1:2;b:2181: clients are to connect ` +
+			`at address "b" here, and at "c" by clientPortAddress in line 2: leave one of them`,
+		"clientPortAddress=127.0.0.1\nclientPort=2181\nserver.1=a:1:2;2181": "by clientPortAddress in line 1: leave one of them",
+		"datadir.autocreate=false":          "line 1: datadir.autocreate=false: a data directory that is missing is made",
+		"dynamicConfigFile=/x":              "line 1: dynamicConfigFile=/x: it names the members of an ensemble",
+		"secureClientPort=2281":             "line 1: secureClientPort=2281: TLS is not built in",
+		"client.portUnification=true":       "TLS is not built in",
+		"sessionRequireClientSASLAuth=true": "clients cannot be made to authenticate",
+		"requireClientAuthScheme=sasl":      "clients cannot be made to authenticate",
+		"enforce.auth.enabled=true":         "clients cannot be made to authenticate",
 	} {
 		got, _, err := zkserver.ParseConfig(strings.NewReader(text))
 		var ce *zkserver.ConfigError
@@ -145,8 +190,8 @@ func TestParseConfigErrors(t *testing.T) {
 		}
 	}
 	_, _, err := zkserver.ParseConfig(strings.NewReader("clientPort=x\nok=1\ntickTime=y\nserver.3=x\nserver.4=y\nserver.5=z"))
-	if n := strings.Count(fmt.Sprint(err), "zkserver: configuration line"); n != 4 {
-		t.Errorf("got %d errors in %v, want 4", n, err)
+	if n := strings.Count(fmt.Sprint(err), "zkserver: configuration line"); n != 5 {
+		t.Errorf("got %d errors in %v, want 5", n, err)
 	}
 	if _, _, err := zkserver.ParseConfig(strings.NewReader(strings.Repeat("#", 1<<20+1))); err == nil {
 		t.Error("a file of more than a MiB: got no error")

@@ -15,7 +15,7 @@ type configKey func(p *configParser)
 
 // configKeys is the table of the keys that are known by their whole names.
 var configKeys = map[string]configKey{
-	"clientPort":        func(p *configParser) { p.port = int(p.number(0, math.MaxUint16)) },
+	"clientPort":        func(p *configParser) { p.port = strconv.FormatInt(p.number(0, math.MaxUint16), 10) },
 	"clientPortAddress": func(p *configParser) { p.host = strings.Trim(p.value, "[]") },
 	"dataDir":           func(p *configParser) { p.config.Options.DataDir = p.value },
 	"tickTime":          millis(1, func(o *Options) *time.Duration { return &o.TickTime }),
@@ -32,10 +32,11 @@ var configKeys = map[string]configKey{
 	"snapCount": func(p *configParser) {
 		p.config.Options.Store.SnapshotRecords = int(p.number(1, math.MaxInt32))
 	},
-	"4lw.commands.whitelist": parseWhitelist,
-	"extendedTypesEnabled":   flag(func(o *Options) *bool { return &o.ExtendedTypes }),
-	"enforceQuota":           flag(func(o *Options) *bool { return &o.EnforceQuota }),
-	"skipACL":                flag(func(o *Options) *bool { return &o.SkipACL }),
+	"4lw.commands.whitelist":                   parseWhitelist,
+	"extendedTypesEnabled":                     flag(func(o *Options) *bool { return &o.ExtendedTypes }),
+	"enforceQuota":                             flag(func(o *Options) *bool { return &o.EnforceQuota }),
+	"skipACL":                                  flag(func(o *Options) *bool { return &o.SkipACL }),
+	"DigestAuthenticationProvider.enabled":     parseDigestEnabled,
 	"DigestAuthenticationProvider.superDigest": parseSuperDigest,
 	"DigestAuthenticationProvider.digestAlg":   parseDigestAlg,
 	"znode.container.checkIntervalMs":          millis(1, func(o *Options) *time.Duration { return &o.ContainerCheckInterval }),
@@ -51,6 +52,8 @@ var configKeys = map[string]configKey{
 	"requireClientAuthScheme":      refuse("clients cannot be made to authenticate here: remove the line and guard nodes by their ACL"),
 	"sessionRequireClientSASLAuth": unless("false", "clients cannot be made to authenticate here: remove the line and guard nodes by their ACL"),
 	"enforce.auth.enabled":         unless("false", "clients cannot be made to authenticate here: remove the line and guard nodes by their ACL"),
+
+	"datadir.autocreate": unless("true", "a data directory that is missing is made: remove the line, and see that the disk is there before the registry starts"),
 
 	"dataLogDir":                    ignore("the log is kept with the rest, in dataDir"),
 	"forceSync":                     ignore("everything is synced before it is answered, always"),
@@ -73,6 +76,36 @@ var configKeys = map[string]configKey{
 	"quorumListenOnAllIPs":          ignore(forEnsembles),
 }
 
+// ignoredKeys are further keys that change nothing, by the reason.
+var ignoredKeys = []struct {
+	why  string
+	keys []string
+}{
+	{forEnsembles, []string{
+		"commitLogCount", "syncEnabled", "maxConcurrentSnapSyncs", "maxConcurrentDiffSyncs", "maxTimeToWaitForEpoch",
+		"cnxTimeout", "quorumCnxnTimeoutMs", "tcpKeepAlive", "sslQuorum", "portUnification", "snapshot.trust.empty", "db.autocreate",
+	}},
+	{"connections and what they ask are bounded, see maxCnxns, maxClientCnxns and globalOutstandingLimit, but not slowed down", []string{
+		"connectionMaxTokens", "connectionTokenFillTime", "connectionTokenFillCount", "connectionFreezeTime",
+		"connectionDropIncrease", "connectionDropDecrease", "connectionDecreaseRatio",
+		"requestThrottleLimit", "requestThrottleStallTime", "requestThrottleDropStale",
+		"requestStaleLatencyCheck", "requestStaleConnectionCheck", "throttledOpWaitTime",
+		"largeRequestMaxBytes", "largeRequestThreshold",
+	}},
+	{"it tunes what is built otherwise here", []string{
+		"txnLogSizeLimitInKb", "maxResponseCacheSize", "maxGetChildrenResponseCacheSize",
+		"flushDelay", "maxWriteQueuePollTime", "maxBatchSize", "serverCnxnFactory", "advancedFlowControlEnabled",
+		"watchManagerName", "watcherCleanThreadsNum", "watcherCleanThreshold", "watcherCleanIntervalInSeconds",
+		"maxInProcessingDeadWatchers", "bitHashCacheSize", "jute.maxbuffer.extrasize", "emulate353TTLNodes",
+	}},
+	{"nobody authenticates by SASL or by a certificate here", []string{
+		"superUser", "X509AuthenticationProvider.superUser", "allowSaslFailedClients", "enforce.auth.schemes",
+	}},
+	{"TCP keepalive is always on", []string{"clientTcpKeepAlive"}},
+	{"permissions are checked when the turn of a write comes", []string{"enableEagerACLCheck"}},
+	{"what is on the disk has checksums, always", []string{"digest.enabled"}},
+}
+
 const forEnsembles = "it concerns ensembles, and this server is always alone"
 
 // configGroups are the keys that are known by how they begin.
@@ -80,13 +113,20 @@ var configGroups = []struct {
 	prefix string
 	apply  configKey
 }{
-	{"server.", func(p *configParser) {
-		p.servers = append(p.servers, p.property)
-		p.warn(forEnsembles)
-	}},
+	{"server.", func(p *configParser) { p.servers = append(p.servers, p.property) }},
 	{"group.", ignore(forEnsembles)},
 	{"weight.", ignore(forEnsembles)},
 	{"observer", ignore(forEnsembles)},
+	{"leader.", ignore(forEnsembles)},
+	{"learner.", ignore(forEnsembles)},
+	{"fastleader.", ignore(forEnsembles)},
+	{"multiAddress.", ignore(forEnsembles)},
+	{"messageTracker.", ignore(forEnsembles)},
+	{"commitProcessor.", ignore(forEnsembles)},
+	{"nio.num", ignore("the Go runtime decides how many threads there are")},
+	{"netty.", ignore("Netty is not built in")},
+	{"kerberos.", ignore("nobody authenticates by SASL here")},
+	{"audit.", ignore("there is no audit log")},
 	{"quorum.", ignore(forEnsembles)},
 	{"autopurge.", ignore("what is not needed any more is removed at once")},
 	{"admin.", ignore("there is no admin server: use the four-letter words")},
@@ -189,6 +229,11 @@ func parseSuperDigest(p *configParser) {
 		p.failf("want user:base64(sha1(user:password))")
 	}
 	p.config.Options.SuperDigest = p.value
+}
+
+// parseDigestEnabled does as Java does: what is not true is false.
+func parseDigestEnabled(p *configParser) {
+	p.config.Options.DigestDisabled = !strings.EqualFold(p.value, "true")
 }
 
 func parseDigestAlg(p *configParser) {

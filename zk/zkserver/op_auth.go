@@ -50,6 +50,9 @@ func authenticate(c *conn, xid int32) bool {
 func (c *conn) prove(r *jute.AuthRequest) bool {
 	switch r.Scheme {
 	case tree.SchemeDigest:
+		if c.srv.opts.DigestDisabled {
+			return false
+		}
 		id := Digest(r.Auth)
 		if user, _, _ := strings.Cut(id, ":"); len(user) > maxUser || !c.identify(tree.Identity{Scheme: tree.SchemeDigest, ID: id}) {
 			return false

@@ -71,6 +71,11 @@ type Options struct {
 	// that may do everything (DigestAuthenticationProvider.superDigest). Empty:
 	// nobody.
 	SuperDigest string
+	// DigestDisabled turns the scheme digest off
+	// (DigestAuthenticationProvider.enabled=false): nobody can authenticate by it,
+	// whoever SuperDigest names neither; a list with an entry of it is not valid, and
+	// entries from before match nobody.
+	DigestDisabled bool
 	// ExtendedTypes allows nodes with a time to live (extendedTypesEnabled).
 	ExtendedTypes bool
 	// EnforceQuota refuses what goes beyond a hard limit of a quota (enforceQuota).

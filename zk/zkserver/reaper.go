@@ -93,6 +93,7 @@ func (s *Server) rules() tree.Rules {
 	return tree.Rules{
 		ExtendedTypes:   s.opts.ExtendedTypes,
 		EnforceQuota:    s.opts.EnforceQuota,
+		DigestDisabled:  s.opts.DigestDisabled,
 		NeverUsedMillis: int64(s.opts.ContainerMaxNeverUsed / time.Millisecond),
 	}
 }

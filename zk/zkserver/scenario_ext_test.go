@@ -155,6 +155,14 @@ var suites = []suite{
 		},
 	},
 	{
+		dir:  "nodigest",
+		opts: zkserver.Options{DigestDisabled: true, SuperDigest: zkserver.Digest([]byte("super:secret"))},
+		apacheSettings: []string{
+			"DigestAuthenticationProvider.enabled=false",
+			"-Dzookeeper.DigestAuthenticationProvider.superDigest=" + zkserver.Digest([]byte("super:secret")),
+		},
+	},
+	{
 		dir:            "skipacl",
 		kept:           true,
 		opts:           zkserver.Options{SkipACL: true, MaxConnectionsPerHost: 6, HandshakeTimeout: 3 * time.Second},

@@ -5,6 +5,7 @@ package tree
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/rollcall-rpc/rollcall/zk/jute"
@@ -95,6 +96,16 @@ const maxExpanded = 1 << 20
 
 // entryCost is what an entry takes beside its id: perms, the scheme, two lengths.
 const entryCost = 4 + 4 + len(SchemeDigest) + 4
+
+// expandACL is the function of that name for who asks, where the scheme digest may
+// be turned off.
+func (b *Batch) expandACL(acl []jute.ACL) []jute.ACL {
+	isDigest := func(a jute.ACL) bool { return a.Scheme == SchemeDigest }
+	if b.Rules.DigestDisabled && slices.ContainsFunc(acl, isDigest) {
+		return nil
+	}
+	return expandACL(acl, b.who)
+}
 
 // expandACL checks the list of a create or setACL and returns what is stored:
 // "auth" entries replaced by the proven identities, duplicates removed. It

@@ -25,6 +25,7 @@ type Request struct {
 type Rules struct {
 	ExtendedTypes   bool  // nodes with a time to live may be created
 	EnforceQuota    bool  // hard limits of quotas are kept
+	DigestDisabled  bool  // there is no scheme digest
 	NeverUsedMillis int64 // after how long a container that never had a child has ended; 0: never
 }
 

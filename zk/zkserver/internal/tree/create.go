@@ -48,7 +48,7 @@ func (b *Batch) place(r *Request) (parent *Node, path string, acl []jute.ACL, er
 	if err = b.checkAsker(r.Path); err != 0 {
 		return nil, "", nil, err
 	}
-	if acl = expandACL(r.ACL, b.who); acl == nil {
+	if acl = b.expandACL(r.ACL); acl == nil {
 		return nil, "", nil, jute.ErrInvalidACL
 	}
 	parent = b.get(parentOf(r.Path))

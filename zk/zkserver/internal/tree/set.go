@@ -32,7 +32,7 @@ func (b *Batch) setACL(r *Request) Outcome {
 	if out.Err = b.checkPath(r.Path); out.Err != 0 {
 		return out
 	}
-	acl := expandACL(r.ACL, b.who)
+	acl := b.expandACL(r.ACL)
 	if acl == nil {
 		out.Err = jute.ErrInvalidACL
 		return out
