@@ -102,13 +102,15 @@ const defaultClientPort = "2181"
 
 // A configParser goes through the properties of a file.
 type configParser struct {
-	property // at work
-	config   Config
-	host     string     // clientPortAddress
-	port     string     // clientPort
-	servers  []property // server.N
-	warnings []ConfigWarning
-	errs     []*ConfigError
+	property  // at work
+	config    Config
+	host      string     // clientPortAddress
+	port      string     // clientPort
+	servers   []property // server.N
+	names     property   // ensembleAuthName
+	ensembles bool       // the provider of the scheme ensemble is named
+	warnings  []ConfigWarning
+	errs      []*ConfigError
 }
 
 func (p *configParser) warn(why string) {
@@ -154,6 +156,7 @@ func (p *configParser) apply() {
 func (p *configParser) finish(last map[string]property) {
 	p.config.Address = net.JoinHostPort(p.host, cmp.Or(p.port, defaultClientPort))
 	p.member(last)
+	p.ensemble()
 	o := p.config.Options.withDefaults()
 	if o.MaxSessionTimeout < o.MinSessionTimeout && len(p.errs) == 0 {
 		p.property = last["maxSessionTimeout"]
@@ -162,5 +165,19 @@ func (p *configParser) finish(last map[string]property) {
 		}
 		p.failf("sessions of %v to %v: let minSessionTimeout (default 2 ticks) be at most maxSessionTimeout (default 20 ticks)",
 			o.MinSessionTimeout, o.MaxSessionTimeout)
+	}
+}
+
+// ensemble sets the names that the scheme ensemble accepts, where it is there.
+func (p *configParser) ensemble() {
+	p.property = p.names
+	switch {
+	case p.ensembles:
+		p.config.Options.EnsembleNames = []string{}
+		if p.value != "" {
+			p.config.Options.EnsembleNames = strings.Split(p.value, ",")
+		}
+	case p.line != 0:
+		p.warn("it has no effect without authProvider.1=" + ensembleProvider)
 	}
 }

@@ -37,7 +37,11 @@ zookeeper.extendedTypesEnabled=true
 enforceQuota=TRUE
 skipACL=yes
 zookeeper.DigestAuthenticationProvider.superDigest=super:lK75jTNcA+U9vtVEw5vB51mj/w4=
-zookeeper.DigestAuthenticationProvider.digestAlg=SHA1
+zookeeper.DigestAuthenticationProvider.digestAlg=sha3-256
+nio.sessionlessCnxnTimeout=3000
+authProvider.1=org.apache.zookeeper.server.auth.EnsembleAuthenticationProvider
+ensembleAuthName=one,two
+reconfigEnabled=true
 znode.container.checkIntervalMs=5000
 znode.container.maxPerMinute=100
 znode.container.maxNeverUsedIntervalMs=3600000
@@ -55,7 +59,8 @@ datadir.autocreate=true
 			TickTime: 1500 * time.Millisecond, MaxSessionTimeout: time.Minute, MaxConnectionsPerHost: -1,
 			MaxConnections: 500, MaxOutstanding: 2000,
 			MaxPacketBytes: 0x3fffff, FourLetterWords: []string{"ruok", "stat", "mntr"},
-			ExtendedTypes: true, EnforceQuota: true, SkipACL: true, DigestDisabled: true, SuperDigest: "super:lK75jTNcA+U9vtVEw5vB51mj/w4=",
+			ExtendedTypes: true, EnforceQuota: true, SkipACL: true, DigestDisabled: true, DigestAlgorithm: "sha3-256", HandshakeTimeout: 3 * time.Second,
+			EnsembleNames: []string{"one", "two"}, ReconfigEnabled: true, SuperDigest: "super:lK75jTNcA+U9vtVEw5vB51mj/w4=",
 			DataDir: "/var/lib/zookeeper", Store: store.Options{SnapshotRecords: 5000},
 			ContainerCheckInterval: 5 * time.Second, ContainerMaxPerMinute: 100, ContainerMaxNeverUsed: time.Hour,
 		},
@@ -133,40 +138,57 @@ func TestParseConfigAddress(t *testing.T) {
 	}
 }
 
+// The scheme ensemble is there where its provider is named, with the names that
+// there are or with any.
+func TestParseConfigEnsemble(t *testing.T) {
+	const provider = "authProvider.ensemble=org.apache.zookeeper.server.auth.EnsembleAuthenticationProvider\n"
+	for text, want := range map[string][]string{
+		provider:                               {},
+		"ensembleAuthName=x\n" + provider:      {"x"},
+		provider + "ensembleAuthName=x,y":      {"x", "y"},
+		"ensembleAuthName=x\nauthProvider.1=y": nil,
+	} {
+		got, _, err := zkserver.ParseConfig(strings.NewReader(text))
+		if diff := cmp.Diff(got.Options.EnsembleNames, want); diff != "" || err != nil {
+			t.Errorf("%q: error %v, differs (-got +want):\n%s", text, err, diff)
+		}
+	}
+}
+
 // A line that cannot be followed is named with its key, its value and the fix.
 func TestParseConfigErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		"tickTime=2_000":                                 "line 1: tickTime=2_000: want a whole number from 1 ",
-		"tickTime=fast":                                  "line 1: tickTime=fast: want a whole number from 1 ",
-		"\n\ntickTime=0":                                 "line 3: tickTime=0: want",
-		"tickTime=":                                      "line 1: tickTime=: want",
-		"clientPort=70000":                               "line 1: clientPort=70000: want a whole number from 0 to 65535",
-		"maxClientCnxns=-1":                              "line 1: maxClientCnxns=-1: want",
-		"minSessionTimeout=-2":                           "line 1: minSessionTimeout=-2: want",
-		"maxSessionTimeout=10":                           "line 1: maxSessionTimeout=10: sessions of 4s to 10ms: let minSessionTimeout",
-		"minSessionTimeout=100000":                       "line 1: minSessionTimeout=100000: sessions of 1m40s to 40s: let",
-		"jute.maxbuffer=4GB":                             "line 1: jute.maxbuffer=4GB: want",
-		"jute.maxbuffer=10":                              "line 1: jute.maxbuffer=10: want",
-		"enforceQuota=maybe":                             "line 1: enforceQuota=maybe: want true or false",
-		"znode.container.maxPerMinute=0":                 "line 1: znode.container.maxPerMinute=0: want",
-		"DigestAuthenticationProvider.superDigest=hush":  "superDigest=***: want user:base64(sha1(user:password))",
-		"DigestAuthenticationProvider.digestAlg=SHA-256": "digestAlg=SHA-256: want SHA1",
-		"server.1=a:1:2\nserver.2=b:1:2":                 "line 2: server.2=b:1:2: a second member of an ensemble, and this server is always alone: run Apache ZooKeeper",
-		"server.1=a:1:2;2181;2182":                       "line 1: server.1=a:1:2;2181;2182: want host:port:port, or",
-		"server.1=a:1:2;b:c":                             "want host:port:port, or",
-		"server.1=a:1:2;b:1:2":                           "want host:port:port, or",
-		"server.1=a:1:2;:1":                              "want host:port:port, or",
-		"server.1=a:1:2;[::1:2181":                       "want host:port:port, or",
-		"server.1=a:1:2;65536":                           "want host:port:port, or",
-		"server.1=a:1:1":                                 "want host:port:port, or",
-		"server.1=a:1":                                   "want host:port:port, or",
-		"server.1=a:1:2:3:4":                             "want host:port:port, or",
-		"server.1=a:1:x":                                 "want host:port:port, or",
-		"server.1=:1:2":                                  "want host:port:port, or",
-		"server.1=a:1:2:observer;2181":                   "want host:port:port, or",
-		"server.1=a:1:2|b:1":                             "want host:port:port, or",
-		"server.1=":                                      "want host:port:port, or",
-		"server.a=a:1:2":                                 "want a number behind server.",
+		"tickTime=2_000":                                "line 1: tickTime=2_000: want a whole number from 1 ",
+		"tickTime=fast":                                 "line 1: tickTime=fast: want a whole number from 1 ",
+		"\n\ntickTime=0":                                "line 3: tickTime=0: want",
+		"tickTime=":                                     "line 1: tickTime=: want",
+		"clientPort=70000":                              "line 1: clientPort=70000: want a whole number from 0 to 65535",
+		"maxClientCnxns=-1":                             "line 1: maxClientCnxns=-1: want",
+		"minSessionTimeout=-2":                          "line 1: minSessionTimeout=-2: want",
+		"maxSessionTimeout=10":                          "line 1: maxSessionTimeout=10: sessions of 4s to 10ms: let minSessionTimeout",
+		"minSessionTimeout=100000":                      "line 1: minSessionTimeout=100000: sessions of 1m40s to 40s: let",
+		"jute.maxbuffer=4GB":                            "line 1: jute.maxbuffer=4GB: want",
+		"jute.maxbuffer=0":                              "line 1: jute.maxbuffer=0: want",
+		"enforceQuota=maybe":                            "line 1: enforceQuota=maybe: want true or false",
+		"znode.container.maxPerMinute=0":                "line 1: znode.container.maxPerMinute=0: want",
+		"DigestAuthenticationProvider.superDigest=hush": "superDigest=***: want user:base64(hash(user:password))",
+		"DigestAuthenticationProvider.digestAlg=MD5":    "digestAlg=MD5: want SHA1, SHA-256, SHA-512 or SHA3-256",
+		"server.1=a:1:2\nserver.2=b:1:2":                "line 2: server.2=b:1:2: a second member of an ensemble, and this server is always alone: run Apache ZooKeeper",
+		"server.1=a:1:2;2181;2182":                      "line 1: server.1=a:1:2;2181;2182: want host:port:port, or",
+		"server.1=a:1:2;b:c":                            "want host:port:port, or",
+		"server.1=a:1:2;b:1:2":                          "want host:port:port, or",
+		"server.1=a:1:2;:1":                             "want host:port:port, or",
+		"server.1=a:1:2;[::1:2181":                      "want host:port:port, or",
+		"server.1=a:1:2;65536":                          "want host:port:port, or",
+		"server.1=a:1:1":                                "want host:port:port, or",
+		"server.1=a:1":                                  "want host:port:port, or",
+		"server.1=a:1:2:3:4":                            "want host:port:port, or",
+		"server.1=a:1:x":                                "want host:port:port, or",
+		"server.1=:1:2":                                 "want host:port:port, or",
+		"server.1=a:1:2:observer;2181":                  "want host:port:port, or",
+		"server.1=a:1:2|b:1":                            "want host:port:port, or",
+		"server.1=":                                     "want host:port:port, or",
+		"server.a=a:1:2":                                "want a number behind server.",
 		"clientPort=2182\nserver.1=a:1:2;2181": "line 2: server.1=a:1:2;2181: clients are to connect at port 2181 here, " +
 			"and at 2182 by clientPort in line 1: leave one of them",
 		"server.1=a:1:2;b:2181\nclientPortAddress=c\nclientPort=2181": `line 1: server.1=a:1:2;b:2181: clients are to connect ` +

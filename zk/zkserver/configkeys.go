@@ -15,14 +15,16 @@ type configKey func(p *configParser)
 
 // configKeys is the table of the keys that are known by their whole names.
 var configKeys = map[string]configKey{
-	"clientPort":        func(p *configParser) { p.port = strconv.FormatInt(p.number(0, math.MaxUint16), 10) },
-	"clientPortAddress": func(p *configParser) { p.host = strings.Trim(p.value, "[]") },
-	"dataDir":           func(p *configParser) { p.config.Options.DataDir = p.value },
-	"tickTime":          millis(1, func(o *Options) *time.Duration { return &o.TickTime }),
-	"minSessionTimeout": timeout(func(o *Options) *time.Duration { return &o.MinSessionTimeout }),
-	"maxSessionTimeout": timeout(func(o *Options) *time.Duration { return &o.MaxSessionTimeout }),
-	"maxClientCnxns":    count(func(o *Options) *int { return &o.MaxConnectionsPerHost }),
-	"maxCnxns":          count(func(o *Options) *int { return &o.MaxConnections }),
+	"clientPort":                 func(p *configParser) { p.port = strconv.FormatInt(p.number(0, math.MaxUint16), 10) },
+	"clientPortAddress":          func(p *configParser) { p.host = strings.Trim(p.value, "[]") },
+	"dataDir":                    func(p *configParser) { p.config.Options.DataDir = p.value },
+	"nio.sessionlessCnxnTimeout": millis(1, func(o *Options) *time.Duration { return &o.HandshakeTimeout }),
+	"ensembleAuthName":           func(p *configParser) { p.names = p.property },
+	"tickTime":                   millis(1, func(o *Options) *time.Duration { return &o.TickTime }),
+	"minSessionTimeout":          timeout(func(o *Options) *time.Duration { return &o.MinSessionTimeout }),
+	"maxSessionTimeout":          timeout(func(o *Options) *time.Duration { return &o.MaxSessionTimeout }),
+	"maxClientCnxns":             count(func(o *Options) *int { return &o.MaxConnectionsPerHost }),
+	"maxCnxns":                   count(func(o *Options) *int { return &o.MaxConnections }),
 	"globalOutstandingLimit": func(p *configParser) {
 		p.config.Options.MaxOutstanding = int(p.number(1, math.MaxInt32))
 	},
@@ -35,6 +37,7 @@ var configKeys = map[string]configKey{
 	"4lw.commands.whitelist":                   parseWhitelist,
 	"extendedTypesEnabled":                     flag(func(o *Options) *bool { return &o.ExtendedTypes }),
 	"enforceQuota":                             flag(func(o *Options) *bool { return &o.EnforceQuota }),
+	"reconfigEnabled":                          flag(func(o *Options) *bool { return &o.ReconfigEnabled }),
 	"skipACL":                                  flag(func(o *Options) *bool { return &o.SkipACL }),
 	"DigestAuthenticationProvider.enabled":     parseDigestEnabled,
 	"DigestAuthenticationProvider.superDigest": parseSuperDigest,
@@ -69,7 +72,6 @@ var configKeys = map[string]configKey{
 	"peerType":                      ignore(forEnsembles),
 	"leaderServes":                  ignore(forEnsembles),
 	"standaloneEnabled":             ignore(forEnsembles),
-	"reconfigEnabled":               ignore(forEnsembles),
 	"localSessionsEnabled":          ignore(forEnsembles),
 	"localSessionsUpgradingEnabled": ignore(forEnsembles),
 	"readonlymode.enabled":          ignore(forEnsembles),
@@ -132,7 +134,7 @@ var configGroups = []struct {
 	{"admin.", ignore("there is no admin server: use the four-letter words")},
 	{"metricsProvider.", ignore("there is no metrics provider: use the four-letter word mntr")},
 	{"ssl.", ignore("TLS is not built in")},
-	{"authProvider.", ignore("the schemes are world, auth, digest and ip: entries of others are refused when they are set")},
+	{"authProvider.", parseProvider},
 }
 
 // ignore warns that a key has no effect.
@@ -226,7 +228,7 @@ func parseWhitelist(p *configParser) {
 func parseSuperDigest(p *configParser) {
 	user, hash, ok := strings.Cut(p.value, ":")
 	if !ok || user == "" || hash == "" {
-		p.failf("want user:base64(sha1(user:password))")
+		p.failf("want user:base64(hash(user:password))")
 	}
 	p.config.Options.SuperDigest = p.value
 }
@@ -237,7 +239,19 @@ func parseDigestEnabled(p *configParser) {
 }
 
 func parseDigestAlg(p *configParser) {
-	if !strings.EqualFold(p.value, "SHA1") && !strings.EqualFold(p.value, "SHA-1") {
-		p.failf("want SHA1: there is no other")
+	p.config.Options.DigestAlgorithm = DigestAlgorithm(p.value)
+	if p.config.Options.DigestAlgorithm.sum() == nil {
+		p.failf("want %s", digestNames)
 	}
+}
+
+// ensembleProvider is the class of the one scheme that has to be named to be there.
+const ensembleProvider = "org.apache.zookeeper.server.auth.EnsembleAuthenticationProvider"
+
+func parseProvider(p *configParser) {
+	if p.value == ensembleProvider {
+		p.ensembles = true
+		return
+	}
+	p.warn("the schemes are world, auth, digest, ip and ensemble: entries of others are refused when they are set: it has no effect")
 }

@@ -83,6 +83,8 @@ func TestBadBodies(t *testing.T) {
 		switch op.Code {
 		case jute.OpCheck, jute.OpPing, jute.OpCloseSession:
 			continue // it has no body, or ends the connection
+		case jute.OpAuth, jute.OpSASL:
+			continue // they end the connection, see digests.txt
 		}
 		t.Run(op.Name, func(t *testing.T) {
 			c.t = t

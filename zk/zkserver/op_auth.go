@@ -4,9 +4,7 @@
 package zkserver
 
 import (
-	"crypto/sha1" //nolint:gosec // the protocol's digest
 	"crypto/subtle"
-	"encoding/base64"
 	"slices"
 	"strings"
 
@@ -18,6 +16,8 @@ const (
 	// maxIdentities is how many identities a connection may have: each check of a
 	// permission compares them all.
 	maxIdentities = 64
+	// schemeEnsemble is not one of identities: no list names it.
+	schemeEnsemble = "ensemble"
 	// maxUser is how long the name of a user may be, in bytes.
 	maxUser = 1 << 10
 )
@@ -26,18 +26,21 @@ var authHandler = handler{local: authenticate, short: "AUTH"}
 
 // authenticate adds identities to the connection: they count for the requests
 // behind it. A failure ends the connection, and leaves the session; one identity
-// more than a connection may have is one.
+// more than a connection may have is one. The name of another ensemble ends it
+// without an answer, for a client that is told of a failure gives up, and this one
+// shall go on to another server. So does what cannot be decoded.
 func authenticate(c *conn, xid int32) bool {
 	var r jute.AuthRequest
 	r.Decode(&c.rd.d)
 	c.settle()
 	if c.rd.d.Err() != nil {
-		c.answer(xid, 0, jute.ErrMarshalling)
-		return true
+		return false
 	}
 	if !c.prove(&r) {
 		c.srv.stats.unproven.Add(1)
-		c.answer(xid, 0, jute.ErrAuthFailed)
+		if r.Scheme != schemeEnsemble || c.srv.opts.EnsembleNames == nil {
+			c.answer(xid, 0, jute.ErrAuthFailed)
+		}
 		c.srv.refused(c, RefusedInfo{Reason: RefusedAuth})
 		return false
 	}
@@ -50,10 +53,10 @@ func authenticate(c *conn, xid int32) bool {
 func (c *conn) prove(r *jute.AuthRequest) bool {
 	switch r.Scheme {
 	case tree.SchemeDigest:
-		if c.srv.opts.DigestDisabled {
+		if c.srv.opts.DigestDisabled || r.Auth == nil {
 			return false
 		}
-		id := Digest(r.Auth)
+		id := c.srv.opts.DigestAlgorithm.Digest(r.Auth)
 		if user, _, _ := strings.Cut(id, ":"); len(user) > maxUser || !c.identify(tree.Identity{Scheme: tree.SchemeDigest, ID: id}) {
 			return false
 		}
@@ -63,17 +66,11 @@ func (c *conn) prove(r *jute.AuthRequest) bool {
 		return true
 	case tree.SchemeIP: // the address is known from the start
 		return true
+	case schemeEnsemble: // which a client takes this one for; it proves nothing
+		names := c.srv.opts.EnsembleNames
+		return names != nil && (len(r.Auth) == 0 || len(names) == 0 || slices.Contains(names, string(r.Auth)))
 	}
 	return false
-}
-
-// Digest returns the digest identity of "user:password":
-// user:base64(sha1(user:password)), as in an ACL entry and in
-// [Options.SuperDigest]. Source: DigestAuthenticationProvider.generateDigest.
-func Digest(userPassword []byte) string {
-	user, _, _ := strings.Cut(string(userPassword), ":")
-	sum := sha1.Sum(userPassword) //nolint:gosec // the protocol's digest
-	return user + ":" + base64.StdEncoding.EncodeToString(sum[:])
 }
 
 // identify adds an identity to the connection, and reports whether it has it now.

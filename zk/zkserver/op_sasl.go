@@ -7,16 +7,16 @@ import "github.com/rollcall-rpc/rollcall/zk/jute"
 
 // saslHandler answers a client that begins to authenticate by SASL as ZooKeeper
 // does where no mechanism is configured: without an error and without a token,
-// which clients take for a failure. Nothing has been proven by it.
+// which clients take for a failure. Nothing has been proven by it. What cannot be
+// decoded, or holds no token, ends the connection.
 var saslHandler = handler{local: answerSASL, short: "SASL"}
 
 func answerSASL(c *conn, xid int32) bool {
 	var r jute.SASLToken
 	r.Decode(&c.rd.d)
 	c.settle()
-	if c.rd.d.Err() != nil {
-		c.answer(xid, 0, jute.ErrMarshalling)
-		return true
+	if c.rd.d.Err() != nil || r.Token == nil {
+		return false
 	}
 	none := jute.SASLToken{}
 	c.out.mu.Lock()

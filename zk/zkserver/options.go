@@ -24,7 +24,7 @@ type Options struct {
 	// (minSessionTimeout, maxSessionTimeout). Defaults 2 and 20 ticks.
 	MinSessionTimeout, MaxSessionTimeout time.Duration
 	// HandshakeTimeout is how long a new connection may take until its first
-	// request is complete. Default 10 s.
+	// request is complete (nio.sessionlessCnxnTimeout). Default 10 s.
 	HandshakeTimeout time.Duration
 	// MaxConnections bounds the connections (maxCnxns). One more is closed without
 	// a word, unless there is one that has not sent its first request yet: then the
@@ -58,7 +58,7 @@ type Options struct {
 	MaxWatchBytes int64
 	// MaxPacketBytes is the greatest request; the connection of a greater one is
 	// closed (jute.maxbuffer). Memory is taken as bytes arrive, at most twice what
-	// has come. Replies are not limited. Default 1048575.
+	// has come. Replies are not limited. A handshake has 45. Default 1048575.
 	MaxPacketBytes int
 	// Epoch is the upper half of the first zxid, 1 to 2^31-1. It must be greater
 	// than the epoch of every earlier life of this address, or clients of that
@@ -67,15 +67,28 @@ type Options struct {
 	Epoch int64
 	// Clock tells the time. Default: the system's.
 	Clock Clock
-	// SuperDigest is the digest identity, "user:base64(sha1(user:password))",
-	// that may do everything (DigestAuthenticationProvider.superDigest). Empty:
-	// nobody.
+	// DigestAlgorithm is the hash of digest identities
+	// (DigestAuthenticationProvider.digestAlg). Lists that were set with another one
+	// match nobody. Default SHA1.
+	DigestAlgorithm DigestAlgorithm
+	// SuperDigest is the digest identity, "user:base64(hash(user:password))" as
+	// [DigestAlgorithm.Digest] makes it, that may do everything
+	// (DigestAuthenticationProvider.superDigest). Empty: nobody.
 	SuperDigest string
 	// DigestDisabled turns the scheme digest off
 	// (DigestAuthenticationProvider.enabled=false): nobody can authenticate by it,
 	// whoever SuperDigest names neither; a list with an entry of it is not valid, and
 	// entries from before match nobody.
 	DigestDisabled bool
+	// EnsembleNames lets clients say which ensemble they mean, by the scheme ensemble
+	// (authProvider.N=…EnsembleAuthenticationProvider): the connection of one that
+	// means another is closed. They are the names of this one (ensembleAuthName). An
+	// empty list that is not nil: any name will do. nil: there is no such scheme.
+	EnsembleNames []string
+	// ReconfigEnabled has an attempt to change the members of the ensemble answered
+	// as one that this server has no code for, instead of as one that is not allowed
+	// (reconfigEnabled). It fails either way.
+	ReconfigEnabled bool
 	// ExtendedTypes allows nodes with a time to live (extendedTypesEnabled).
 	ExtendedTypes bool
 	// EnforceQuota refuses what goes beyond a hard limit of a quota (enforceQuota).
@@ -96,7 +109,7 @@ type Options struct {
 	// FourLetterWords are the commands that a connection may send in place of a
 	// handshake (4lw.commands.whitelist); "*" stands for all that are built.
 	// Default: ruok, srvr, stat, mntr, conf, isro, envi, dirs. An empty list that
-	// is not nil: none.
+	// is not nil: none but srvr, which is always answered, as by ZooKeeper.
 	FourLetterWords []string
 	// DataDir is where the tree and the sessions are kept, so that they survive
 	// the end of the process and of the power (dataDir). It is made if it is not
@@ -150,8 +163,9 @@ const (
 	defaultContainersPerMinute = 10000
 	// epochBegin is 2020-01-01T00:00:00Z in seconds since 1970.
 	epochBegin = 1577836800
-	// minPacketBytes leaves room for a handshake with a generous password.
-	minPacketBytes = 256
+	// minPacketBytes is the least that has a meaning. As with ZooKeeper nobody can
+	// open a session below the 45 bytes of a handshake.
+	minPacketBytes = 1
 )
 
 // withDefaults returns o with every default filled in.
@@ -234,9 +248,10 @@ func (o *Options) check() error {
 	bad(o.ContainerMaxPerMinute < 0, "ContainerMaxPerMinute %d: want a positive number", o.ContainerMaxPerMinute)
 	bad(o.ContainerMaxNeverUsed < 0, "ContainerMaxNeverUsed %v: want a positive duration, or 0 for never", o.ContainerMaxNeverUsed)
 	bad(o.Epoch < 1 || o.Epoch > math.MaxInt32, "Epoch %d: want 1 to %d", o.Epoch, math.MaxInt32)
+	bad(o.DigestAlgorithm.sum() == nil, "DigestAlgorithm %q: want %s", o.DigestAlgorithm, digestNames)
 	user, hash, ok := strings.Cut(o.SuperDigest, ":")
 	bad(o.SuperDigest != "" && (!ok || user == "" || hash == ""),
-		"SuperDigest %q: want user:base64(sha1(user:password))", o.SuperDigest)
+		"SuperDigest %q: want user:base64(hash(user:password))", o.SuperDigest)
 	for _, w := range o.FourLetterWords {
 		bad(w != "*" && !isWord(w), "FourLetterWords %q: want * or one of %s", w, strings.Join(allWords(), ", "))
 	}

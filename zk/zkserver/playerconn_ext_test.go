@@ -10,6 +10,7 @@ import (
 	"io"
 	"math"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/zk/jute"
@@ -28,6 +29,7 @@ var connSteps = map[string]func(p *player, name string, a args, lines []string) 
 	"drop":     (*player).drop,
 	"restart":  (*player).restartServer,
 	"eof":      (*player).eof,
+	"word":     (*player).word,
 }
 
 // reopens are those for which a connection may have ended before.
@@ -248,4 +250,13 @@ func (p *player) end() {
 		}
 		c.nc.Close()
 	}
+}
+
+// word sends a four-letter word on a connection of its own and tells the first line
+// of the answer, without the numbers.
+func (p *player) word(_ string, a args, _ []string) []string {
+	p.t.Helper()
+	first, _, _ := strings.Cut(word(p.t, p.addr, a.list[0]), "\n")
+	first, _, _ = strings.Cut(first, ": 3.")
+	return []string{first}
 }

@@ -94,6 +94,7 @@ func (s *Server) rules() tree.Rules {
 		ExtendedTypes:   s.opts.ExtendedTypes,
 		EnforceQuota:    s.opts.EnforceQuota,
 		DigestDisabled:  s.opts.DigestDisabled,
+		ReconfigEnabled: s.opts.ReconfigEnabled,
 		NeverUsedMillis: int64(s.opts.ContainerMaxNeverUsed / time.Millisecond),
 	}
 }

@@ -163,10 +163,31 @@ var suites = []suite{
 		},
 	},
 	{
-		dir:            "skipacl",
-		kept:           true,
-		opts:           zkserver.Options{SkipACL: true, MaxConnectionsPerHost: 6, HandshakeTimeout: 3 * time.Second},
-		apacheSettings: []string{"-Dzookeeper.skipACL=yes", "maxClientCnxns=6", "-Dzookeeper.nio.sessionlessCnxnTimeout=3000"},
+		dir: "providers",
+		opts: zkserver.Options{
+			DigestAlgorithm: zkserver.DigestSHA3256, SuperDigest: zkserver.DigestSHA3256.Digest([]byte("super:secret")),
+			EnsembleNames: []string{"one", "two"}, ReconfigEnabled: true, MaxPacketBytes: 200,
+			FourLetterWords: []string{},
+		},
+		apacheSettings: []string{
+			"DigestAuthenticationProvider.digestAlg=SHA3-256",
+			"-Dzookeeper.DigestAuthenticationProvider.superDigest=" + zkserver.DigestSHA3256.Digest([]byte("super:secret")),
+			"authProvider.1=org.apache.zookeeper.server.auth.EnsembleAuthenticationProvider", "ensembleAuthName=one,two",
+			"reconfigEnabled=true", "-Djute.maxbuffer=200", "4lw.commands.whitelist=",
+		},
+	},
+	{
+		dir:  "skipacl",
+		kept: true,
+		opts: zkserver.Options{
+			SkipACL: true, MaxConnectionsPerHost: 6, HandshakeTimeout: 3 * time.Second,
+			DigestAlgorithm: zkserver.DigestSHA512, EnsembleNames: []string{},
+		},
+		apacheSettings: []string{
+			"-Dzookeeper.skipACL=yes", "maxClientCnxns=6", "nio.sessionlessCnxnTimeout=3000",
+			"DigestAuthenticationProvider.digestAlg=SHA-512",
+			"authProvider.1=org.apache.zookeeper.server.auth.EnsembleAuthenticationProvider",
+		},
 	},
 }
 
@@ -183,7 +204,9 @@ func (su *suite) ours(t *testing.T) place {
 	t.Helper()
 	opts := su.opts
 	opts.TickTime = 500 * time.Millisecond
-	opts.FourLetterWords = []string{"*"}
+	if opts.FourLetterWords == nil {
+		opts.FourLetterWords = []string{"*"}
+	}
 	if su.kept {
 		opts.DataDir = t.TempDir()
 	}

@@ -118,8 +118,9 @@ func (p *player) orNull(a args, r jute.Record) jute.Record {
 	return raw(append(b, r.Append(nil)[size+path:]...))
 }
 
-func (a args) data() []byte {
-	s := a.keys["data"]
+func (a args) data() []byte { return bytesOrNull(a.keys["data"]) }
+
+func bytesOrNull(s string) []byte {
 	if s == "null" {
 		return nil
 	}
@@ -223,7 +224,7 @@ func (p *player) request(verb string, a args) (jute.OpCode, jute.Record) {
 	case "setwatches", "setwatches2":
 		return p.setWatches(verb, a)
 	case "auth":
-		return jute.OpAuth, &jute.AuthRequest{Scheme: a.list[0], Auth: []byte(a.list[1])}
+		return jute.OpAuth, &jute.AuthRequest{Scheme: a.list[0], Auth: bytesOrNull(a.list[1])}
 	case "close":
 		return jute.OpCloseSession, &jute.Empty{}
 	case "events", "ping":

@@ -71,6 +71,7 @@ func writeEnvi(_ *conn, b *bytes.Buffer) {
 	}
 	dir, _ := os.Getwd()
 	fmt.Fprintf(b, "Environment:\nzookeeper.version=%s\nhost.name=%s\n", version, host)
+	b.WriteString("java.version=none\n") // there are tools that look for it
 	fmt.Fprintf(b, "go.version=%s\nos.name=%s\nos.arch=%s\n", runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	fmt.Fprintf(b, "user.name=%s\nuser.home=%s\nuser.dir=%s\n", name, home, dir)
 }

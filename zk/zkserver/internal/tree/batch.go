@@ -26,6 +26,7 @@ type Rules struct {
 	ExtendedTypes   bool  // nodes with a time to live may be created
 	EnforceQuota    bool  // hard limits of quotas are kept
 	DigestDisabled  bool  // there is no scheme digest
+	ReconfigEnabled bool  // changing the members is refused as something that nobody can do
 	NeverUsedMillis int64 // after how long a container that never had a child has ended; 0: never
 }
 
@@ -169,6 +170,9 @@ func (b *Batch) one(r *Request) Outcome {
 	case jute.OpCheck:
 		return b.checkVersion(r)
 	case jute.OpReconfig: // the members of one server cannot be changed
+		if b.Rules.ReconfigEnabled {
+			return Outcome{Op: r.Op, Err: jute.ErrUnimplemented}
+		}
 		return Outcome{Op: r.Op, Err: jute.ErrReconfigDisabled}
 	}
 	return Outcome{Op: r.Op, Err: jute.ErrUnimplemented}
