@@ -21,8 +21,8 @@
 // # Caveats
 //
 // It has a module of its own, so that users do not inherit go-zookeeper and
-// porcupine. Run it there; it needs the Debian packages zookeeper, zookeeper-bin
-// and python3-kazoo, and skips what is missing unless ROLLCALL_TEST_REQUIRE is
+// porcupine. Run it there; it needs the Debian packages zookeeper, zookeeper-bin,
+// python3-kazoo and python3-pure-sasl, and skips what is missing unless ROLLCALL_TEST_REQUIRE is
 // "all":
 //
 //	cd conformance && go test -race ./...

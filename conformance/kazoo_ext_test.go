@@ -20,6 +20,15 @@ func TestKazoo(t *testing.T) {
 	})
 }
 
+// TestKazooSASL plays clients that authenticate in a way that the server does not
+// know.
+func TestKazooSASL(t *testing.T) {
+	realtest.PureSASL(t)
+	eachServer(t, func(t *testing.T, s server) {
+		runKazoo(t, s, nil, "credentials")
+	})
+}
+
 // TestKazooRestart plays what outlives a restart of the server.
 func TestKazooRestart(t *testing.T) {
 	eachDurable(t, func(t *testing.T, s server) {

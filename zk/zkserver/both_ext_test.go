@@ -22,6 +22,7 @@ var both = map[string]func(t *testing.T, addr, base string){
 	"replies in the order of requests": testPipelineOrder,
 	"reads see acknowledged writes":    testReadsSeeAcknowledgedWrites,
 	"sessions kept alive":              testKeptAlive,
+	"no sign of life":                  testNoSignOfLife,
 	"time to live begun anew":          testTimeToLiveRenewed,
 	"requests behind the end":          testBehindTheEnd,
 	"great lists of children":          testGreatList,
@@ -80,8 +81,15 @@ func keepUp(t *testing.T, forTime, pause time.Duration, begin func(), sign func(
 // its timeout here.
 func testKeptAlive(t *testing.T, addr, base string) {
 	const timeout = time.Second
+	sign := func(op jute.OpCode, r jute.Record) func(c *rawConn) bool {
+		return func(c *rawConn) bool { return c.answered(request(1, op, r)) }
+	}
 	signs := map[string]func(c *rawConn) bool{
-		"pings": func(c *rawConn) bool { return c.answered(request(jute.XidPing, jute.OpPing, nil)) },
+		"syncs":               sign(jute.OpSync, &jute.Path{Path: base}),
+		"who am I":            sign(jute.OpWhoAmI, nil),
+		"watches":             sign(jute.OpSetWatches, &jute.SetWatchesRequest{}),
+		"what cannot be read": sign(jute.OpExists, raw{0}),
+		"pings":               func(c *rawConn) bool { return c.answered(request(jute.XidPing, jute.OpPing, nil)) },
 		"reads": func(c *rawConn) bool {
 			return c.answered(request(1, jute.OpExists, &jute.PathWatchRequest{Path: base}))
 		},
@@ -106,6 +114,67 @@ func testKeptAlive(t *testing.T, addr, base string) {
 		}
 		return alive
 	})
+}
+
+// What does not keep a session: an authentication, however it goes on, requests that
+// never become whole, and what the client is told. The session ends while that
+// lasts, and not before its time.
+func testNoSignOfLife(t *testing.T, addr, base string) {
+	const timeout, pause, tooLong = time.Second, 100 * time.Millisecond, 10 * time.Second
+	auth := func(scheme string) func(int) []byte {
+		r := &jute.AuthRequest{Scheme: scheme, Auth: []byte("a:b")}
+		return func(int) []byte { return request(jute.XidAuth, jute.OpAuth, r) }
+	}
+	nothing := func(int) []byte { return nil }
+	for name, sign := range map[string]func(i int) []byte{
+		"silence": nothing,
+		"digest":  auth("digest"),
+		"address": auth("ip"),
+		"sasl": func(i int) []byte {
+			if i%4 > 0 { // few, for how many there may be is another question
+				return nil
+			}
+			return request(1, jute.OpSASL, &jute.SASLToken{Token: []byte{}})
+		},
+		"half a request": func(i int) []byte { return []byte{0, 0, 1, 0, 0}[min(i, 4):][:1] },
+		"notifications":  nothing,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			other, c := open(t, addr, sessionTimeout), open(t, addr, timeout)
+			if name == "notifications" {
+				c.must(jute.OpAddWatch, &jute.PathModeRequest{Path: base, Mode: jute.WatchPersistent}, nil)
+			}
+			last, ended := time.Now(), make(chan struct{})
+			mine := c.create(base+"/"+strings.ReplaceAll(name, " ", "-"), 1)
+			go func() {
+				defer close(ended)
+				for {
+					if _, err := c.next(); err != nil {
+						return
+					}
+				}
+			}()
+			tick := time.NewTicker(pause)
+			defer tick.Stop()
+			for i := 0; time.Since(last) < tooLong; i++ {
+				c.nc.Write(sign(i)) //nolint:errcheck // the end is seen by who reads
+				other.must(jute.OpSetData, &jute.SetDataRequest{Path: base, Version: -1}, nil)
+				select {
+				case <-ended:
+					if took := time.Since(last); took < timeout {
+						t.Errorf("ended after %v, want %v or more", took, timeout)
+					}
+					if other.exists(mine) {
+						t.Error("the connection has ended and the session has not")
+					}
+					return
+				case <-tick.C:
+				}
+			}
+			t.Errorf("the session has not ended after %v", tooLong)
+		})
+	}
 }
 
 // answered sends a request and reports whether anything came back.

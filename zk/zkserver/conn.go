@@ -51,6 +51,8 @@ type conn struct {
 	large    bool    // the buffer of requests is greater than it usually is
 	rd       reading // the request at work; here, for it would be allocated each time
 	readAt   int64   // session time of the last read
+	touched  bool    // the session, since the last read
+	sasl     int     // requests of that operation
 	inline   int64   // requests answered since the last read
 	last     reply   // the last of them
 	tally    tally   // since the last read
@@ -155,9 +157,7 @@ func (c *conn) requests() {
 		if c.in.fill() != nil {
 			return
 		}
-		// Anything at all is a sign of life, half a request too.
-		c.readAt = c.srv.sessionNow()
-		c.session.touched.Store(c.readAt)
+		c.readAt, c.touched = c.srv.sessionNow(), false
 	}
 }
 
@@ -202,10 +202,21 @@ func (c *conn) request(payload []byte) bool {
 	rh.Decode(&c.rd.d)
 	h := handlerOf(rh.Op)
 	c.last.handler = h
+	c.touch(rh.Op)
 	if f := c.hooks.Get(); f != nil {
 		return c.ask(f, h, rh, payload)
 	}
 	return c.dispatch(h, rh, len(payload))
+}
+
+// touch notes a sign of life of the session, once for all that was read together. A
+// request is one, whatever becomes of it, unless it authenticates: who goes no
+// further than that keeps no session. Source: ZooKeeperServer.processPacket.
+func (c *conn) touch(op jute.OpCode) {
+	if !c.touched && op != jute.OpAuth && op != jute.OpSASL {
+		c.touched = true
+		c.session.touched.Store(c.readAt)
+	}
 }
 
 // dispatch carries out the request in c.rd, or passes it to the owner, and reports

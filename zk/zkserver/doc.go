@@ -53,7 +53,7 @@
 // first timeout, all of it ahead. The whole tree is in memory too.
 //
 // There is no ensemble: reconfig is refused. SASL answers as in ZooKeeper
-// where no mechanism is configured. The removal of a container, which is
+// where no mechanism is configured, some times. The removal of a container, which is
 // ZooKeeper's own operation, is not taken from clients.
 //
 // The number of nodes and of sessions is bounded by memory alone. What a

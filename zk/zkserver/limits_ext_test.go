@@ -291,3 +291,22 @@ func TestIdentitiesAreLimited(t *testing.T) {
 	}
 	c.wantEOF()
 }
+
+// A client that is never told whether it is known asks for ever, as fast as it can,
+// and has to be told some time. Its session lives on.
+func TestSASLIsLimited(t *testing.T) {
+	const limit = 16
+	s, addr := startServer(t, zkserver.Options{})
+	c := open(t, addr, sessionTimeout)
+	for range limit {
+		c.must(jute.OpSASL, &jute.SASLToken{Token: []byte("x")}, nil)
+	}
+	c.fails(jute.ErrAuthFailed, jute.OpSASL, &jute.SASLToken{Token: []byte("x")})
+	c.wantEOF()
+	if got := s.State().Counts.AuthFailures; got != 1 {
+		t.Errorf("got %d failures counted, want 1", got)
+	}
+	if _, r := c.reattach(addr); r.SessionID != c.id {
+		t.Errorf("got session %#x, want %#x: it lives on", r.SessionID, c.id)
+	}
+}

@@ -37,15 +37,21 @@ func authenticate(c *conn, xid int32) bool {
 		return false
 	}
 	if !c.prove(&r) {
-		c.srv.stats.unproven.Add(1)
-		if r.Scheme != schemeEnsemble || c.srv.opts.EnsembleNames == nil {
-			c.answer(xid, 0, jute.ErrAuthFailed)
-		}
-		c.srv.refused(c, RefusedInfo{Reason: RefusedAuth})
-		return false
+		return c.unproven(xid, r.Scheme != schemeEnsemble || c.srv.opts.EnsembleNames == nil)
 	}
 	c.answer(xid, 0, jute.ErrOk)
 	return true
+}
+
+// unproven notes that an authentication has failed, and answers so if that is to be
+// told. It returns false: the connection ends.
+func (c *conn) unproven(xid int32, told bool) bool {
+	c.srv.stats.unproven.Add(1)
+	if told {
+		c.answer(xid, 0, jute.ErrAuthFailed)
+	}
+	c.srv.refused(c, RefusedInfo{Reason: RefusedAuth})
+	return false
 }
 
 // prove adds the identities that an authentication proves, and reports whether it

@@ -11,12 +11,20 @@ import "github.com/rollcall-rpc/rollcall/zk/jute"
 // decoded, or holds no token, ends the connection.
 var saslHandler = handler{local: answerSASL, short: "SASL"}
 
+// maxSASL is how many of these a connection may send: the mechanisms that there are
+// end after a few, and there are clients that go on for ever if they are told neither
+// that they are known nor that they are not.
+const maxSASL = 16
+
 func answerSASL(c *conn, xid int32) bool {
 	var r jute.SASLToken
 	r.Decode(&c.rd.d)
 	c.settle()
 	if c.rd.d.Err() != nil || r.Token == nil {
 		return false
+	}
+	if c.sasl++; c.sasl > maxSASL {
+		return c.unproven(xid, true)
 	}
 	none := jute.SASLToken{}
 	c.out.mu.Lock()
