@@ -39,15 +39,12 @@ func (l *listSize) note(now time.Time, n int, source discovery.Source, memory ti
 
 // measureList notes how long the list is, and lets go of those that linger beyond it.
 func (r *Roster) measureList(now time.Time, source discovery.Source) {
-	n := 0
+	r.settle()
+	n := r.counts.Usable + r.counts.SetAside + r.counts.Ejected + r.counts.Draining
 	var lingering []*slot
-	for _, s := range r.slots {
-		switch s.state() {
-		case StateUsable, StateSetAside, StateEjected, StateDraining:
-			n++
-		case StateLingering:
-			lingering = append(lingering, s)
-		default: // it is not to be called whatever happens, or has left with a word
+	for i := r.listed; i < len(r.slots); i++ {
+		if r.places[i].state == StateLingering {
+			lingering = append(lingering, r.slots[i])
 		}
 	}
 	was := r.size.whole
@@ -57,8 +54,10 @@ func (r *Roster) measureList(now time.Time, source discovery.Source) {
 		room = n
 		r.replace(lingering)
 	}
-	if len(lingering) > 0 && r.size.whole != was {
-		r.touch()
+	if r.size.whole != was {
+		for _, s := range lingering {
+			r.touch(s)
+		}
 	}
 	if len(lingering) > room {
 		r.crowded(lingering, len(lingering)-room)
@@ -75,6 +74,7 @@ func (r *Roster) replace(lingering []*slot) {
 	slices.SortStableFunc(lingering, func(a, b *slot) int { return a.leaves.Compare(b.leaves) })
 	for _, s := range lingering[:min(n, len(lingering))] {
 		s.replaced = true
+		r.touch(s)
 	}
 }
 

@@ -49,13 +49,18 @@ func (r *Roster) birth(now time.Time, in *discovery.Instance) time.Time {
 	return in.Registered
 }
 
+// enroll puts a slot among those that grow.
+func (r *Roster) enroll(s *slot) {
+	if !s.growing {
+		s.growing = true
+		r.growing = append(r.growing, s)
+	}
+}
+
 // grow brings the shares up to date of all who have less than their weight.
 func (r *Roster) grow(now time.Time) {
-	growing := false
-	for _, s := range r.slots {
-		if s.share == 1 && s.born.IsZero() && !s.onTrial() {
-			continue
-		}
+	young := r.growing[:0]
+	for _, s := range r.growing {
 		share := r.share(now, s)
 		if share == 1 {
 			s.born = time.Time{}
@@ -63,12 +68,15 @@ func (r *Roster) grow(now time.Time) {
 		}
 		if share != s.share {
 			s.share = share
-			r.touch()
+			r.touch(s)
 		}
-		growing = growing || share < 1
+		if s.growing = share < 1 && !s.gone; s.growing {
+			young = append(young, s)
+		}
 	}
-	r.dueOK, r.growAt = false, time.Time{}
-	if growing {
+	clear(r.growing[len(young):])
+	r.growing, r.growAt = young, time.Time{}
+	if len(young) > 0 {
 		step := trialFor
 		if r.opts.SlowStart > 0 {
 			step = min(step, r.opts.SlowStart)

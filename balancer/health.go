@@ -22,16 +22,16 @@ func (r *Roster) Failed(now time.Time, e *Endpoint, dialed bool) {
 	r.learn(s)
 	if s.silent {
 		s.silent = false // it is dead
-		r.touch()
+		r.touch(s)
 	}
 	if dialed && !s.refused {
 		s.refused = true
-		r.touch()
+		r.touch(s)
 	}
 	if s.aside && !s.probing && now.Before(s.resume) {
 		return // the pause this failure would begin is running
 	}
-	r.touch()
+	r.touch(s)
 	if !s.aside && !s.recovered.IsZero() && now.Sub(s.recovered) >= stableAfter {
 		s.strikes = 0
 	}
@@ -70,7 +70,7 @@ func (r *Roster) Recovered(now time.Time, e *Endpoint) {
 		s.probing = false
 	}
 	s.current.load.streak.Store(0) // of the calls that died with the connection
-	r.touch()
+	r.touch(s)
 }
 
 // Probed tells that the instance has answered a probe: what Recovered does, and where
@@ -83,9 +83,10 @@ func (r *Roster) Probed(now time.Time, e *Endpoint) {
 	}
 	if s.ended {
 		s.drained, s.ended = time.Time{}, false
-		r.touch()
+		r.touch(s)
 	}
-	s.probing, r.dueOK = false, false
+	s.probing = false
+	r.touch(s)
 	r.Recovered(now, e)
 }
 
@@ -95,7 +96,7 @@ func (r *Roster) Probed(now time.Time, e *Endpoint) {
 func (r *Roster) Unprobed(now time.Time, e *Endpoint) {
 	if s := r.known(e); s != nil && s.probing {
 		r.postpone(now, s)
-		r.touch()
+		r.touch(s)
 		r.hasten(now)
 	}
 }
@@ -107,7 +108,7 @@ func (r *Roster) Unprobed(now time.Time, e *Endpoint) {
 func (r *Roster) Silent(_ time.Time, e *Endpoint, silent bool) {
 	if s := r.known(e); s != nil && s.silent != silent {
 		s.silent = silent
-		r.touch()
+		r.touch(s)
 	}
 }
 
@@ -122,10 +123,8 @@ func (r *Roster) Draining(now time.Time, id string, e *Endpoint) {
 		r.drain(now, s)
 	}
 	if id != "" {
-		for _, s := range r.slots {
-			if s.key.id == id {
-				r.drain(now, s)
-			}
+		for _, s := range r.kin[key{id: id}] {
+			r.drain(now, s)
 		}
 	}
 }
@@ -134,7 +133,7 @@ func (r *Roster) drain(now time.Time, s *slot) {
 	if r.opts.DrainFor > 0 {
 		s.drained, s.ended = now.Add(r.opts.DrainFor), false
 		s.leaves = s.drained
-		r.touch()
+		r.touch(s)
 	}
 }
 
@@ -150,8 +149,9 @@ func (r *Roster) Left(now time.Time, e *Endpoint) {
 		r.sweep()
 	case s.draining() && s.listed && !s.ended:
 		r.learn(s)
-		s.ended, r.dueOK = true, false
+		s.ended = true
 		r.postpone(now, s)
+		r.touch(s)
 		r.hasten(now)
 	}
 }
@@ -164,9 +164,10 @@ func (r *Roster) Probes(now time.Time) []*Endpoint {
 		return nil
 	}
 	var list []*Endpoint
-	for _, s := range r.slots {
+	for _, s := range r.agenda.due(now) {
 		if s.probeable() && !now.Before(s.resume) {
-			s.probing, r.dueOK = true, false
+			s.probing = true
+			r.touch(s)
 			list = append(list, s.current)
 		}
 	}
@@ -180,21 +181,15 @@ const lonelyPause = time.Second
 // hasten shortens the pauses where nobody is usable, for calls wait for whoever is
 // back first.
 func (r *Roster) hasten(now time.Time) {
-	waiting := 0
-	for _, s := range r.slots {
-		switch {
-		case s.state() == StateUsable:
-			return
-		case s.probeable():
-			waiting++
-		}
+	r.settle()
+	bound := min(time.Duration(r.waiting)*lonelyPause, r.opts.BackoffMax)
+	if r.counts.Usable > 0 || r.waiting == 0 || bound == r.opts.BackoffMax {
+		return
 	}
-	bound := min(time.Duration(waiting)*lonelyPause, r.opts.BackoffMax)
-	for _, s := range r.slots {
-		if s.probeable() && s.resume.Sub(now) > bound {
-			s.resume = now.Add(time.Duration(r.opts.Rand() * float64(bound)))
-			r.touch()
-		}
+	tooLong := func(s *slot) bool { return s.probeable() && s.resume.Sub(now) > bound }
+	for _, s := range r.agenda.all(tooLong) {
+		s.resume = now.Add(time.Duration(r.opts.Rand() * float64(bound)))
+		r.touch(s)
 	}
 }
 

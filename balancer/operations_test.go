@@ -246,6 +246,7 @@ func (f *fuzzer) check(t *testing.T) {
 	f.checkEndpoints(t, s)
 	f.checkCounts(t, s)
 	checkPicks(t, s)
+	f.checkAnew(t, s)
 	if t.Failed() {
 		t.Fatalf("after %s: %v", f.log, s.Counts)
 	}

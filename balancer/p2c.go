@@ -16,9 +16,13 @@ func (p2c) NewPicker(candidates []Candidate, rnd func() float64) Picker {
 	if len(candidates) == 0 {
 		return noPicker{}
 	}
-	p := &twoChoices{seats: newSeats(candidates), rnd: orDefault(rnd)}
-	if !uniform(candidates) {
-		p.cells = newAliasTable(candidates)
+	return newTwoChoices(newSeats(candidates), orDefault(rnd))
+}
+
+func newTwoChoices(s seats, rnd func() float64) *twoChoices {
+	p := &twoChoices{seats: s, rnd: rnd}
+	if !uniform(s.list) {
+		p.cells = newAliasTable(s.list)
 	}
 	return p
 }
@@ -27,6 +31,10 @@ type twoChoices struct {
 	seats
 	cells aliasTable // nil: all weights are the same
 	rnd   func() float64
+}
+
+func (p *twoChoices) successor(list []Candidate, was []int32) Picker {
+	return newTwoChoices(p.successors(list, was), p.rnd)
 }
 
 func (p *twoChoices) Pick(info PickInfo) *Endpoint {

@@ -61,7 +61,7 @@ type aliasTable []cell
 func newAliasTable(list []Candidate) aliasTable {
 	mean := totalWeight(list) / float64(len(list))
 	cells := make([]cell, len(list))
-	var poor, rich []int32
+	poor, rich := make([]int32, 0, len(list)), make([]int32, 0, len(list))
 	for i := range list {
 		cells[i] = cell{keep: list[i].weight() / mean, other: int32(i)}
 		if cells[i].keep < 1 {

@@ -55,11 +55,13 @@ func (r *Roster) review(now time.Time) {
 		return
 	}
 	var suspects []suspect
-	for _, s := range r.slots {
-		if s.state() != StateUsable {
+	for i := range r.places {
+		p := &r.places[i]
+		// Of thousands nearly all are looked at no closer than this.
+		if p.state != StateUsable || (crowd.calls == 0 && p.load.streak.Load() == 0) {
 			continue
 		}
-		if x, ok := r.judge(s, &crowd); ok {
+		if x, ok := r.judge(r.slots[i], &crowd); ok {
 			suspects = append(suspects, x)
 		}
 	}
@@ -86,13 +88,13 @@ func (r *Roster) measure(now time.Time) crowd {
 	var c crowd
 	var latencies []time.Duration
 	var slowest time.Duration
-	for _, s := range r.slots {
-		l := s.current.load
+	for i, s := range r.slots {
+		l := r.places[i].load
 		// Taken in one step each, so that every attempt is in one review alone.
 		good, bad := float64(l.good.Swap(0)), float64(l.bad.Swap(0))
 		s.fresh = l.peakAt.Load() > since
 		s.calls, s.failed = s.calls*fade+good+bad, s.failed*fade+bad
-		if s.state() != StateUsable {
+		if r.places[i].state != StateUsable {
 			continue
 		}
 		c.calls, c.failed = c.calls+s.calls, c.failed+s.failed
@@ -146,15 +148,7 @@ func (r *Roster) eject(now time.Time, suspects []suspect) {
 	if len(suspects) == 0 {
 		return
 	}
-	var counts Counts
-	members := 0
-	for _, s := range r.slots {
-		state := s.state()
-		counts.add(state)
-		if r.isMember(s, state) {
-			members++
-		}
-	}
+	counts, members := r.counts, r.members
 	most := max(1, members*r.opts.EjectPercent/100)
 	for _, x := range suspects {
 		if counts.Ejected >= most || 2*(counts.Usable-1) < members {
@@ -171,7 +165,7 @@ func (r *Roster) eject(now time.Time, suspects []suspect) {
 		s.ejection = &x.why
 		// Bounded before it is multiplied, which would overflow.
 		s.readmitted = now.Add(min(r.opts.EjectFor*time.Duration(min(s.ejections, 1000)), max(ejectMax, r.opts.EjectFor)))
-		r.touch()
+		r.touch(s)
 	}
 }
 
@@ -182,5 +176,6 @@ func (r *Roster) readmit(now time.Time, s *slot) {
 	s.calls, s.failed, s.slow = 0, 0, 0
 	s.current.load.forget()
 	s.current.load.trial.Store(true)
-	r.touch()
+	r.enroll(s)
+	r.touch(s)
 }

@@ -3,7 +3,11 @@
 
 package balancer
 
-import "math"
+import (
+	"cmp"
+	"math"
+	"slices"
+)
 
 // The defaults of [RingHashOptions].
 const (
@@ -67,9 +71,51 @@ func (h ringHash) NewPicker(candidates []Candidate, rnd func() float64) Picker {
 	if len(candidates) == 0 {
 		return noPicker{}
 	}
-	p := &ring{seats: newSeats(candidates), limits: h, rnd: orDefault(rnd)}
-	p.place(pointsPerWeight(candidates))
+	p := &ring{seats: newSeats(candidates), limits: h, unit: pointsPerWeight(candidates), rnd: orDefault(rnd)}
+	p.place()
 	return p
+}
+
+// successor moves what few candidates have on the ring, and leaves the rest. It takes
+// the points over: p has none any more, and no other successor.
+func (p *ring) successor(list []Candidate, was []int32) Picker {
+	unit := pointsPerWeight(list)
+	if unit != p.unit {
+		return p.limits.NewPicker(list, p.rnd)
+	}
+	var added, gone []point
+	to := make([]uint32, len(p.list)) // by the index before, that now, and one; 0: it is gone
+	for i, before := range was {
+		if before >= 0 {
+			to[before] = uint32(i) + 1
+		} else {
+			added = appendPoints(added, &list[i], uint32(i), unit)
+		}
+	}
+	for i, now := range to {
+		if now == 0 {
+			gone = appendPoints(gone, &p.list[i], 0, unit)
+		}
+	}
+	if len(added)+len(gone) > len(p.points.hashes)/16 {
+		return p.limits.NewPicker(list, p.rnd)
+	}
+	next := &ring{seats: p.successors(list, was), limits: p.limits, unit: unit, points: p.points, rnd: p.rnd}
+	p.points = nil
+	next.points.renumber(to)
+	next.points.add(added)
+	swapped := next.points.settle()
+	slots := make([]uint32, len(p.slots))
+	for slot, index := range p.slots {
+		slots[slot] = to[index] - 1
+	}
+	next.slots = slots
+	for _, list := range [][]point{added, gone, swapped} {
+		for i := range list {
+			next.claim(list[i].hash)
+		}
+	}
+	return next
 }
 
 // A ring is the circle of all hashes, with points on it that belong to
@@ -77,9 +123,26 @@ func (h ringHash) NewPicker(candidates []Candidate, rnd func() float64) Picker {
 type ring struct {
 	seats
 	limits ringHash
+	unit   float64  // how many points a weight of 1 has
+	points *points  // of the last one of its line; Pick does not look at them
 	slots  []uint32 // the index of whom a slot's hashes belong to
 	rnd    func() float64
 }
+
+// points are all on a ring, in the order of their hashes; of one hash that of the
+// first candidate is first.
+type points struct {
+	hashes []uint64
+	owners []uint32 // the candidate's index
+}
+
+// A point belongs to the candidate with that index.
+type point struct {
+	hash  uint64
+	index uint32
+}
+
+func slotOf(hash uint64) int { return int(hash >> (64 - ringBits)) }
 
 // room reports whether an instance may have a call more, where each may have bound
 // for a mean weight.
@@ -100,32 +163,115 @@ func pointsPerWeight(list []Candidate) float64 {
 	return unit
 }
 
-// place puts the points on the ring.
-func (p *ring) place(unit float64) {
-	p.slots = make([]uint32, 1<<ringBits)
-	first := make([]uint64, 1<<ringBits) // the complement of a slot's first point; 0: it has none
+// pointsOf returns how many points a candidate has.
+func pointsOf(c *Candidate, unit float64) int { return max(1, int(math.Round(c.weight()*unit))) }
+
+// pointHash returns where an identity has its k-th point.
+func pointHash(id uint64, k int) uint64 { return mix(id + uint64(k)*golden) } //nolint:gosec // a count
+
+// appendPoints adds the points of a candidate.
+func appendPoints(list []point, c *Candidate, index uint32, unit float64) []point {
+	id := identityHash(c.Endpoint)
+	for k := range pointsOf(c, unit) {
+		list = append(list, point{pointHash(id, k), index})
+	}
+	return list
+}
+
+// place puts the points on the ring: each about where it belongs, for hashes are spread
+// evenly, and then in order.
+func (p *ring) place() {
+	slots := make([]uint32, 1<<ringBits) // how many points each has
+	ids := make([]uint64, len(p.list))
 	for i := range p.list {
-		id := identityHash(p.list[i].Endpoint)
-		for k := range max(1, int(math.Round(p.list[i].weight()*unit))) {
-			h := mix(id + uint64(k)*golden)
-			if slot := h >> (64 - ringBits); ^h > first[slot] {
-				first[slot], p.slots[slot] = ^h, uint32(i)
-			}
+		ids[i] = identityHash(p.list[i].Endpoint)
+		for k := range pointsOf(&p.list[i], p.unit) {
+			slots[slotOf(pointHash(ids[i], k))]++
 		}
 	}
-	// The first point after the last slot is that of the first which has one.
-	var next uint32
-	for slot := range p.slots {
-		if first[slot] != 0 {
-			next = p.slots[slot]
-			break
+	total := uint32(0)
+	for slot, count := range slots { // now where the first is
+		slots[slot] = total
+		total += count
+	}
+	hashes, owners := make([]uint64, total), make([]uint32, total, total+1)
+	for i := range p.list {
+		for k := range pointsOf(&p.list[i], p.unit) {
+			h := pointHash(ids[i], k)
+			at := slots[slotOf(h)]
+			slots[slotOf(h)]++ // in the end where the first of the next slot is
+			hashes[at], owners[at] = h, uint32(i)
 		}
 	}
-	for slot := len(p.slots) - 1; slot >= 0; slot-- {
-		if first[slot] == 0 {
-			p.slots[slot] = next
+	for i := range hashes {
+		for ; i > 0 && hashes[i] < hashes[i-1]; i-- {
+			hashes[i], hashes[i-1] = hashes[i-1], hashes[i]
+			owners[i], owners[i-1] = owners[i-1], owners[i]
 		}
-		next = p.slots[slot]
+	}
+	owners = append(owners, owners[0]) // after the last point comes the first
+	for slot := len(slots) - 1; slot > 0; slot-- {
+		slots[slot] = owners[slots[slot-1]]
+	}
+	slots[0] = owners[0]
+	p.points, p.slots = &points{hashes, owners[:total]}, slots
+}
+
+// renumber gives the points the index, less one, that to has for their owner's; 0: they
+// go.
+func (p *points) renumber(to []uint32) {
+	n := 0
+	for i, owner := range p.owners {
+		if now := to[owner]; now > 0 {
+			p.hashes[n], p.owners[n] = p.hashes[i], now-1
+			n++
+		}
+	}
+	p.hashes, p.owners = p.hashes[:n], p.owners[:n]
+}
+
+// add puts points among the others.
+func (p *points) add(added []point) {
+	slices.SortFunc(added, func(a, b point) int { return cmp.Compare(a.hash, b.hash) })
+	end := len(p.hashes)
+	p.hashes = slices.Grow(p.hashes, len(added))[:end+len(added)]
+	p.owners = slices.Grow(p.owners, len(added))[:end+len(added)]
+	for k, point := range slices.Backward(added) {
+		at, _ := slices.BinarySearch(p.hashes[:end], point.hash)
+		copy(p.hashes[at+k+1:end+k+1], p.hashes[at:end])
+		copy(p.owners[at+k+1:end+k+1], p.owners[at:end])
+		p.hashes[at+k], p.owners[at+k] = point.hash, point.index
+		end = at
+	}
+}
+
+// settle puts points of one hash into the order of their owners, and returns those that
+// it moves. Only those of one ID at several addresses have one.
+func (p *points) settle() (moved []point) {
+	for i := 1; i < len(p.hashes); i++ {
+		for j := i; j > 0 && p.hashes[j] == p.hashes[j-1] && p.owners[j] < p.owners[j-1]; j-- {
+			p.owners[j], p.owners[j-1] = p.owners[j-1], p.owners[j]
+			moved = append(moved, point{p.hashes[j], p.owners[j-1]})
+		}
+	}
+	return moved
+}
+
+// claim says whom the hashes belong to that a point there has, or had.
+func (p *ring) claim(hash uint64) {
+	hashes := p.points.hashes
+	first, _ := slices.BinarySearch(hashes, hash)
+	owner := p.points.owners[0]
+	if first < len(hashes) {
+		owner = p.points.owners[first]
+	}
+	if first == 0 { // it comes after the last one too
+		for slot := slotOf(hashes[len(hashes)-1]) + 1; slot < len(p.slots); slot++ {
+			p.slots[slot] = p.points.owners[0]
+		}
+	}
+	for slot := slotOf(hash); slot >= 0 && (first == 0 || slot > slotOf(hashes[first-1])); slot-- {
+		p.slots[slot] = owner
 	}
 }
 

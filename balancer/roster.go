@@ -15,10 +15,14 @@ type Roster struct {
 	opts  Options
 	hooks Hooks
 	byKey map[key]*slot
-	slots []*slot // the listed ones in the list's order, then those that are not listed
+	kin   kin
 	watch *watch
 
+	census
+	agenda agenda
+
 	clock    registryClock
+	growing  []*slot   // all that have less than their share, or may
 	growAt   time.Time // when shares grow; zero: all have grown
 	reviewed time.Time // the last review
 	measured time.Time // the last one that was not of failures in a row alone
@@ -31,14 +35,11 @@ type Roster struct {
 	err        error
 	skipped    int
 
-	due     time.Time // when Tick or Probes have something to do; zero: never
-	dueOK   bool      // due is right
-	dropped []*slot   // forgotten by the running method, not yet detached
+	dropped []*slot // forgotten by the running method, not yet detached
 
-	statesChanged bool // since snapshot was built
 	sourceChanged bool // since snapshot was built
 	snapshot      *Snapshot
-	tiers         [][]Candidate // the candidates of snapshot.Picker, best first
+	tiers         [tiers]tier // of snapshot.Picker
 }
 
 // NewRoster returns a Roster that knows nobody yet.
@@ -48,6 +49,7 @@ func NewRoster(opts Options, hooks Hooks) *Roster {
 		opts:     opts,
 		hooks:    hooks.withDefaults(),
 		byKey:    make(map[key]*slot),
+		kin:      make(kin),
 		watch:    &watch{streak: uint32(opts.EjectAfter)}, //nolint:gosec // withDefaults bounds it
 		source:   discovery.SourceNone,
 		snapshot: &Snapshot{Picker: noPicker{}, Source: discovery.SourceNone},
@@ -57,13 +59,8 @@ func NewRoster(opts Options, hooks Hooks) *Roster {
 // Next returns when the Roster has something to do by itself: the caller then
 // calls Tick and Probes. false: nothing is due before the next change.
 func (r *Roster) Next(now time.Time) (time.Time, bool) {
-	if !r.dueOK {
-		r.due, r.dueOK = r.growAt, true
-		for _, s := range r.slots {
-			r.due = earlier(r.due, s.due())
-		}
-	}
-	due := r.due
+	r.settle()
+	due := earlier(r.growAt, r.agenda.next())
 	if r.watch.asked.Load() {
 		due = earlier(due, later(now, r.reviewed.Add(reviewGap)))
 	}
@@ -81,14 +78,15 @@ func (r *Roster) Tick(now time.Time) {
 	}
 	if r.watch.asked.Load() && !now.Before(r.reviewed.Add(reviewGap)) {
 		r.review(now)
+		r.settle()
 	}
-	for _, s := range r.slots {
+	for _, s := range r.agenda.due(now) {
 		switch {
 		case !s.listed && !now.Before(s.leaves):
 			r.forget(s)
 		case s.draining() && !now.Before(s.drained):
 			s.drained, s.ended = time.Time{}, false
-			r.touch()
+			r.touch(s)
 		}
 		if s.ejection != nil && !now.Before(s.readmitted) {
 			r.readmit(now, s)
@@ -101,16 +99,16 @@ func (r *Roster) Tick(now time.Time) {
 	r.sweep()
 }
 
-// touch notes that the states have changed.
-func (r *Roster) touch() { r.statesChanged, r.dueOK = true, false }
-
 // forget drops the slot; sweep does the rest at the end of the method.
 func (r *Roster) forget(s *slot) {
 	delete(r.byKey, s.key)
+	r.kin.remove(s)
 	r.learn(s)
+	r.agenda.set(s, time.Time{})
+	r.add(&r.places[s.at], -1)
+	r.places[s.at].state = 0
 	s.gone = true
 	r.dropped = append(r.dropped, s)
-	r.touch()
 }
 
 // sweep takes the forgotten slots out of the order and tells their owner.
@@ -118,14 +116,7 @@ func (r *Roster) sweep() {
 	if len(r.dropped) == 0 {
 		return
 	}
-	kept := r.slots[:0]
-	for _, s := range r.slots {
-		if !s.gone {
-			kept = append(kept, s)
-		}
-	}
-	clear(r.slots[len(kept):])
-	r.slots = kept
+	r.compact()
 	dropped := r.dropped
 	r.dropped = nil
 	for _, s := range dropped {

@@ -5,7 +5,6 @@ package balancer
 
 import (
 	"math"
-	"slices"
 	"sync/atomic"
 )
 
@@ -92,16 +91,39 @@ func newStrata(list []Candidate) *strata {
 	}
 	firsts[n] = uint32(n - 1) //nolint:gosec // fewer endpoints than fit in memory
 	// Those of one endpoint are neighbours on the line, and far apart in the round.
-	order := make([]uint64, n) // a place in the round, and in its low half the stratum
-	for at := range order {
-		order[at] = uint64(at)*golden>>32<<32 | uint64(at)
-	}
-	slices.Sort(order)
-	for i := range order {
-		at := uint32(order[i]) //nolint:gosec // the low half
+	for i, at := range goldenOrder(n) {
 		p.cuts[i] = stratum{at, firsts[at], firsts[at+1]}
 	}
 	return p
+}
+
+// goldenOrder returns the numbers below n in the order of the fractions that their
+// multiples of the golden ratio have. There are three distances between neighbours at
+// most (Sós, 1958): so each is found from the one before it, without sorting.
+func goldenOrder(n int) []uint32 {
+	least, most := 1, 1 // whose fractions are the least and the greatest, but for 0
+	for i := 2; i < n; i++ {
+		switch h := uint64(i) * golden; {
+		case h < uint64(least)*golden:
+			least = i
+		case h > uint64(most)*golden:
+			most = i
+		}
+	}
+	order := make([]uint32, n)
+	at := 0
+	for i := range order {
+		order[i] = uint32(at)
+		switch {
+		case at < n-least:
+			at += least
+		case at < most:
+			at += least - most
+		default:
+			at -= most
+		}
+	}
+	return order
 }
 
 // next returns the endpoint whose turn it is.

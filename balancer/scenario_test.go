@@ -277,16 +277,19 @@ func (s *scenario) show(t *testing.T) string {
 	}
 	b.WriteString("pick:")
 	var tried []*Endpoint
-	for i, tier := range s.roster.tiers {
-		if i > 0 {
+	for _, tier := range s.roster.tiers {
+		if len(tier.list) == 0 {
+			continue
+		}
+		if len(tried) > 0 {
 			b.WriteString(" |")
 		}
 		var names, picked []string
-		for _, c := range tier {
+		for _, c := range tier.list {
 			names = append(names, c.Endpoint.Instance.Host)
 			got := snapshot.Picker.Pick(PickInfo{Tried: tried})
 			if got == nil {
-				t.Fatalf("pick after %d: got nil, want one of %v", len(tried), tier)
+				t.Fatalf("pick after %d: got nil, want one of %v", len(tried), tier.list)
 			}
 			tried = append(tried, got)
 			picked = append(picked, got.Instance.Host)

@@ -18,16 +18,28 @@ type seat struct {
 
 // newSeats returns the seats of one candidate or more.
 func newSeats(list []Candidate) seats {
-	s := seats{list: list, each: make([]seat, len(list))}
+	return new(seats).successors(list, nil)
+}
+
+// successors returns the seats of one candidate or more, as a [successor] does: what is
+// known of those that stay is not looked up again. A nil was: nobody stays.
+func (s *seats) successors(list []Candidate, was []int32) seats {
+	next := seats{list: list, each: make([]seat, len(list))}
 	mean := totalWeight(list) / float64(len(list))
 	for i := range list {
-		s.each[i] = seat{list[i].Endpoint.load, list[i].weight() / mean}
-		if s.each[i].load == nil { // an endpoint of no Roster
-			s.each[i].load = &load{watch: new(watch)}
+		seat := &next.each[i]
+		switch {
+		case was != nil && was[i] >= 0:
+			seat.load = s.each[was[i]].load
+		case list[i].Endpoint.load != nil:
+			seat.load = list[i].Endpoint.load
+		default: // an endpoint of no Roster
+			seat.load = &load{watch: new(watch)}
 		}
+		seat.share = list[i].weight() / mean
 	}
-	s.watch = s.each[0].load.watch
-	return s
+	next.watch = next.each[0].load.watch
+	return next
 }
 
 // calls returns how many calls are in flight for a mean weight.

@@ -30,6 +30,12 @@ type slot struct {
 	current *Endpoint // of the last entry
 	gone    bool      // forgotten
 
+	// Where the Roster has it.
+	at          int  // the index in its order; -1: it is new
+	appointment int  // the index in its agenda, and one; 0: it is never due
+	touched     bool // its place is not up to date
+	growing     bool // it is among those that grow
+
 	// What the list says.
 	generation  uint64 // the last update that held the instance
 	listed      bool

@@ -126,29 +126,29 @@ func (c Counts) String() string {
 	return b.String()
 }
 
-// add counts one instance.
-func (c *Counts) add(s State) {
+// add counts so many instances, -1 takes one out.
+func (c *Counts) add(s State, n int) {
 	if s != StateLingering && s != StateLeaving {
-		c.Listed++
+		c.Listed += n
 	}
 	switch s {
 	case StateUsable:
-		c.Usable++
+		c.Usable += n
 	case StateSetAside:
-		c.SetAside++
+		c.SetAside += n
 	case StateEjected:
-		c.Ejected++
+		c.Ejected += n
 	case StateLingering:
-		c.Lingering++
+		c.Lingering += n
 	case StateDraining:
-		c.Draining++
+		c.Draining += n
 	case StateLeaving:
-		c.Leaving++
+		c.Leaving += n
 	case StateDrained:
-		c.Drained++
+		c.Drained += n
 	case StateDisabled:
-		c.Disabled++
+		c.Disabled += n
 	case StateUnsupported:
-		c.Unsupported++
+		c.Unsupported += n
 	}
 }

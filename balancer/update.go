@@ -28,19 +28,21 @@ func (r *Roster) Update(now time.Time, u discovery.Update) {
 	}
 	r.generation++ // whose slot keeps an older one is not in this list
 	r.skipped = len(u.Skipped)
-	order := make([]*slot, 0, len(u.Instances))
+	order := make([]*slot, 0, len(u.Instances)+len(r.slots)-r.listed)
+	near, kept := r.listed-1, 0 // where the slot is, if the list is as it was; how many of it are there
 	// The youngest entry first: it takes the slot, and older ones find it taken.
 	for i := len(u.Instances) - 1; i >= 0; i-- {
-		if s := r.list(now, &u.Instances[i]); s != nil {
+		if s := r.list(now, &u.Instances[i], near); s != nil {
 			order = append(order, s)
+			if 0 <= s.at && s.at < r.listed {
+				near = s.at - 1
+				kept++
+			}
 		}
 	}
 	slices.Reverse(order)
-	order = r.unlist(now, u.Instances, order)
-	if !slices.Equal(r.slots, order) {
-		r.touch()
-	}
-	r.slots = order
+	listed := len(order)
+	r.arrange(r.unlist(now, order, kept), listed)
 	r.measureList(now, u.Source)
 	r.grow(now)
 	r.sweep()
@@ -48,15 +50,19 @@ func (r *Roster) Update(now time.Time, u discovery.Update) {
 }
 
 // list notes that an instance is in the list, and returns its slot; nil when
-// the same update held a younger entry of it.
-func (r *Roster) list(now time.Time, in *discovery.Instance) *slot {
-	s := r.byKey[keyOf(in)]
+// the same update held a younger entry of it. near is where it may be.
+func (r *Roster) list(now time.Time, in *discovery.Instance, near int) *slot {
+	s := r.find(in, near)
 	if s == nil {
-		s = &slot{key: keyOf(in), name: in.Name, revision: in.Revision, share: 1, born: r.birth(now, in)}
+		s = &slot{key: keyOf(in), at: -1, name: in.Name, revision: in.Revision, share: 1, born: r.birth(now, in)}
 		// The end of Update gives a young one less than its share of 1.
 		e := &Endpoint{slot: s, load: &load{watch: r.watch}}
 		r.byKey[s.key] = s
+		r.kin.add(s)
 		r.enter(s, e, in)
+		if !s.born.IsZero() {
+			r.enroll(s)
+		}
 		e.Owner = r.hooks.Attach(e)
 		s.generation, s.listed = r.generation, true
 		return s
@@ -68,13 +74,15 @@ func (r *Roster) list(now time.Time, in *discovery.Instance) *slot {
 		if s.aside || s.refused || s.draining() || !s.listed {
 			// Another process, by all that is known, and not one that has only
 			// registered again.
-			s.born = r.birth(now, in)
+			if s.born = r.birth(now, in); !s.born.IsZero() {
+				r.enroll(s)
+			}
 			s.current.load.forget()
 		}
 		s.absolve()
 		r.learn(s)
 		s.name, s.revision = in.Name, in.Revision
-		r.touch()
+		r.touch(s)
 	}
 	// Pickers hold Endpoints and read them without a lock, so none is changed.
 	if !sameInstance(&s.current.Instance, in) {
@@ -82,10 +90,20 @@ func (r *Roster) list(now time.Time, in *discovery.Instance) *slot {
 	}
 	if !s.listed {
 		s.replaced = false
-		r.touch()
+		r.touch(s)
 	}
 	s.generation, s.listed = r.generation, true
 	return s
+}
+
+// find returns the slot of the instance; nil: there is none. A look at the place where
+// it may be is quicker than one at all.
+func (r *Roster) find(in *discovery.Instance, near int) *slot {
+	k := keyOf(in)
+	if near >= 0 && r.slots[near].key == k {
+		return r.slots[near]
+	}
+	return r.byKey[k]
 }
 
 // enter makes e the slot's endpoint, for the entry.
@@ -93,54 +111,40 @@ func (r *Roster) enter(s *slot, e *Endpoint, in *discovery.Instance) {
 	e.Instance = *in
 	s.current = e
 	s.unsupported = !r.hooks.Supported(&e.Instance)
-	r.touch()
+	r.touch(s)
 }
 
 // unlist deals with those that the list does not hold, and appends to order
-// those that linger or leave.
-func (r *Roster) unlist(now time.Time, list []discovery.Instance, order []*slot) []*slot {
-	taken := r.missing() // by ID and by address: whether another entry has it now
-	if len(taken) == 0 {
-		return order
+// those that linger or leave. kept is how many are in it that were in the one before.
+func (r *Roster) unlist(now time.Time, order []*slot, kept int) []*slot {
+	missing := r.slots
+	if kept == r.listed {
+		missing = r.slots[r.listed:] // they all are, most often
 	}
-	for i := range list {
-		k := keyOf(&list[i])
-		for _, k := range [2]key{{id: k.id}, k.addr()} {
-			if _, ok := taken[k]; ok {
-				taken[k] = true
-			}
-		}
-	}
-	for _, s := range r.slots {
-		if s.generation == r.generation {
-			continue
-		}
-		// Its ID elsewhere is the same process moved, its address with another ID a
-		// successor: in both cases nobody is left where the entry says.
-		superseded := (s.key.id != "" && taken[key{id: s.key.id}]) || taken[s.key.addr()]
-		if superseded || !r.lingers(now, s) {
+	for _, s := range missing {
+		switch {
+		case s.generation == r.generation:
+		case r.superseded(s) || !r.lingers(now, s):
 			r.forget(s)
-			continue
+		default:
+			order = append(order, s)
 		}
-		order = append(order, s)
 	}
 	return order
 }
 
-// missing returns the IDs and the addresses of those that the list does not
-// hold.
-func (r *Roster) missing() map[key]bool {
-	var keys map[key]bool
-	for _, s := range r.slots {
-		if s.generation == r.generation {
-			continue
+// superseded reports whether another entry of the list has the ID or the address of a
+// slot that is not in it. Its ID elsewhere is the same process moved, its address with
+// another ID a successor: in both cases nobody is left where the entry says.
+func (r *Roster) superseded(s *slot) bool {
+	for _, key := range s.kinKeys() {
+		for _, other := range r.kin[key] {
+			if other.generation == r.generation {
+				return true
+			}
 		}
-		if keys == nil {
-			keys = make(map[key]bool)
-		}
-		keys[key{id: s.key.id}], keys[s.key.addr()] = false, false
 	}
-	return keys
+	return false
 }
 
 // lingers keeps a slot that is not in the list, lingering or, where it said that
@@ -160,6 +164,6 @@ func (r *Roster) lingers(now time.Time, s *slot) bool {
 		return false
 	}
 	s.listed = false
-	r.touch()
+	r.touch(s)
 	return true
 }
