@@ -63,8 +63,9 @@ type conn struct {
 	greedy      bool  // they became too many
 
 	// Of the owner.
-	told  uint64 // the last round of the watch table that told it something
-	round uint64 // the last batch that sent it something
+	told    uint64 // the last round of the watch table that had something for it
+	mayKnow bool   // ... which it may know
+	round   uint64 // the last batch that sent it something
 
 	since   int64   // ms since 1970
 	traffic traffic // guarded by out.mu

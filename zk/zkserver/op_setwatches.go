@@ -5,6 +5,7 @@ package zkserver
 
 import (
 	"github.com/rollcall-rpc/rollcall/zk/jute"
+	"github.com/rollcall-rpc/rollcall/zk/zkserver/internal/tree"
 )
 
 var setWatchesHandler = handler{read: readSetWatches, watches: true, short: "SETW"}
@@ -24,24 +25,26 @@ const catchUp = -1
 
 // setWatches leaves one-shot watches again after a reconnection, and puts the
 // events of those that would have fired meanwhile in front of the reply that b
-// ends with.
+// ends with. Of a node that the connection may not read nothing is told: its
+// watches are left, whatever has become of it meanwhile, as if it were quiet.
 func (rd *reading) setWatches(b []byte, r *jute.SetWatchesRequest) []byte {
 	const size = lengthSize + jute.ReplyHeaderSize
 	header := [size]byte(b[len(b)-size:])
 	b = b[:len(b)-size]
 	event := func(t jute.EventType, path string) { b = appendEvent(b, t, path, catchUp) }
+	may := func(n *tree.Node) bool { return tree.Allowed(n.ACL, jute.PermRead, rd.conn.identities()) }
 	for _, path := range r.Data {
 		switch n := rd.view.Get(path); {
 		case n == nil:
 			event(jute.EventNodeDeleted, path)
-		case n.Mzxid() > r.RelativeZxid:
+		case n.Mzxid() > r.RelativeZxid && may(n):
 			event(jute.EventNodeDataChanged, path)
 		default:
 			rd.conn.watchData(path, oneShot)
 		}
 	}
 	for _, path := range r.Exist {
-		if rd.view.Get(path) != nil {
+		if n := rd.view.Get(path); n != nil && may(n) {
 			event(jute.EventNodeCreated, path)
 		} else {
 			rd.conn.watchData(path, oneShot)
@@ -51,7 +54,7 @@ func (rd *reading) setWatches(b []byte, r *jute.SetWatchesRequest) []byte {
 		switch n := rd.view.Get(path); {
 		case n == nil:
 			event(jute.EventNodeDeleted, path)
-		case n.Pzxid() > r.RelativeZxid:
+		case n.Pzxid() > r.RelativeZxid && may(n):
 			event(jute.EventNodeChildrenChanged, path)
 		default:
 			rd.conn.watchChildren(path, oneShot)

@@ -177,14 +177,13 @@ type notice struct {
 	owner *owner
 }
 
-// list tells the watches on the event's path, and removes one-shot ones. It goes
-// backwards, for removing puts the last watch in the place of the removed one.
+// list tells the watches on the event's path, and removes the one-shot ones that
+// it told: that one is gone without a word would tell those who may not know. It
+// goes backwards, for removing puts the last watch in the place of the removed one.
 func (n *notice) list(index watchIndex, data bool) {
 	list := index[n.event.Path]
 	for _, w := range slices.Backward(list) {
-
-		n.tell(w.conn)
-		if w.mode&oneShot != 0 {
+		if n.tell(w.conn) && w.mode&oneShot != 0 {
 			own := w.conn.child
 			if data {
 				own = w.conn.data
@@ -208,17 +207,17 @@ func (n *notice) ancestors() {
 	}
 }
 
-// tell queues the notification for a connection that has not had it yet and may
-// read the node.
-func (n *notice) tell(c *conn) {
+// tell queues the notification for a connection that may read the node and has
+// not had it yet, and reports whether it has it now.
+func (n *notice) tell(c *conn) bool {
 	t := n.table
 	if c.told == t.round {
-		return
+		return c.mayKnow
 	}
-	// Noted whether it may know or not: the answer would be the same.
 	c.told = t.round
-	if !tree.Allowed(n.event.ACL, jute.PermRead, c.identities()) {
-		return
+	c.mayKnow = tree.Allowed(n.event.ACL, jute.PermRead, c.identities())
+	if !c.mayKnow {
+		return false
 	}
 	if len(t.frame) == 0 {
 		t.frame = appendEvent(t.frame, n.event.Type, n.event.Path, n.zxid)
@@ -232,6 +231,7 @@ func (n *notice) tell(c *conn) {
 		n.owner.tally.watchBytes += int64(len(t.frame))
 	}
 	c.out.mu.Unlock()
+	return true
 }
 
 // appendEvent appends the frame of a notification.
