@@ -36,6 +36,9 @@ func authenticate(c *conn, xid int32) bool {
 	if c.rd.d.Err() != nil {
 		return false
 	}
+	if !c.guess(&r) {
+		return false
+	}
 	if !c.prove(&r) {
 		return c.unproven(xid, r.Scheme != schemeEnsemble || c.srv.opts.EnsembleNames == nil)
 	}

@@ -36,6 +36,7 @@ type Server struct {
 	traceMask atomic.Int64
 	held      budget            // what connections hold of the memory that they share
 	log       *loglimit.Limiter // for lines that clients and strangers can cause
+	guesses   guesses           // of passwords
 
 	// pub is held in full while a version is published and its events and
 	// replies are queued, and shared by readers on connections that may have
@@ -59,7 +60,7 @@ type Server struct {
 	lastSession int64
 	conns       map[*conn]*serve
 	hosts       map[string]int // connections per remote address
-	silent      list.List      // connections without a first request, the oldest first
+	silent      list.List      // connections that give way: without a first request, or waiting for their guesses; the oldest first
 }
 
 // New returns a Server with an empty tree, or with what its data directory holds,
@@ -87,6 +88,7 @@ func New(opts Options) (*Server, error) {
 	}
 	rand.Read(s.secret[:])
 	s.traceMask.Store(firstTraceMask)
+	s.guesses.init()
 	s.held.init(opts.MaxBufferedBytes)
 	s.queue.init(opts.MaxOutstanding)
 	s.watches.init(opts.MaxWatchBytes)

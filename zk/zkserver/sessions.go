@@ -130,10 +130,14 @@ func (s *Server) newSession(c *conn, timeout time.Duration) *session {
 }
 
 // attach makes c the connection of a live session and returns it, or nil if
-// there is none or the password is wrong. An earlier connection is closed.
+// there is none or the password is wrong, which takes longer and longer, see
+// guesses. An earlier connection is closed.
 func (s *Server) attach(c *conn, r *jute.ConnectRequest, timeout time.Duration) *session {
 	password := s.password(r.SessionID)
 	if !hmac.Equal(password[:], r.Password) {
+		if s.lives(r.SessionID) {
+			c.guessSession()
+		}
 		return nil
 	}
 	s.mu.Lock()
@@ -152,6 +156,13 @@ func (s *Server) attach(c *conn, r *jute.ConnectRequest, timeout time.Duration) 
 		old.out.kill()
 	}
 	return sess
+}
+
+// lives reports whether there is a session.
+func (s *Server) lives(id int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sessions[id] != nil
 }
 
 // awaitEnd waits until the end of a session is published: before that, nobody may

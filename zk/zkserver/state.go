@@ -31,7 +31,7 @@ type State struct {
 
 	SessionCount       int `json:"session_count"`
 	ConnectionCount    int `json:"connection_count"`
-	PendingConnections int `json:"pending_connections"` // of them: have not sent their first request
+	PendingConnections int `json:"pending_connections"` // of them: have not sent their first request, or have to wait for having guessed
 
 	Traffic TrafficState `json:"traffic"`
 	Counts  CountState   `json:"counts"`
@@ -88,6 +88,8 @@ type CountState struct {
 	SessionsExpired  int64 `json:"sessions_expired"`   // not heard of in time
 	RequestsTooLarge int64 `json:"requests_too_large"` // of more than MaxPacketBytes
 	AuthFailures     int64 `json:"auth_failures"`
+	WrongPasswords   int64 `json:"wrong_passwords"` // for a session that lives, and for the user of [Options.SuperDigest]
+	Slowed           int64 `json:"slowed"`          // authentications that had to wait, for their address had made many
 }
 
 // A LimitState is the [Options] that bound something, with their defaults filled

@@ -18,6 +18,9 @@ type stats struct {
 	silent    atomic.Int64 // connections without a handshake in time
 	tooLarge  atomic.Int64 // requests
 	unproven  atomic.Int64 // authentications that failed
+	slowed    atomic.Int64 // authentications that had to wait
+
+	wrongPasswords atomic.Int64 // of sessions and of the super user
 
 	mu    sync.Mutex // guards what follows; nothing else is locked while it is held
 	total tally
@@ -29,6 +32,7 @@ func (s *stats) counts() CountState {
 	return CountState{
 		Handshakes: s.connected.Load(), Refused: s.rejected.Load(), Ahead: s.ahead.Load(), Silent: s.silent.Load(),
 		SessionsExpired: s.expired.Load(), RequestsTooLarge: s.tooLarge.Load(), AuthFailures: s.unproven.Load(),
+		WrongPasswords: s.wrongPasswords.Load(), Slowed: s.slowed.Load(),
 	}
 }
 

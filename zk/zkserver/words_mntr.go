@@ -48,7 +48,7 @@ func writeMntr(c *conn, b *bytes.Buffer) {
 	m.line("connection_drop_probability", "0.0")
 	m.sizes(&st.Traffic)
 	m.line("outstanding_tls_handshake", 0)
-	m.line("auth_failed_count", st.Counts.AuthFailures)
+	m.line("auth_failed_count", st.Counts.AuthFailures+st.Counts.WrongPasswords)
 	m.line("non_mtls_remote_conn_count", 0)
 	m.line("non_mtls_local_conn_count", 0)
 	m.counters(&st)
@@ -71,7 +71,7 @@ func (m monitor) counters(st *State) {
 	m.line("commit_count", 0)
 	m.line("stale_sessions_expired", st.Counts.SessionsExpired)
 	m.line("sessionless_connections_expired", st.Counts.Silent)
-	m.line("throttled_ops", 0)
+	m.line("throttled_ops", st.Counts.Slowed)
 	m.line("unrecoverable_error_count", 0)
 	m.line("large_requests_rejected", st.Counts.RequestsTooLarge)
 }
