@@ -21,8 +21,9 @@ import (
 	"testing"
 )
 
-// unlimited are the warnings and errors that do not go through a loglimit.Limiter,
-// and why no peer can cause them without end: each is written
+// unlimited are the lines that are logged by default, which are those of Info and more,
+// and do not go through a loglimit.Limiter, and why no peer can cause them without end:
+// each is written
 //
 //	once      in the life of what it tells of
 //	change    when a state changes that no stranger can change at will
@@ -30,11 +31,19 @@ import (
 //	own       under a limit of its own
 var unlimited = map[string]map[string]string{
 	"": {
-		"calls in flight are cancelled":                                          "once",
-		"the entry could not be removed, the session's end will":                 "once",
-		"the registrar does not return, it is left alone":                        "once",
-		"the server cannot register":                                             "program",
-		"HTTP is not handled":                                                    "program",
+		"calls in flight are cancelled":                          "once",
+		"the entry could not be removed, the session's end will": "once",
+		"the registrar does not return, it is left alone":        "once",
+		"the server cannot register":                             "program",
+		"HTTP is not handled":                                    "program",
+		"draining":                                               "once",
+		"waiting for calls in flight":                            "once",
+		"debug page":                                             "once",
+		"serving":                                                "once",
+		"advertised address chosen":                              "once",
+		"the registry answers":                                   "change",
+		"in the list":                                            "change",
+		"no call is refused for overload any more":               "change",
 		"the registry does not answer: calling from the last list until it does": "change",
 		"the registry does not answer: waiting for the first list of instances":  "change",
 		"not in the list yet: serving, and waiting for the registry":             "own",
@@ -42,16 +51,24 @@ var unlimited = map[string]map[string]string{
 	},
 	"auth": {
 		"others than its owner may read a file with secrets: chmod 600 it": "once",
+		"a file has changed, and what it says is in use":                   "change",
 		"a changed file cannot be used: what it said before stays in use":  "change",
 	},
 	"tlsfiles": {
 		"the TLS certificates in use are not valid yet, handshakes fail: look at the clock":        "own",
 		"the TLS certificates in use have expired, handshakes fail until their file has a new one": "own",
-		"changed TLS files cannot be used: what they said before stays in use":                     "change",
+		"TLS files have changed": "change",
+		"changed TLS files cannot be used: what they said before stays in use": "change",
 	},
 	"discovery/zookeeper": { // who may write the list is trusted with more than the log
-		"entry is not an instance": "once",
-		"our entry is gone":        "change",
+		"registry has no persistent watches: using one-shot watches": "change",
+		"directory begins another life: reading everything again":    "change",
+		"the other entry with our id is gone":                        "change",
+		"registered":                                                 "change",
+		"deleted the elder entry with our id":                        "change",
+		"overrides changed":                                          "change",
+		"entry is not an instance":                                   "once",
+		"our entry is gone":                                          "change",
 		"the registry does not answer: our entry is probably gone, and comes back with it": "change",
 		"a younger entry of another live session has our id":                               "change",
 		"overrides cannot be read: those last read stay in force":                          "change",
@@ -59,6 +76,8 @@ var unlimited = map[string]map[string]string{
 	"zk": {
 		"zookeeper authentication failed":      "once",
 		"zookeeper session expired":            "change",
+		"zookeeper connection lost":            "change",
+		"zookeeper connected":                  "change",
 		"zookeeper does not answer, trying on": "own",
 	},
 	"zk/zkserver": {
@@ -66,7 +85,8 @@ var unlimited = map[string]map[string]string{
 		"the registry does not serve any more":                                          "once",
 		"the data cannot be kept, stopping":                                             "once",
 		"the disk is slow":                                                              "own",
-		"quota exceeded: raise the limit or remove nodes":                               "own",
+		"data loaded":                                                                   "once",
+		"snapshot written":                                                              "own", // behind so much log
 	},
 	"zk/zkserver/store": {
 		"data directory": "once",
@@ -76,7 +96,7 @@ var unlimited = map[string]map[string]string{
 	"cmd/rollcall":      {"configuration": "once"},
 }
 
-// Every warning and error that a peer can cause goes through the limiter: the others
+// Every line that a peer can cause goes through the limiter: the others
 // are known, and why.
 func TestLogLinesAreLimited(t *testing.T) {
 	only(t, "it reads the sources", "tcp")
@@ -137,7 +157,7 @@ func loadPackages(t *testing.T) (ours []goPackage) {
 	}
 }
 
-// A logLine is a call that writes a warning or an error to a slog.Logger.
+// A logLine is a call that writes a line of Info or more to a slog.Logger.
 type logLine struct {
 	at      token.Position
 	message string // empty: it is not a constant
@@ -176,9 +196,9 @@ func (p *goPackage) logLines(t *testing.T) (lines []logLine) {
 			}
 			at := -1
 			switch f.Name() {
-			case "Warn", "Error":
+			case "Info", "Warn", "Error":
 				at = 0
-			case "WarnContext", "ErrorContext":
+			case "InfoContext", "WarnContext", "ErrorContext":
 				at = 1
 			case "Log", "LogAttrs":
 				at = 2

@@ -5,11 +5,14 @@ package zkserver_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"math"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/rollcall-rpc/rollcall/zk/jute"
@@ -107,4 +110,53 @@ func TestClientsCannotFillTheLog(t *testing.T) {
 			t.Errorf("%d lines of %q, want 1 to %d", n, message, most)
 		}
 	}
+}
+
+// Descriptors that have run out, which strangers can see to, are told of once in a
+// second, however often accepting fails meanwhile.
+func TestShortagesCannotFillTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		logs := &logKeeper{}
+		s, err := zkserver.New(zkserver.Options{Logger: slog.New(logs)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := &failingListener{newPipeListener(), nil}
+		for range 500 {
+			l.errs = append(l.errs, syscall.EMFILE)
+		}
+		l.errs = append(l.errs, syscall.EBADF)
+		begun := time.Now()
+		if err := s.Serve(t.Context(), l); err == nil {
+			t.Error("got nil, want why nothing is accepted")
+		}
+		s.Close()
+		if n, most := len(logs.with("accept failed")), 1+int(time.Since(begun)/time.Second); n == 0 || n > most {
+			t.Errorf("%d lines for 500 failures in %v, want 1 to %d", n, time.Since(begun), most)
+		}
+	})
+}
+
+// Neither does a client fill it by going beyond any number of quotas.
+func TestQuotasCannotFillTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		logs := &logKeeper{}
+		servePipes(t, zkserver.Options{Logger: slog.New(logs)}, func(t *testing.T, _ *zkserver.Server, l *pipeListener) {
+			c := l.open(t, 10*time.Second)
+			for i := range 100 {
+				top := fmt.Sprintf("/q%d", i)
+				c.create(top, 0)
+				for _, path := range []string{"", "/zookeeper_limits", "/zookeeper_stats"} {
+					node := newNode("/zookeeper/quota"+top+path, 0)
+					node.Data = []byte("count=1,bytes=-1")
+					c.must(jute.OpCreate, node, nil)
+				}
+				c.create(top+"/n", 0)
+			}
+			if n := len(logs.with("quota exceeded")); n != 1 { // in no time
+				t.Errorf("%d lines for 100 quotas, want 1", n)
+			}
+			c.nc.Close()
+		})
+	})
 }

@@ -38,7 +38,7 @@ func (l *quotaLog) warn(s *Server, overruns []tree.Overrun) {
 			continue
 		}
 		l.last[key] = now
-		s.opts.Logger.Warn("quota exceeded: raise the limit or remove nodes",
+		s.log.Warn("quota exceeded: raise the limit or remove nodes",
 			slog.String("path", o.Path), slog.String("of", o.What), slog.Int64("value", o.Value), slog.Int64("limit", o.Limit),
 			slog.Bool("refused", o.Hard && s.opts.EnforceQuota))
 	}
