@@ -84,9 +84,10 @@ var unlimited = map[string]map[string]string{
 		"the data is a backup or older than clients may know it: beginning a new epoch": "once",
 		"the registry does not serve any more":                                          "once",
 		"the data cannot be kept, stopping":                                             "once",
-		"the disk is slow":                                                              "own",
-		"data loaded":                                                                   "once",
-		"snapshot written":                                                              "own", // behind so much log
+		"the disk is full: writing a snapshot in place of the log":                      "once",
+		"the disk is slow": "own",
+		"data loaded":      "once",
+		"snapshot written": "own", // behind so much log
 	},
 	"zk/zkserver/store": {
 		"data directory": "once",

@@ -6,6 +6,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"strconv"
 	"strings"
@@ -82,6 +83,33 @@ func (n *count) Set(s string) error {
 		return errors.New("give a whole number from 1")
 	}
 	*n = count(i)
+	return nil
+}
+
+// A size is a number of bytes with a least value; 0 is a default that is worked out
+// elsewhere.
+type size struct{ n, least int64 }
+
+func (v *size) Type() string { return "SIZE" }
+
+func (v *size) String() string {
+	if v.n == 0 {
+		return ""
+	}
+	return strconv.FormatInt(v.n, 10)
+}
+
+// sizeUnits are the units of a size.
+var sizeUnits = map[string]int64{"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+
+func (v *size) Set(s string) error {
+	digits := strings.TrimRight(s, "KMGiB")
+	unit := sizeUnits[s[len(digits):]]
+	n, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil || unit == 0 || n > math.MaxInt64/unit || n*unit < v.least {
+		return fmt.Errorf("give a number of bytes, KiB, MiB or GiB, at least %dKiB, such as 64MiB", v.least>>10)
+	}
+	v.n = n * unit
 	return nil
 }
 

@@ -27,6 +27,7 @@ type registryFlags struct {
 	memory, verbose        bool
 	tick                   span
 	minSession, maxSession span
+	segment, snapshot      size
 }
 
 func newRegistry() *cobra.Command {
@@ -35,6 +36,8 @@ func newRegistry() *cobra.Command {
 		tick:       span{d: 2 * time.Second, least: time.Millisecond},
 		minSession: span{least: time.Millisecond},
 		maxSession: span{least: time.Millisecond},
+		segment:    size{least: zkserver.MinFileBytes},
+		snapshot:   size{least: zkserver.MinFileBytes},
 	}
 	cmd := &cobra.Command{
 		Use:   "registry --data DIR",
@@ -49,6 +52,11 @@ process and of the power. It reads and checks all of it when it starts. If the
 disk is full or fails, it answers nothing more and ends with exit status 1. With
 --memory everything is gone when it ends; servers register again by themselves
 when it is back.
+
+The disk needs space for four times a snapshot, for twice --snapshot-bytes of log and
+for 1 MiB; a snapshot takes some hundred bytes for a znode, and its data. A registry
+whose own log has filled the disk starts again: it gives up the file "reserve" and
+writes a snapshot in place of the log.
 
 With --config it follows a configuration file of ZooKeeper as far as that concerns
 one server, and warns of the rest.
@@ -87,6 +95,8 @@ stderr.`,
 	cmd.Flags().Var(&flags.tick, "tick", "unit of session time: sessions are looked over once per tick")
 	cmd.Flags().Var(&flags.minSession, "min-session-timeout", "shortest session a client may ask for (default 2 ticks)")
 	cmd.Flags().Var(&flags.maxSession, "max-session-timeout", "longest session a client may ask for (default 20 ticks)")
+	cmd.Flags().Var(&flags.snapshot, "snapshot-bytes", "after how much log a snapshot is written (default 64MiB)")
+	cmd.Flags().Var(&flags.segment, "segment-bytes", "how long a file of the log may become (default 64MiB)")
 	cmd.Flags().BoolVar(&flags.verbose, "verbose", false, "log details too")
 	if err := cmd.RegisterFlagCompletionFunc("data", completeDirs); err != nil {
 		panic(fmt.Sprintf("rollcall: completion of --data: %v", err)) //nolint:forbidigo // it exists and has none
@@ -123,6 +133,12 @@ func (f *registryFlags) options(logger *slog.Logger) (zkserver.Options, error) {
 	opts := f.base
 	opts.DataDir, opts.TickTime, opts.Logger = string(f.data), f.tick.d, logger
 	opts.MinSessionTimeout, opts.MaxSessionTimeout = shortest, longest
+	if f.segment.n > 0 {
+		opts.Store.SegmentBytes = f.segment.n
+	}
+	if f.snapshot.n > 0 {
+		opts.Store.SnapshotBytes = f.snapshot.n
+	}
 	return opts, nil
 }
 

@@ -37,19 +37,26 @@ func newZKClient(t *testing.T, addr string) *zk.Client {
 	return client
 }
 
-// When the disk is full the registry ends with status 1 and the reason; when there
-// is room again, it has what it acknowledged.
-func TestRegistryDiskFull(t *testing.T) {
-	dir := t.TempDir()
-	mounted := exec.Command("mount", "-t", "tmpfs", "-o", "size=2m", "none", dir).Run()
+// smallDisk returns a directory on a file system of that size, until the test ends.
+func smallDisk(t *testing.T, size string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	mounted := exec.Command("mount", "-t", "tmpfs", "-o", "size="+size, "none", dir).Run()
 	realtest.Require(t, "a small disk", mounted == nil, "run as root on Linux, where a tmpfs can be mounted")
-	registry := startRegistry(t, filepath.Join(dir, "data"), "127.0.0.1:0")
 	t.Cleanup(func() {
-		registry.kill()
 		if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil {
 			t.Errorf("umount: %v: %s", err, out)
 		}
 	})
+	return dir
+}
+
+// When the disk is full the registry ends with status 1 and the reason. It can be
+// started again, and has what it acknowledged; when there is room again, it goes on.
+func TestRegistryDiskFull(t *testing.T) {
+	dir := smallDisk(t, "2m")
+	registry := startRegistry(t, filepath.Join(dir, "data"), "127.0.0.1:0")
+	t.Cleanup(func() { registry.kill() })
 	client := newZKClient(t, registry.addr)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -64,22 +71,67 @@ func TestRegistryDiskFull(t *testing.T) {
 	if code := registry.cmd.ProcessState.ExitCode(); code != statusFailure || !strings.Contains(registry.stderr.String(), "no space left") {
 		t.Fatalf("%d acknowledged, then %v; want exit status %d and the reason; stderr:\n%s", acked, err, statusFailure, registry.stderr.String())
 	}
-	if out, err := exec.Command("mount", "-o", "remount,size=64m", dir).CombinedOutput(); err != nil {
-		t.Fatalf("remount: %v: %s", err, out)
-	}
-	registry = startRegistry(t, filepath.Join(dir, "data"), registry.addr)
-	list, _, err := newZKClient(t, registry.addr).Children(t.Context(), "/")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range acked {
-		if !slices.Contains(list, fmt.Sprintf("n%d", i)) {
-			t.Errorf("node %d of %d that were acknowledged is not there", i, acked)
+	for _, full := range []bool{true, false} {
+		if !full {
+			registry.kill()
+			if out, err := exec.Command("mount", "-o", "remount,size=64m", dir).CombinedOutput(); err != nil {
+				t.Fatalf("remount: %v: %s", err, out)
+			}
+		}
+		registry = startRegistry(t, filepath.Join(dir, "data"), registry.addr)
+		list, _, err := newZKClient(t, registry.addr).Children(t.Context(), "/")
+		if err != nil {
+			t.Fatalf("full %t: %v; stderr:\n%s", full, err, registry.stderr.String())
+		}
+		for i := range acked {
+			if !slices.Contains(list, fmt.Sprintf("n%d", i)) {
+				t.Errorf("full %t: node %d of %d that were acknowledged is not there", full, i, acked)
+			}
+		}
+		if acked < 10 || len(list) > acked+2 { // and /zookeeper, and one that was not acknowledged
+			t.Errorf("full %t: %d acknowledged, %d there", full, acked, len(list))
 		}
 	}
-	if acked < 10 || len(list) > acked+2 { // and /zookeeper, and one that was not acknowledged
-		t.Errorf("%d acknowledged, %d there", acked, len(list))
+	if _, err := newZKClient(t, registry.addr).Create(ctx, "/again", nil, zk.ModePersistent, zk.WorldAnyone()); err != nil {
+		t.Error(err)
 	}
+}
+
+// A registry with a small tree works on a disk that is smaller than the log may become
+// by default: if it ends because of that, it can be started, and goes on.
+func TestRegistryFullOfItsOwnLog(t *testing.T) {
+	const each, total = 100 << 10, 80 << 20
+	dir := smallDisk(t, "24m")
+	registry := startRegistry(t, filepath.Join(dir, "data"), "127.0.0.1:0")
+	t.Cleanup(func() { registry.kill() })
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	client := newZKClient(t, registry.addr)
+	if _, err := client.Create(ctx, "/n", nil, zk.ModePersistent, zk.WorldAnyone()); err != nil {
+		t.Fatal(err)
+	}
+	starts, acked := 1, int32(0)
+	for acked < total/each {
+		stat, err := client.Set(ctx, "/n", make([]byte, each), zk.AnyVersion)
+		if err == nil {
+			acked = stat.Version
+			continue
+		}
+		registry.cmd.Wait() //nolint:errcheck // the reason is in what it said
+		if !strings.Contains(registry.stderr.String(), "no space left") || starts == 20 {
+			t.Fatalf("start %d, behind %d MiB: %v; stderr:\n%s", starts, int(acked)*each>>20, err, registry.stderr.String())
+		}
+		registry = startRegistry(t, filepath.Join(dir, "data"), registry.addr)
+		starts++
+		stat, _, err = client.Exists(ctx, "/n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if stat.Version < acked {
+			t.Fatalf("version %d is there, %d was acknowledged", stat.Version, acked)
+		}
+	}
+	t.Logf("%d starts for %d MiB", starts, total>>20)
 }
 
 func TestRegistryCheckAndBackup(t *testing.T) {

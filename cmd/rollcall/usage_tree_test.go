@@ -40,7 +40,7 @@ var usageRows = map[string]struct {
 	"health":          {[]string{nobody}, "x", with(wrongForCall, map[string]string{"output": "xml", "timeout": "0s"})},
 	"methods":         {[]string{nobody}, "x", with(wrongForCall, map[string]string{"instance": "", "output": "xml", "timeout": "0s"})},
 	"ls":              {[]string{nobody}, "x", with(wrongForRegistry, map[string]string{"output": "xml", "timeout": "0s", "watch": "perhaps"})},
-	"registry":        {[]string{"--memory"}, "x", map[string]string{"config": "", "data": "", "listen": ":70000", "max-session-timeout": "0s", "memory": "perhaps", "min-session-timeout": "-1s", "tick": "0", "verbose": "perhaps"}},
+	"registry":        {[]string{"--memory"}, "x", map[string]string{"config": "", "data": "", "listen": ":70000", "max-session-timeout": "0s", "memory": "perhaps", "min-session-timeout": "-1s", "segment-bytes": "64kB", "snapshot-bytes": "63KiB", "tick": "0", "verbose": "perhaps"}},
 	"registry backup": {[]string{"--data", "d", "out"}, "x", map[string]string{"data": ""}},
 	"registry check":  {[]string{"d"}, "x", map[string]string{"output": "xml"}},
 	"undrain":         {[]string{"zk://127.0.0.1:1/rpc", "x"}, "", with(wrongForRegistry, map[string]string{"output": "xml", "prune": "0s", "timeout": "0s"})},

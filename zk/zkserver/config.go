@@ -48,6 +48,10 @@ func (e *ConfigError) Error() string {
 	return fmt.Sprintf("zkserver: configuration line %d: %s=%s: %s", e.Line, e.Key, e.Value, e.Fix)
 }
 
+// MinFileBytes is the least that a configuration may say for a segment of the log, or
+// for the log behind a snapshot: with less there would be a file for few transactions.
+const MinFileBytes = 64 << 10
+
 // maxConfigBytes is how long a configuration file may be.
 const maxConfigBytes = 1 << 20
 
@@ -55,6 +59,9 @@ const maxConfigBytes = 1 << 20
 // what it does not say is the default of [Options], which differs from
 // ZooKeeper's in maxClientCnxns. Keys may have ZooKeeper's prefix for system
 // properties, "zookeeper.".
+//
+// Two keys are this server's own: rollcall.snapshotBytes and rollcall.segmentBytes,
+// [store.Options.SnapshotBytes] and SegmentBytes, at least [MinFileBytes].
 //
 // Keys that would change nothing here are warned of, each with its reason; what
 // must not be passed over, as a second server.N, secureClientPort or an

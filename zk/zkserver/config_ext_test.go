@@ -29,6 +29,8 @@ maxClientCnxns=0
 maxCnxns=500
 globalOutstandingLimit=2000
 snapCount=5000
+rollcall.snapshotBytes=2000000
+rollcall.segmentBytes=0x100000
 minSessionTimeout=-1
 maxSessionTimeout=060000
 jute.maxbuffer=0x3fffff
@@ -61,7 +63,7 @@ datadir.autocreate=true
 			MaxPacketBytes: 0x3fffff, FourLetterWords: []string{"ruok", "stat", "mntr"},
 			ExtendedTypes: true, EnforceQuota: true, SkipACL: true, DigestDisabled: true, DigestAlgorithm: "sha3-256", HandshakeTimeout: 3 * time.Second,
 			EnsembleNames: []string{"one", "two"}, ReconfigEnabled: true, SuperDigest: "super:lK75jTNcA+U9vtVEw5vB51mj/w4=",
-			DataDir: "/var/lib/zookeeper", Store: store.Options{SnapshotRecords: 5000},
+			DataDir: "/var/lib/zookeeper", Store: store.Options{SnapshotRecords: 5000, SnapshotBytes: 2_000_000, SegmentBytes: 1 << 20},
 			ContainerCheckInterval: 5 * time.Second, ContainerMaxPerMinute: 100, ContainerMaxNeverUsed: time.Hour,
 		},
 	}

@@ -40,6 +40,8 @@ var configKeys = map[string]configKey{
 	"reconfigEnabled":                          flag(func(o *Options) *bool { return &o.ReconfigEnabled }),
 	"skipACL":                                  flag(func(o *Options) *bool { return &o.SkipACL }),
 	"DigestAuthenticationProvider.enabled":     parseDigestEnabled,
+	"rollcall.snapshotBytes":                   fileBytes(func(o *Options) *int64 { return &o.Store.SnapshotBytes }),
+	"rollcall.segmentBytes":                    fileBytes(func(o *Options) *int64 { return &o.Store.SegmentBytes }),
 	"DigestAuthenticationProvider.superDigest": parseSuperDigest,
 	"DigestAuthenticationProvider.digestAlg":   parseDigestAlg,
 	"znode.container.checkIntervalMs":          millis(1, func(o *Options) *time.Duration { return &o.ContainerCheckInterval }),
@@ -62,7 +64,7 @@ var configKeys = map[string]configKey{
 	"forceSync":                     ignore("everything is synced before it is answered, always"),
 	"clientPortListenBacklog":       ignore("the system's default is used"),
 	"preAllocSize":                  ignore("the log is filled with zeros ahead, 512 KiB at a time"),
-	"snapSizeLimitInKb":             ignore("this server decides itself when to write a snapshot"),
+	"snapSizeLimitInKb":             ignore("rollcall.snapshotBytes says after how much log a snapshot is written"),
 	"fsync.warningthresholdms":      ignore("a sync of more than 1 s is warned of"),
 	"initLimit":                     ignore(forEnsembles),
 	"syncLimit":                     ignore(forEnsembles),
@@ -175,6 +177,11 @@ func millis(least int64, field func(o *Options) *time.Duration) configKey {
 	return func(p *configParser) {
 		*field(&p.config.Options) = time.Duration(p.number(least, math.MaxInt32)) * time.Millisecond
 	}
+}
+
+// fileBytes sets a number of bytes of the files in the data directory.
+func fileBytes(field func(o *Options) *int64) configKey {
+	return func(p *configParser) { *field(&p.config.Options) = p.number(MinFileBytes, math.MaxInt64) }
 }
 
 // timeout is millis with -1 for the default.

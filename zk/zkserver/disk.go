@@ -90,10 +90,31 @@ func (d *disk) snapshot(t *tree.Tree) {
 	d.snapshots.Go(func() {
 		switch err := d.writeSnapshot(w, t); {
 		case errors.Is(err, errStopping):
+		case errors.Is(err, store.ErrFull):
+			d.warnFull(err)
 		case err != nil:
 			d.s.fail(err)
 		}
 	})
+}
+
+// makeSpace writes a snapshot in place of the log that has filled the disk. Where
+// there is no space for that either, the log goes on as long as it can.
+func (d *disk) makeSpace(t *tree.Tree) error {
+	d.s.opts.Logger.Warn("the disk is full: writing a snapshot in place of the log")
+	w, err := d.store.BeginSnapshot(0)
+	if err == nil {
+		err = d.writeSnapshot(w, t)
+	}
+	if errors.Is(err, store.ErrFull) {
+		d.warnFull(err)
+		return nil
+	}
+	return err
+}
+
+func (d *disk) warnFull(err error) {
+	d.s.log.Warn("the disk is full, and a snapshot does not fit: give it more space", slog.Any("error", err))
 }
 
 var errStopping = errors.New("zkserver: stopping")

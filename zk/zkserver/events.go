@@ -89,7 +89,7 @@ type SnapshotInfo struct {
 	Znodes int           // that the version has
 	Bytes  int64         // that were written
 	Took   time.Duration // to write and to sync it
-	Err    error         // why it could not be written; the server stops then. nil: it was written
+	Err    error         // why it could not be written; the server stops then, unless it is [store.ErrFull]. nil: it was written
 }
 
 // A SlowDiskInfo tells of a batch that took long.

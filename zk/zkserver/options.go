@@ -116,7 +116,7 @@ type Options struct {
 	// there. Empty: they are in memory alone.
 	DataDir string
 	// Store are the settings of what keeps them; its FS, if it is not nil, takes
-	// the place of DataDir.
+	// the place of DataDir, and its ReserveBytes are 256 KiB by default.
 	Store store.Options
 	// OnFatal is called, once, when the data cannot be kept any more because the
 	// disk is full or fails. By then all connections are closed, and every Serve
@@ -158,6 +158,7 @@ const (
 	defaultBufferedBytes  = 256 << 20
 	defaultWatchBytes     = 1 << 30
 	defaultMaxPacketBytes = 1<<20 - 1
+	defaultReserveBytes   = 256 << 10
 	// As in ContainerManager.
 	defaultContainerCheck      = time.Minute
 	defaultContainersPerMinute = 10000

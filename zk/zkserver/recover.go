@@ -140,6 +140,9 @@ func (s *Server) openDisk() error {
 		opts.Logger = s.opts.Logger
 	}
 	dir := opts.FS.Name()
+	if opts.ReserveBytes == 0 {
+		opts.ReserveBytes = defaultReserveBytes
+	}
 	begin := time.Now()
 	st, rec, err := store.Open(opts)
 	if err != nil {
@@ -150,6 +153,9 @@ func (s *Server) openDisk() error {
 		err = s.create()
 	} else {
 		err = s.takeOver(rec)
+	}
+	if err == nil && st.Full() {
+		err = s.disk.makeSpace(s.version.Load())
 	}
 	if err != nil {
 		return &DataError{dir, errors.Join(err, st.Close())}

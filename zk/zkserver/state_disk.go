@@ -24,6 +24,8 @@ type DiskState struct {
 	Snapshots     int            `json:"snapshots"`      // that are kept
 	SnapshotBytes int64          `json:"snapshot_bytes"` // of the newest
 	Snapshotting  bool           `json:"snapshotting"`   // one is being written
+	ReserveBytes  int64          `json:"reserve_bytes"`  // given up at a start on a full disk
+	Full          bool           `json:"full"`           // there is hardly any space left: give the disk more
 	LastSnapshot  *SnapshotState `json:"last_snapshot"`  // null: none was written since the server was made
 
 	// Syncs is how long it took to append a batch and to sync it, SnapshotTimes to
@@ -50,6 +52,7 @@ func (s *Server) diskState() *DiskState {
 	st := &DiskState{
 		Segments: u.Segments, LogBytes: u.LogBytes, LogRecords: u.LogRecords,
 		Snapshots: u.Snapshots, SnapshotBytes: u.SnapshotBytes, Snapshotting: u.Snapshotting,
+		ReserveBytes: u.ReserveBytes, Full: u.Full,
 		LastSnapshot: s.disk.last.Load(),
 		Syncs:        times.syncs.state(), SnapshotTimes: times.snapshots.state(),
 	}

@@ -19,6 +19,7 @@
 //	log.FIRST                 a segment: the batches from sequence number FIRST on
 //	snapshot.LAST             what all batches up to LAST come to
 //	mark                      the last batch that is known to be on the disk
+//	reserve                   zeros that are given up where the disk is full
 //	RESTORED                  there if clients may have seen more than there is
 //	NAME.tmp                  a file in the making; has no meaning
 //
@@ -65,8 +66,24 @@
 // An error of a write, sync, rename or any other change stops the store for
 // good: what the disk holds is not known then, and a second sync may report
 // success for data that the system has dropped (PostgreSQL's "fsyncgate"). The one
-// exception is that there is no space for zeros: however many of them were written,
-// they mean nothing.
+// exceptions are that there is no space for zeros: however many of them were written,
+// they mean nothing; and [ErrFull].
+//
+// # Where the disk is full
+//
+// The log grows until a snapshot takes its place. Space is needed for three snapshots,
+// one of them in the making, for twice [Options.SnapshotBytes] of log, or twice a
+// snapshot if that is more, and for the reserve, which is as large as a snapshot.
+// Where there is less:
+//
+//   - When no space is left for zeros, the next snapshot is due, and only that one is
+//     kept, with the log behind it.
+//   - When no space is left for a batch, the store stops. Opened again, it gives up the
+//     reserve, and [Store.Full] says so: a snapshot, which fits in what the reserve
+//     took, should be written before anything else. It takes the place of the log, and
+//     the reserve is made anew.
+//   - What does not fit at all is too great for the disk. The store can still be opened,
+//     for 64 KiB of the reserve are given to nothing else.
 //
 // # What damage is found
 //

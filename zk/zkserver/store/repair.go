@@ -8,14 +8,19 @@ import (
 	"errors"
 )
 
-// repair brings the directory into the state in which it can be appended to.
-// Whenever it is cut short, the next Open comes to the same result.
-func (s *Store) repair(st *state) error {
+// removeUnfinished removes files that were in the making.
+func (s *Store) removeUnfinished(st *state) error {
 	for _, name := range st.tmp {
 		if err := s.fs.Remove(name); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// repair brings the directory into the state in which it can be appended to.
+// Whenever it is cut short, the next Open comes to the same result.
+func (s *Store) repair(st *state) error {
 	if st.lost && !st.restored {
 		// Before the mark forgets it.
 		if err := writeWhole(s.fs, restoredName, nil); err != nil {

@@ -8,11 +8,11 @@ package store
 func (s *Store) SnapshotDue() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.snapshotting || s.err != nil || s.sinceRecords == 0 {
+	if s.snapshotting || s.err != nil || s.sinceRecords == 0 || s.sinceBytes < s.postponed {
 		return false
 	}
 	// A snapshot that failed to be whole is replaced soon.
-	enough := s.sinceBytes >= s.opts.SnapshotBytes || s.sinceRecords >= s.opts.SnapshotRecords
+	enough := s.full || s.sinceBytes >= s.opts.SnapshotBytes || s.sinceRecords >= s.opts.SnapshotRecords
 	return len(s.broken) > 0 || enough && s.sinceBytes >= s.snapshotSize
 }
 
@@ -47,7 +47,7 @@ func (s *Store) beginSnapshot(zxid int64, first bool) (*SnapshotWriter, error) {
 			return nil, err
 		}
 	}
-	w := &SnapshotWriter{s: s, header: header{id: s.id, seq: s.seq, zxid: s.zxid}}
+	w := &SnapshotWriter{s: s, spare: s.Full(), header: header{id: s.id, seq: s.seq, zxid: s.zxid}}
 	f, err := s.fs.Create(snapshotName(s.seq) + tmpSuffix)
 	if err != nil {
 		return nil, err
@@ -70,11 +70,11 @@ func (s *Store) endSnapshot() {
 	s.mu.Unlock()
 }
 
-// keepSnapshots is how many snapshots are kept.
+// keepSnapshots is how many snapshots are kept, where the disk is not full.
 const keepSnapshots = 2
 
 // commitSnapshot gives a snapshot that is on the disk its name, and removes what
-// is older than the one before it.
+// is older than the one before it, or than itself where the disk is full.
 func (s *Store) commitSnapshot(w *SnapshotWriter) error {
 	defer s.endSnapshot()
 	if err := publish(s.fs, snapshotName(w.header.seq)); err != nil {
@@ -88,6 +88,9 @@ func (s *Store) commitSnapshot(w *SnapshotWriter) error {
 	s.mu.Unlock()
 	if err := s.purge(w.header.seq); err != nil {
 		return s.stop("remove an old file", err)
+	}
+	if err := s.keepReserve(); err != nil {
+		return s.stop("make the reserve", err)
 	}
 	return nil
 }
@@ -118,7 +121,11 @@ func (s *Store) surplus(newest uint64) []string {
 		}
 	}
 	s.broken = nil
-	for len(s.snapshots) > keepSnapshots {
+	keep := keepSnapshots
+	if s.full {
+		keep = 1
+	}
+	for len(s.snapshots) > keep {
 		last := len(s.snapshots) - 1
 		names = append(names, snapshotName(s.snapshots[last]))
 		s.snapshots = s.snapshots[:last]

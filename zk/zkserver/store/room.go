@@ -43,6 +43,7 @@ func (s *Store) makeRoom(n int64) error {
 		s.size = size
 	case isFull(err):
 		s.noRoom = true
+		s.setFull()
 		return s.log.Truncate(s.size)
 	}
 	return err

@@ -29,6 +29,8 @@ type SnapshotWriter struct {
 	bytes  uint64
 	sum    uint32
 	buf    []byte
+	spare  bool // the store goes on without it where there is no space
+	full   bool // there was none
 	// How much log there was since the snapshot before.
 	sinceBytes   int64
 	sinceRecords int
@@ -55,10 +57,20 @@ func (w *SnapshotWriter) put(b []byte) error {
 		return err
 	}
 	if _, err := w.f.WriteAt(b, w.off); err != nil {
-		return w.s.stop("write a snapshot", err)
+		return w.fail("write a snapshot", err)
 	}
 	w.off += int64(len(b))
 	return nil
+}
+
+// fail stops the store, or gives up the snapshot alone if there is no space for it on
+// a disk that is known to be full.
+func (w *SnapshotWriter) fail(op string, err error) error {
+	if w.spare && isFull(err) {
+		w.full = true
+		return fmt.Errorf("store: %s in %s: %w: %w", op, w.s.fs.Name(), ErrFull, err)
+	}
+	return w.s.stop(op, err)
 }
 
 // Commit makes the snapshot durable, and removes what is not needed any more.
@@ -69,8 +81,12 @@ func (w *SnapshotWriter) Commit() error {
 	err := w.put(b)
 	if err == nil {
 		if err = w.f.Sync(); err != nil {
-			err = w.s.stop("sync a snapshot", err)
+			err = w.fail("sync a snapshot", err)
 		}
+	}
+	if w.full {
+		w.Abort()
+		return err
 	}
 	if cerr := w.f.Close(); err == nil && cerr != nil {
 		err = w.s.stop("close a snapshot", cerr)
@@ -90,11 +106,19 @@ func (w *SnapshotWriter) Abort() {
 			w.s.stop("give up a snapshot", err) //nolint:errcheck // Err tells it
 		}
 	}
+	if w.full && w.s.Err() == nil {
+		if err := w.s.keepReserve(); err != nil {
+			w.s.stop("make the reserve", err) //nolint:errcheck // Err tells it
+		}
+	}
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
 	w.s.snapshotting = false
 	w.s.sinceBytes += w.sinceBytes
 	w.s.sinceRecords += w.sinceRecords
+	if w.full {
+		w.s.full, w.s.postponed = true, w.s.sinceBytes+fullPause
+	}
 }
 
 // A snapshot is what a file was found to hold.

@@ -24,6 +24,12 @@ type Options struct {
 	// after as many bytes as the last snapshot took. Defaults 64 MiB and 1,000,000.
 	SnapshotBytes   int64
 	SnapshotRecords int
+	// ReserveBytes is what a file takes that is given up when the store is opened on
+	// a full disk, so that it can be opened, and a snapshot can take the place of the
+	// log that has filled it. It becomes a multiple of that where the newest snapshot
+	// takes more. Default 0: there is none, and a full disk must be given more space
+	// first.
+	ReserveBytes int64
 	// Logger receives warnings. nil: nothing is logged.
 	Logger *slog.Logger
 }
@@ -60,7 +66,7 @@ func (o *Options) check() error {
 	for _, v := range []struct {
 		name  string
 		value int64
-	}{{"SegmentBytes", o.SegmentBytes}, {"SnapshotBytes", o.SnapshotBytes}, {"SnapshotRecords", int64(o.SnapshotRecords)}} {
+	}{{"SegmentBytes", o.SegmentBytes}, {"SnapshotBytes", o.SnapshotBytes}, {"SnapshotRecords", int64(o.SnapshotRecords)}, {"ReserveBytes", o.ReserveBytes}} {
 		if v.value < 0 {
 			errs = append(errs, fmt.Errorf("store: %s %d: want a positive number, or 0 for the default", v.name, v.value))
 		}
@@ -96,6 +102,9 @@ type Store struct {
 	snapshotSize int64 // of the newest
 	sinceBytes   int64 // of log, since the newest snapshot was begun
 	sinceRecords int
+	reserve      int64 // bytes of it
+	full         bool  // see Full
+	postponed    int64 // sinceBytes from which on the next snapshot is due
 }
 
 // Open locks a directory, which it makes if it is not there, checks everything
@@ -135,10 +144,27 @@ func (s *Store) open() (*Recovered, error) {
 	for _, err := range st.damage {
 		s.opts.Logger.Error("data directory: going on in spite of damage", slog.Any("error", err))
 	}
-	if err := s.repair(st); err != nil {
-		return nil, fmt.Errorf("store: %w", err)
+	if err := s.restore(st); err != nil {
+		return nil, fmt.Errorf("store: %w", s.explain(err))
 	}
 	return &Recovered{fs: s.fs, st: st}, nil
+}
+
+// restore repairs what was found, and keeps the reserve or gives it up.
+func (s *Store) restore(st *state) error {
+	if err := s.removeUnfinished(st); err != nil {
+		return err
+	}
+	if err := s.findSpace(); err != nil {
+		return err
+	}
+	if err := s.repair(st); err != nil {
+		return err
+	}
+	if st.empty || s.full {
+		return nil // once there is a snapshot
+	}
+	return s.keepReserve()
 }
 
 // Err returns why the store has stopped, or nil.

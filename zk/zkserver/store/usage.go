@@ -11,6 +11,8 @@ type Usage struct {
 	LogBytes      int64 // since the newest snapshot was begun
 	LogRecords    int   // since then
 	Snapshotting  bool  // a snapshot is being written
+	ReserveBytes  int64 // see [Options.ReserveBytes]
+	Full          bool  // see [Store.Full]
 }
 
 // Usage returns what there is now. It may be called from any goroutine.
@@ -20,6 +22,7 @@ func (s *Store) Usage() Usage {
 	return Usage{
 		Segments: len(s.segments), Snapshots: len(s.snapshots), SnapshotBytes: s.snapshotSize,
 		LogBytes: s.sinceBytes, LogRecords: s.sinceRecords, Snapshotting: s.snapshotting,
+		ReserveBytes: s.reserve, Full: s.full,
 	}
 }
 
