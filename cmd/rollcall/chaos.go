@@ -150,20 +150,13 @@ func (c *chaosCommand) run(ctx context.Context, cfg chaos.Config, stdout, stderr
 	pipe := make(chan os.Signal, 1)
 	signal.Notify(pipe, syscall.SIGPIPE)
 	defer signal.Stop(pipe)
-	caller := ctx
-	ctx, unread := context.WithCancelCause(ctx)
-	defer unread(nil)
-	stdout = &reportingWriter{stdout, unread}
 	if c.output == formatTable {
 		chaos.Header(stdout)
 		cfg.Progress = func(row *chaos.Row) { row.Print(stdout) }
 	}
 	report, err := chaos.Run(ctx, cfg)
-	switch {
-	case caller.Err() != nil:
+	if ctx.Err() != nil {
 		err = errors.New("interrupted")
-	case ctx.Err() != nil:
-		err = context.Cause(ctx)
 	}
 	if c.output == formatJSON {
 		err = errors.Join(err, json.NewEncoder(stdout).Encode(report))
@@ -182,20 +175,6 @@ func (c *chaosCommand) run(ctx context.Context, cfg chaos.Config, stdout, stderr
 func reach(ctx context.Context, target discovery.Target) error {
 	z := znodeCommand{stderr: io.Discard, target: target, path: target.Path, timeout: span{d: reachTimeout}}
 	return z.run(ctx, func(context.Context) error { return nil })
-}
-
-// A reportingWriter tells of the writes that fail.
-type reportingWriter struct {
-	io.Writer
-	failed func(error)
-}
-
-func (w *reportingWriter) Write(p []byte) (int, error) {
-	n, err := w.Writer.Write(p)
-	if err != nil {
-		w.failed(err)
-	}
-	return n, err
 }
 
 // printScenarios lists what there is to play.

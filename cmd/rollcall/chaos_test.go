@@ -209,7 +209,7 @@ func TestChaosUnread(t *testing.T) {
 	stdout.Close()
 	cmd.Wait() //nolint:errcheck // the exit status is looked at
 	got := result{cmd.ProcessState.ExitCode(), "", stderr.String()}
-	got.check(t, statusFailure, nil, []string{"rollcall: chaos: write ", "broken pipe"})
+	got.check(t, statusFailure, nil, []string{"rollcall: the output cannot be written: write ", "broken pipe"})
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 		t.Errorf("left %v, %v", left, err)
 	}

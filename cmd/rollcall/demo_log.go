@@ -38,6 +38,9 @@ func newStoryline(out io.Writer) *storyline {
 // isTerminal reports whether people read it: a character device, and one that
 // takes colours.
 func isTerminal(w io.Writer) bool {
+	if out, ok := w.(*output); ok {
+		w = out.Writer
+	}
 	file, ok := w.(*os.File)
 	if !ok || os.Getenv("TERM") == "dumb" {
 		return false

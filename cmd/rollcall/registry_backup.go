@@ -17,7 +17,7 @@ func newRegistryBackup() *cobra.Command {
 		Use:   "backup --data DIR OUT",
 		Short: "Copy the data directory of a registry, running or not",
 		Long: `Copy the data directory of a registry, which may be running, to a new directory
-OUT, and check the copy. OUT appears when it is whole, and holds all that was
+OUT outside of it, and check the copy. OUT appears when it is whole, and holds all that was
 answered before the command began.
 
 To restore, stop the registry and start one with --data OUT, or with a copy of OUT.

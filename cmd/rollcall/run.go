@@ -23,14 +23,21 @@ const (
 // errReported is the failure of a command that has told about it already.
 var errReported = errors.New("failed")
 
-// run executes one command line and returns its exit status.
+// run executes one command line and returns its exit status. The command's context
+// ends when nothing can be printed any more.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	out := &output{Writer: stdout, failed: cancel}
 	root := newRoot()
 	root.SetArgs(args)
 	root.SetIn(stdin)
-	root.SetOut(stdout)
+	root.SetOut(out)
 	root.SetErr(stderr)
 	cmd, err := root.ExecuteContextC(ctx)
+	if failed := out.Err(); failed != nil && !errors.Is(err, failed) {
+		err = failed
+	}
 	var usage *usageError
 	switch {
 	case err == nil:

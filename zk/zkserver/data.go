@@ -37,7 +37,7 @@ func CheckData(dir string) (*DataReport, error) {
 }
 
 // BackupData copies a data directory, which a server may have open, to a new
-// directory, and checks the copy. It holds everything that was acknowledged
+// directory outside of it, and checks the copy. It holds everything that was acknowledged
 // before BackupData was called. A server that begins with it begins a new epoch,
 // so that clients that saw more than it holds are not turned away.
 func BackupData(dir, out string) (*DataReport, error) {
@@ -46,6 +46,12 @@ func BackupData(dir, out string) (*DataReport, error) {
 	}
 	out = filepath.Clean(out)
 	parent := filepath.Dir(out)
+	switch inside, err := isWithin(parent, dir); {
+	case err != nil:
+		return nil, fmt.Errorf("zkserver: back up to %s: %w", out, err)
+	case inside:
+		return nil, fmt.Errorf("zkserver: back up to %s: it is inside the data directory %s, and would be lost with it: name a directory somewhere else", out, dir)
+	}
 	// Under another name until it is whole.
 	partial, err := os.MkdirTemp(parent, filepath.Base(out)+".partial-")
 	if err != nil {
@@ -62,6 +68,33 @@ func BackupData(dir, out string) (*DataReport, error) {
 		return nil, errors.Join(err, os.RemoveAll(partial))
 	}
 	return report, nil
+}
+
+// isWithin reports whether a directory is another one or below it, by whatever names
+// and links they are called.
+func isWithin(dir, top string) (bool, error) {
+	wanted, err := os.Stat(top)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil // that there is no data is told later
+	}
+	if err != nil {
+		return false, err
+	}
+	if dir, err = filepath.Abs(dir); err == nil {
+		dir, err = filepath.EvalSymlinks(dir)
+	}
+	for err == nil {
+		var info os.FileInfo
+		if info, err = os.Stat(dir); err == nil && os.SameFile(info, wanted) {
+			return true, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			break
+		}
+		dir = parent
+	}
+	return false, err
 }
 
 func backupTo(dir, partial string) (*DataReport, error) {
