@@ -81,10 +81,10 @@ var unlimited = map[string]map[string]string{
 		"zookeeper does not answer, trying on": "own",
 	},
 	"zk/zkserver": {
-		"the data is a backup or older than clients may know it: beginning a new epoch": "once",
-		"the registry does not serve any more":                                          "once",
-		"the data cannot be kept, stopping":                                             "once",
-		"the disk is full: writing a snapshot in place of the log":                      "once",
+		"the data is a backup or older than clients may know it":   "once",
+		"the registry does not serve any more":                     "once",
+		"the data cannot be kept, stopping":                        "once",
+		"the disk is full: writing a snapshot in place of the log": "once",
 		"the disk is slow": "own",
 		"data loaded":      "once",
 		"snapshot written": "own", // behind so much log

@@ -21,8 +21,8 @@ OUT outside of it, and check the copy. OUT appears when it is whole, and holds a
 answered before the command began.
 
 To restore, stop the registry and start one with --data OUT, or with a copy of OUT.
-It begins a new epoch, so that clients that have seen more than it holds come
-back to it.`,
+Like every start it begins a new epoch, so that clients that have seen more than it
+holds come back to it.`,
 		Example: "  rollcall registry backup --data /var/lib/rollcall /backup/rollcall-monday\n" +
 			"  rollcall registry --data /backup/rollcall-monday",
 		Args: argCount(1, "OUT"),

@@ -95,7 +95,7 @@ func printReport(w io.Writer, r *zkserver.DataReport) error {
 		{"sessions", r.Sessions},
 		{"last zxid", hex(r.Zxid)},
 		{"closed in order", yesNo(r.Closed)},
-		{"begins a new epoch", yesNo(r.Restored)},
+		{"backup, or last batch lost", yesNo(r.Restored)},
 	} {
 		fmt.Fprintf(table, "%s\t%v\n", row[0], row[1])
 	}

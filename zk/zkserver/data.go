@@ -38,8 +38,7 @@ func CheckData(dir string) (*DataReport, error) {
 
 // BackupData copies a data directory, which a server may have open, to a new
 // directory outside of it, and checks the copy. It holds everything that was acknowledged
-// before BackupData was called. A server that begins with it begins a new epoch,
-// so that clients that saw more than it holds are not turned away.
+// before BackupData was called.
 func BackupData(dir, out string) (*DataReport, error) {
 	if _, err := os.Lstat(out); err == nil {
 		return nil, fmt.Errorf("zkserver: back up to %s: it exists: name a new directory", out)

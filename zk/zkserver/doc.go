@@ -42,11 +42,14 @@
 //
 // # Caveats
 //
-// Without [Options.DataDir] the data is gone with the process. A server without
-// data begins at a zxid that grows with the wall clock, so that clients of an
-// earlier life are told that their session has expired, instead of being turned
-// away for ever. So does one that begins with a backup, or that finds the last
-// batch missing from its log.
+// Without [Options.DataDir] the data is gone with the process.
+//
+// Each life of a server begins at a zxid that grows with the wall clock, and is beyond
+// all that it finds on its disk. So a client that has seen what is not there any more,
+// since data was put back from a copy or there is none, is not turned away as being
+// ahead: it keeps its session where the data has that, and its watches tell it that
+// everything has changed; else it is told that the session has expired. The latter
+// also happens to one that is ahead nevertheless, because the clock was set back too.
 //
 // With it, whatever anybody was told survives the end of the process and of the
 // power; package store says what damage is found. A restored session has its

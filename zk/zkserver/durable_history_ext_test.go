@@ -40,7 +40,7 @@ type chronicle struct {
 
 // Random histories of several lives, of which each ends in a loss of power, or a
 // kill, at any change of the disk: the tree is exactly that behind a prefix of
-// the requests, with all Stats, zxids, counters and ephemeral nodes. The clock of
+// the requests, with all Stats, the zxids in them, counters and ephemeral nodes. The clock of
 // a life may be behind that of the one before.
 func TestRandomHistories(t *testing.T) {
 	seed := realtest.CrashSeed(t)
@@ -95,7 +95,8 @@ func (c *chronicle) start() (*kept, error) {
 
 // attach has a session on the server, and a version that is what it holds.
 func (c *chronicle) attach(k *kept) error {
-	if c.session == nil {
+	first := c.session == nil
+	if first {
 		c.session = open(c.t, k.addr, 20*time.Second)
 		zxid := c.zxid()
 		c.versions = []*tree.Tree{tree.New(zxid - 1)}
@@ -109,15 +110,24 @@ func (c *chronicle) attach(k *kept) error {
 		c.session = again
 		c.session.id, c.session.password = resp.SessionID, resp.Password
 	}
-	zxid := c.zxid()
-	i := slices.IndexFunc(c.versions, func(t *tree.Tree) bool { return t.Zxid() == zxid })
-	if i < 0 || zxid < c.versions[c.answered].Zxid() {
-		return fmt.Errorf("the zxid is 0x%x, want one from 0x%x to 0x%x", zxid, c.versions[c.answered].Zxid(), c.versions[len(c.versions)-1].Zxid())
+	// A life begins with a zxid of its own, so that the nodes alone tell the version.
+	zxid, got, last := c.zxid(), c.nodes(), c.versions[len(c.versions)-1]
+	if !first && zxid <= last.Zxid() {
+		return fmt.Errorf("the zxid is 0x%x behind 0x%x, want a greater one", zxid, last.Zxid())
 	}
-	if want, got := nodesOf(c.versions[i]), c.nodes(); !maps.Equal(want, got) {
-		return fmt.Errorf("nodes at zxid 0x%x (-want +got):\n%s", zxid, cmp.Diff(want, got))
+	i := slices.IndexFunc(c.versions[c.answered:], func(t *tree.Tree) bool { return maps.Equal(nodesOf(t), got) })
+	if i < 0 {
+		return fmt.Errorf("the nodes are of no version from 0x%x to 0x%x; the last (-want +got):\n%s",
+			c.versions[c.answered].Zxid(), last.Zxid(), cmp.Diff(nodesOf(last), got))
 	}
-	c.versions, c.answered = c.versions[i:i+1], 0
+	begun := c.versions[c.answered+i]
+	if zxid > begun.Zxid() {
+		var err error
+		if begun, err = begun.Apply([]tree.Txn{{Zxid: zxid}}); err != nil {
+			return err
+		}
+	}
+	c.versions, c.answered = []*tree.Tree{begun}, 0
 	return nil
 }
 

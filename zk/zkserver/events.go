@@ -113,7 +113,8 @@ const (
 	// protocol.
 	RefusedHandshake Refusal = "handshake"
 	// RefusedAhead is for a client that has seen a later zxid than the server has:
-	// the data was wiped, or replaced by an older one.
+	// the data was wiped, or replaced by an older one, and the clock set back. It is
+	// told that its session has expired.
 	RefusedAhead Refusal = "ahead"
 	// RefusedSession is for a session that is not there any more, or that is asked
 	// for with a wrong password. The client is told that its session has expired.

@@ -44,10 +44,7 @@ func (c *conn) handshake() bool {
 		return false
 	}
 	if last := c.srv.version.Load().Zxid(); r.LastZxidSeen > last {
-		c.srv.log.Warn("client has seen a later state than this server has: was the data wiped or replaced by an older one? closing its connection",
-			slog.String("address", addressOf(c.nc.RemoteAddr())), slog.String("client_zxid", Hex(r.LastZxidSeen).String()), slog.String("zxid", Hex(last).String()))
-		c.srv.stats.ahead.Add(1)
-		c.srv.refused(c, RefusedInfo{Reason: RefusedAhead, Err: fmt.Errorf("zkserver: zxid %s: the last one is %s", Hex(r.LastZxidSeen), Hex(last))})
+		c.turnAway(&r, last)
 		return false
 	}
 	if !c.join(&r) {
@@ -82,6 +79,25 @@ func (c *conn) first() (payload []byte, ok bool) {
 	}
 }
 
+// turnAway is for a client that has seen a later state than there is. That cannot come
+// back, for nobody else has it: a client is told that its session has expired, and
+// comes again with a new one. Who has no session is closed without a word, as
+// ZooKeeper does.
+func (c *conn) turnAway(r *jute.ConnectRequest, last int64) {
+	c.srv.log.Warn("client has seen a later state than this server has, its session ends: was the data wiped or replaced by an older one, and the clock set back?",
+		slog.String("address", addressOf(c.nc.RemoteAddr())), slog.String("client_zxid", Hex(r.LastZxidSeen).String()), slog.String("zxid", Hex(last).String()))
+	c.srv.stats.ahead.Add(1)
+	if r.SessionID != 0 {
+		c.sendExpired(r)
+	}
+	c.srv.refused(c, RefusedInfo{Reason: RefusedAhead, Err: fmt.Errorf("zkserver: zxid %s: the last one is %s", Hex(r.LastZxidSeen), Hex(last))})
+}
+
+// sendExpired tells the client that there is no such session.
+func (c *conn) sendExpired(r *jute.ConnectRequest) {
+	c.sendConnectReply(&connectReply{jute.ConnectResponse{HasReadOnly: r.HasReadOnly, Password: make([]byte, jute.PasswordSize)}})
+}
+
 // join opens a session or attaches the connection to the one it asks for, and
 // answers.
 func (c *conn) join(r *jute.ConnectRequest) bool {
@@ -97,8 +113,7 @@ func (c *conn) join(r *jute.ConnectRequest) bool {
 		c.session = s.attach(c, r, timeout)
 	}
 	if c.session == nil {
-		reply.Password = make([]byte, jute.PasswordSize)
-		c.sendConnectReply(reply)
+		c.sendExpired(r)
 		s.refused(c, RefusedInfo{Reason: RefusedSession})
 		return false
 	}

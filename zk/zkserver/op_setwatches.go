@@ -19,6 +19,16 @@ func readSetWatches(rd *reading, b []byte) ([]byte, jute.ErrCode) {
 	return rd.setWatches(b, &r), jute.ErrOk
 }
 
+// seen returns what a client can have seen of the data that is there, by the last
+// zxid that it has seen: nothing, if that is of a life whose data is not there any
+// more, because older data was put back.
+func (s *Server) seen(last int64) int64 {
+	if s.kept < last && last < s.first {
+		return 0
+	}
+	return last
+}
+
 // catchUp is the zxid in the header of an event that happened at an unknown
 // time.
 const catchUp = -1
@@ -30,6 +40,7 @@ const catchUp = -1
 func (rd *reading) setWatches(b []byte, r *jute.SetWatchesRequest) []byte {
 	const size = lengthSize + jute.ReplyHeaderSize
 	header := [size]byte(b[len(b)-size:])
+	last := rd.conn.srv.seen(r.RelativeZxid)
 	b = b[:len(b)-size]
 	event := func(t jute.EventType, path string) { b = appendEvent(b, t, path, catchUp) }
 	may := func(n *tree.Node) bool { return tree.Allowed(n.ACL, jute.PermRead, rd.conn.identities()) }
@@ -37,7 +48,7 @@ func (rd *reading) setWatches(b []byte, r *jute.SetWatchesRequest) []byte {
 		switch n := rd.view.Get(path); {
 		case n == nil:
 			event(jute.EventNodeDeleted, path)
-		case n.Mzxid() > r.RelativeZxid && may(n):
+		case n.Mzxid() > last && may(n):
 			event(jute.EventNodeDataChanged, path)
 		default:
 			rd.conn.watchData(path, oneShot)
@@ -54,7 +65,7 @@ func (rd *reading) setWatches(b []byte, r *jute.SetWatchesRequest) []byte {
 		switch n := rd.view.Get(path); {
 		case n == nil:
 			event(jute.EventNodeDeleted, path)
-		case n.Pzxid() > r.RelativeZxid && may(n):
+		case n.Pzxid() > last && may(n):
 			event(jute.EventNodeChildrenChanged, path)
 		default:
 			rd.conn.watchChildren(path, oneShot)

@@ -60,10 +60,12 @@ type Options struct {
 	// closed (jute.maxbuffer). Memory is taken as bytes arrive, at most twice what
 	// has come. Replies are not limited. A handshake has 45. Default 1048575.
 	MaxPacketBytes int
-	// Epoch is the upper half of the first zxid, 1 to 2^31-1. It must be greater
-	// than the epoch of every earlier life of this address, or clients of that
-	// life are turned away. Default: seconds since the beginning of 2020; the
-	// lower half then begins with the fraction of the second.
+	// Epoch is the upper half of the zxid with which this life begins, 1 to 2^31-1.
+	// It should be greater than the epoch of every earlier life of this address, or
+	// clients that have seen more than there is lose their sessions. Where the data
+	// has that epoch or a later one, the one behind that is used. Default: seconds
+	// since the beginning of 2020; the lower half then begins with the fraction of the
+	// second.
 	Epoch int64
 	// Clock tells the time. Default: the system's.
 	Clock Clock

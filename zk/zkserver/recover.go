@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -190,10 +191,8 @@ func (s *Server) takeOver(rec *store.Recovered) error {
 	if err != nil {
 		return err
 	}
-	if rec.Restored() {
-		if err := s.beginEpoch(c); err != nil {
-			return err
-		}
+	if err := s.beginEpoch(c, rec.Restored()); err != nil {
+		return err
 	}
 	s.secret, s.lastSession = c.secret, c.lastSession
 	s.version.Store(c.tree)
@@ -204,22 +203,43 @@ func (s *Server) takeOver(rec *store.Recovered) error {
 	return nil
 }
 
-// beginEpoch lets the zxid jump over all that clients can have seen of what is
-// not there any more: they would be turned away for ever.
-func (s *Server) beginEpoch(c *contents) error {
-	epoch := max(s.opts.Epoch, c.tree.Zxid()>>32+1)
-	txn := tree.Txn{Zxid: epoch << 32, Time: s.opts.Clock.Now().UnixMilli()}
+// beginEpoch lets the zxid jump over all that clients can have seen of what is not
+// there any more, as a new leader does: after a backup was put back, by whatever means,
+// they would be turned away for ever.
+func (s *Server) beginEpoch(c *contents, restored bool) error {
+	txn := tree.Txn{Zxid: nextEpoch(c.tree.Zxid(), s.first), Time: s.opts.Clock.Now().UnixMilli()}
 	next, err := c.tree.Apply([]tree.Txn{txn})
 	if err != nil {
 		return err
 	}
-	s.opts.Logger.Warn("the data is a backup or older than clients may know it: beginning a new epoch",
-		slog.String("from", Hex(c.tree.Zxid()).String()), slog.String("to", Hex(txn.Zxid).String()))
+	if restored {
+		s.opts.Logger.Warn("the data is a backup or older than clients may know it",
+			slog.String("from", Hex(c.tree.Zxid()).String()), slog.String("to", Hex(txn.Zxid).String()))
+	}
 	var b store.Batch
 	b.Add(txn.Zxid, func(b []byte) []byte { return tree.AppendTxn(b, &txn) })
 	if err := s.disk.store.Append(&b); err != nil {
 		return err
 	}
+	s.kept, s.first = c.tree.Zxid(), txn.Zxid
 	c.tree = next
-	return s.disk.store.ClearRestored()
+	if restored {
+		return s.disk.store.ClearRestored()
+	}
+	return nil
+}
+
+// nextEpoch returns the zxid with which a life begins that has found data up to last,
+// where an empty server would begin with first. That is greater than what any earlier
+// life has begun with, also one that is not there any more, unless the clock was set
+// back: then it is at least greater than what is there.
+func nextEpoch(last, first int64) int64 {
+	epoch := last>>32 + 1
+	if first > last {
+		return first
+	}
+	if epoch > math.MaxInt32 {
+		return last + 1 // there are no more epochs
+	}
+	return epoch << 32
 }

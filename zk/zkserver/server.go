@@ -30,6 +30,8 @@ type Server struct {
 	opts    Options
 	secret  [32]byte // of the session passwords
 	started time.Time
+	first   int64 // zxid with which this life begins
+	kept    int64 // zxid up to which it has found data; there is none between the two
 	stats   stats
 	stalled atomic.Int64 // ns for which the sessions' time stood still
 
@@ -92,6 +94,7 @@ func New(opts Options) (*Server, error) {
 	s.held.init(opts.MaxBufferedBytes)
 	s.queue.init(opts.MaxOutstanding)
 	s.watches.init(opts.MaxWatchBytes)
+	s.first = first
 	s.version.Store(tree.New(first))
 	if opts.durable() {
 		if err := s.openDisk(); err != nil {
