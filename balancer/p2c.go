@@ -19,6 +19,10 @@ func (p2c) NewPicker(candidates []Candidate, rnd func() float64) Picker {
 	return newTwoChoices(newSeats(candidates), orDefault(rnd))
 }
 
+func (p2c) successor(before Picker, list []Candidate, was []int32, rnd func() float64) Picker {
+	return newTwoChoices(before.(*twoChoices).successors(list, was), orDefault(rnd))
+}
+
 func newTwoChoices(s seats, rnd func() float64) *twoChoices {
 	p := &twoChoices{seats: s, rnd: rnd}
 	if !uniform(s.list) {
@@ -31,10 +35,6 @@ type twoChoices struct {
 	seats
 	cells aliasTable // nil: all weights are the same
 	rnd   func() float64
-}
-
-func (p *twoChoices) successor(list []Candidate, was []int32) Picker {
-	return newTwoChoices(p.successors(list, was), p.rnd)
 }
 
 func (p *twoChoices) Pick(info PickInfo) *Endpoint {

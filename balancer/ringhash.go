@@ -77,11 +77,11 @@ func (h ringHash) NewPicker(candidates []Candidate, rnd func() float64) Picker {
 }
 
 // successor moves what few candidates have on the ring, and leaves the rest. It takes
-// the points over: p has none any more, and no other successor.
-func (p *ring) successor(list []Candidate, was []int32) Picker {
-	unit := pointsPerWeight(list)
+// the points over from the ring before.
+func (h ringHash) successor(before Picker, list []Candidate, was []int32, rnd func() float64) Picker {
+	p, unit := before.(*ring), pointsPerWeight(list)
 	if unit != p.unit {
-		return p.limits.NewPicker(list, p.rnd)
+		return h.NewPicker(list, rnd)
 	}
 	var added, gone []point
 	to := make([]uint32, len(p.list)) // by the index before, that now, and one; 0: it is gone
@@ -98,9 +98,9 @@ func (p *ring) successor(list []Candidate, was []int32) Picker {
 		}
 	}
 	if len(added)+len(gone) > len(p.points.hashes)/16 {
-		return p.limits.NewPicker(list, p.rnd)
+		return h.NewPicker(list, rnd)
 	}
-	next := &ring{seats: p.successors(list, was), limits: p.limits, unit: unit, points: p.points, rnd: p.rnd}
+	next := &ring{seats: p.successors(list, was), limits: h, unit: unit, points: p.points, rnd: orDefault(rnd)}
 	p.points = nil
 	next.points.renumber(to)
 	next.points.add(added)

@@ -21,7 +21,7 @@ func newSeats(list []Candidate) seats {
 	return new(seats).successors(list, nil)
 }
 
-// successors returns the seats of one candidate or more, as a [successor] does: what is
+// successors returns the seats of one candidate or more, as a [successive] policy does: what is
 // known of those that stay is not looked up again. A nil was: nobody stays.
 func (s *seats) successors(list []Candidate, was []int32) seats {
 	next := seats{list: list, each: make([]seat, len(list))}

@@ -16,15 +16,16 @@ type tier struct {
 // tiers bounds how many there are: each is of one group, the first one of two in panic.
 const tiers = int(groupNone)
 
-// A successor is a Picker that makes the next one out of itself, at less than the cost
-// of one made anew where few of many candidates change.
-type successor interface {
-	Picker
+// A successive policy makes a Picker out of the one before it, at less than the cost of
+// one made anew where few of many candidates change. It is the Policy that is asked, and
+// not the Picker: that may be one which a user's policy had another one make.
+type successive interface {
+	Policy
 
-	// successor returns the Picker among list, which picks as the policy's own would.
-	// was says where each stood in the list before, with the same weight; -1: it did not.
-	// It does not keep was.
-	successor(list []Candidate, was []int32) Picker
+	// successor is NewPicker, and before the Picker that was made last, by this method
+	// or NewPicker; it is made of no more than once. was says where each candidate stood in the
+	// list before, with the same weight; -1: it did not. It is not kept.
+	successor(before Picker, list []Candidate, was []int32, rnd func() float64) Picker
 }
 
 // choose brings the tiers up to date, and reports whether any of them has changed.
@@ -89,12 +90,12 @@ func (r *Roster) choose(panics bool) bool {
 func (t *tier) succeed(policy Policy, rnd func() float64, list []Candidate) {
 	before := t.picker
 	t.list, t.picker = list, nil
-	if len(list) == 0 {
-		return
-	}
-	if p, ok := before.(successor); ok {
-		t.picker = p.successor(list, t.was)
-	} else {
+	p, ok := policy.(successive)
+	switch {
+	case len(list) == 0:
+	case ok && before != nil:
+		t.picker = p.successor(before, list, t.was, rnd)
+	default:
 		t.picker = policy.NewPicker(list, rnd)
 	}
 }
