@@ -218,7 +218,8 @@ func (p *peer) dial(d *dialing) {
 
 // tellDialing tells who waits for a dial what came of it; the first time counts. A
 // failure is told to the members before, where it is evidence: who waits looks for
-// another instance then. A success need not wait for what they make of it.
+// another instance then, or tells its caller what is known, and that has it. A success
+// need not wait for what they make of it.
 func (p *peer) tellDialing(d *dialing, conn *transport.ClientConn, phase Phase, err error, evidence bool) {
 	p.mu.Lock()
 	first := !d.told

@@ -17,26 +17,42 @@ type Change struct {
 // that of the earlier one. An instance is known by its Peer, which stays when its
 // entry is another one; without Peers by its ID, or its address where it has none.
 func Changes(from, to *balancer.Snapshot) []Change {
-	before := make(map[any]balancer.State, len(from.Endpoints))
-	for i := range from.Endpoints {
-		before[identity(from.Endpoints[i].Endpoint)] = from.Endpoints[i].State
-	}
 	var list []Change
-	for i := range to.Endpoints {
-		e := &to.Endpoints[i]
-		id := identity(e.Endpoint)
-		if was := before[id]; was != e.State {
-			list = append(list, Change{Endpoint: e.Endpoint, From: was, To: e.State, Ejection: e.Ejection})
+	// Most often the list is the same, and nobody need be looked for.
+	same := 0
+	for same < min(len(from.Endpoints), len(to.Endpoints)) {
+		was, now := &from.Endpoints[same], &to.Endpoints[same]
+		if was.Endpoint != now.Endpoint && identity(was.Endpoint) != identity(now.Endpoint) {
+			break
 		}
+		list = note(list, was.State, now)
+		same++
+	}
+	earlier, later := from.Endpoints[same:], to.Endpoints[same:]
+	before := make(map[any]balancer.State, len(earlier))
+	for i := range earlier {
+		before[identity(earlier[i].Endpoint)] = earlier[i].State
+	}
+	for i := range later {
+		id := identity(later[i].Endpoint)
+		list = note(list, before[id], &later[i])
 		delete(before, id)
 	}
-	for i := range from.Endpoints {
-		e := &from.Endpoints[i]
+	for i := range earlier {
+		e := &earlier[i]
 		if _, gone := before[identity(e.Endpoint)]; gone {
 			list = append(list, Change{Endpoint: e.Endpoint, From: e.State})
 		}
 	}
 	return list
+}
+
+// note adds what happened to an instance, if its state is another one.
+func note(list []Change, was balancer.State, now *balancer.EndpointState) []Change {
+	if was == now.State {
+		return list
+	}
+	return append(list, Change{Endpoint: now.Endpoint, From: was, To: now.State, Ejection: now.Ejection})
 }
 
 func identity(e *balancer.Endpoint) any {

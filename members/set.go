@@ -44,27 +44,38 @@ type Options struct {
 
 // A Set is the instances of one service as this program knows them.
 type Set struct {
-	opts     Options
-	snapshot atomic.Pointer[balancer.Snapshot] // what calls pick from: no lock on their way
-	kick     chan struct{}                     // capacity 1: the clock should look at the roster
-	probes   sync.WaitGroup                    // a goroutine for each probe
+	opts    Options
+	current atomic.Pointer[current] // what calls pick from: no lock on their way
+	kick    chan struct{}           // capacity 1: the clock should look at the roster
+	probes  sync.WaitGroup          // a goroutine for each probe
 
-	mu      sync.Mutex // guards what follows; nothing that blocks is called under it
-	roster  *balancer.Roster
-	changed chan struct{} // closed when snapshot changes
-	retired []Peer        // dropped by the roster, to be told outside the lock
+	telling atomic.Int64 // how many are about to change the roster
+
+	mu        sync.Mutex // guards what follows; nothing that blocks is called under it
+	roster    *balancer.Roster
+	changes   uint64    // how many there were
+	published uint64    // how many of them current has
+	publishes sync.Cond // on mu: published is another one
+	retired   []Peer    // dropped by the roster, to be told outside the lock
+}
+
+// What is current is replaced as a whole.
+type current struct {
+	snapshot *balancer.Snapshot
+	changed  chan struct{} // closed when another one is current
 }
 
 // New returns a Set that knows nobody yet and does nothing: see [Set.Run].
 func New(opts Options) *Set {
-	s := &Set{opts: opts, kick: make(chan struct{}, 1), changed: make(chan struct{})}
+	s := &Set{opts: opts, kick: make(chan struct{}, 1)}
+	s.publishes.L = &s.mu
 	hooks := balancer.Hooks{Supported: opts.Supported}
 	if opts.Attach != nil {
 		hooks.Attach = func(e *balancer.Endpoint) any { return opts.Attach(e) }
 		hooks.Detach = func(e *balancer.Endpoint) { s.retired = append(s.retired, peerOf(e)) }
 	}
 	s.roster = balancer.NewRoster(opts.Balancing, hooks)
-	s.snapshot.Store(s.roster.Snapshot())
+	s.current.Store(&current{s.roster.Snapshot(), make(chan struct{})})
 	return s
 }
 
@@ -157,31 +168,51 @@ func (s *Set) tell(change func(now time.Time)) {
 	s.Review()
 }
 
-// apply changes the roster, publishes what came of it, and lets go of the peers
-// that were dropped.
+// maxTogether bounds how many changes one snapshot waits for.
+const maxTogether = 1000
+
+// apply changes the roster, and returns when what came of it is published. Of many
+// changes at once, as when a rack fails, the last one publishes them all: with thousands
+// of instances it is the snapshot that takes its time.
 func (s *Set) apply(change func(now time.Time)) {
+	s.telling.Add(1)
 	s.mu.Lock()
 	change(time.Now())
-	if next := s.roster.Snapshot(); next != s.snapshot.Load() {
-		s.snapshot.Store(next)
-		close(s.changed)
-		s.changed = make(chan struct{})
+	s.changes++
+	own := s.changes
+	if s.telling.Add(-1) > 0 && own-s.published < maxTogether {
+		for s.published < own {
+			s.publishes.Wait()
+		}
 	}
-	retired := s.retired
-	s.retired = nil
+	var retired []Peer
+	if s.published < own {
+		retired = s.publish()
+	}
 	s.mu.Unlock()
 	for _, p := range retired {
 		p.Retire()
 	}
 }
 
+// publish makes what the roster knows current, and returns who was dropped. mu is held.
+func (s *Set) publish() (retired []Peer) {
+	if was, next := s.current.Load(), s.roster.Snapshot(); next != was.snapshot {
+		s.current.Store(&current{next, make(chan struct{})})
+		close(was.changed)
+	}
+	s.published = s.changes
+	s.publishes.Broadcast()
+	retired, s.retired = s.retired, nil
+	return retired
+}
+
 // Snapshot returns what is known now. It takes no lock.
-func (s *Set) Snapshot() *balancer.Snapshot { return s.snapshot.Load() }
+func (s *Set) Snapshot() *balancer.Snapshot { return s.current.Load().snapshot }
 
 // Current returns what is known now, and a channel that is closed when that
-// changes.
+// changes. It takes no lock.
 func (s *Set) Current() (*balancer.Snapshot, <-chan struct{}) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.snapshot.Load(), s.changed
+	now := s.current.Load()
+	return now.snapshot, now.changed
 }
