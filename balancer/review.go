@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -91,7 +92,7 @@ func (r *Roster) measure(now time.Time) crowd {
 	for i, s := range r.slots {
 		l := r.places[i].load
 		// Taken in one step each, so that every attempt is in one review alone.
-		good, bad := float64(l.good.Swap(0)), float64(l.bad.Swap(0))
+		good, bad := take(&l.good), take(&l.bad)
 		s.fresh = l.peakAt.Load() > since
 		s.calls, s.failed = s.calls*fade+good+bad, s.failed*fade+bad
 		if r.places[i].state != StateUsable {
@@ -109,6 +110,14 @@ func (r *Roster) measure(now time.Time) crowd {
 		c.median, c.measured = latencies[(len(latencies)-1)/2], len(latencies)
 	}
 	return c
+}
+
+// take returns a count, which begins anew.
+func take(count *atomic.Uint32) float64 {
+	if count.Load() == 0 { // a swap costs more than a look
+		return 0
+	}
+	return float64(count.Swap(0))
 }
 
 // judge reports whether an instance is a suspect.
