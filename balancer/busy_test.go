@@ -14,12 +14,32 @@ import (
 // few answers are as fast as any, and few calls are in flight there. At 0.95
 // of what they can do together nearly all calls are answered at the first try.
 func TestABusyServerIsLeftWhatItCan(t *testing.T) {
+	list, calls, refused, slow := offer(OutcomeBusy)
+	t.Logf("%d calls: %d refused, %d answered by the slow one", calls, refused, slow)
+	if slow < calls/50 {
+		t.Errorf("got %d of %d calls at the busy one, want about what it can", slow, calls)
+	}
+	if refused > calls/20 {
+		t.Errorf("got %d of %d calls refused at the first try, want few", refused, calls)
+	}
+	if list[0].load.streak.Load() != 0 || list[0].load.bad.Load() != 0 {
+		t.Error("a refusal counts as a failure")
+	}
+	_, calls, refused, _ = offer(OutcomeAbandoned)
+	t.Logf("where a refusal tells nothing: %d of %d refused", refused, calls)
+	if refused < calls/4 {
+		t.Errorf("where a refusal tells nothing: got %d of %d calls refused, want many", refused, calls)
+	}
+}
+
+// offer makes the calls, and returns how many there were, how many were refused at
+// first, and how many the slow one answered. A refusal has that outcome.
+func offer(refusal Outcome) (list []*Endpoint, calls, refused, slow int) {
 	const workers, fast = 10, 10 * time.Millisecond // 1000 calls per second
-	list := measured(repeat(100, 3)...)
+	list = measured(repeat(100, 3)...)
 	p := P2C.NewPicker(candidates(list), seeded(5))
 	free := make([][workers]time.Duration, len(list)) // when each worker is
 	var pending []ending
-	calls, refused, slow := 0, 0, 0
 	gap := time.Second * 100 / (95 * 2100)
 	for now := time.Duration(0); now < 60*time.Second; now += gap {
 		slices.SortStableFunc(pending, func(a, b ending) int { return cmp.Compare(a.at, b.at) })
@@ -39,7 +59,7 @@ func TestABusyServerIsLeftWhatItCan(t *testing.T) {
 		if i == 0 {
 			if able[w] > now {
 				refused++
-				e.Finish(epoch.Add(now), time.Microsecond, OutcomeBusy)
+				e.Finish(epoch.Add(now), 0, refusal)
 				continue
 			}
 			slow++
@@ -48,16 +68,7 @@ func TestABusyServerIsLeftWhatItCan(t *testing.T) {
 		able[w] = end
 		pending = append(pending, ending{end, end - now, e})
 	}
-	t.Logf("%d calls: %d refused, %d answered by the slow one", calls, refused, slow)
-	if slow < calls/50 {
-		t.Errorf("got %d of %d calls at the busy one, want about what it can", slow, calls)
-	}
-	if refused > calls/20 {
-		t.Errorf("got %d of %d calls refused at the first try, want few", refused, calls)
-	}
-	if list[0].load.streak.Load() != 0 || list[0].load.bad.Load() != 0 {
-		t.Error("a refusal counts as a failure")
-	}
+	return list, calls, refused, slow
 }
 
 func TestBusyIsProportionalAndShort(t *testing.T) {

@@ -4,6 +4,7 @@
 package balancer
 
 import (
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -41,6 +42,7 @@ func BenchmarkRosterChange(b *testing.B) {
 		})
 		b.Run(policy.Name()+"/ejected,on trial", func(b *testing.B) {
 			benchmarkChange(b, policy, func(r *Roster, now time.Time, e *Endpoint, back bool) {
+				r.watch.next.Store(math.MaxInt64) // see BenchmarkReview
 				for range DefaultEjectAfter {
 					if !back {
 						e.Start(now)
@@ -62,6 +64,25 @@ func BenchmarkRosterChange(b *testing.B) {
 				r.Update(now, u)
 			})
 		})
+	}
+}
+
+// BenchmarkReview tells what the review costs that is due each second while there are
+// calls, of 10,000 instances of which each has some.
+func BenchmarkReview(b *testing.B) {
+	r := NewRoster(Options{}, Hooks{})
+	now := epoch.Add(time.Hour)
+	r.Update(now, discovery.Update{Instances: manyInstances(), Source: discovery.SourceLive, Confirmed: now})
+	list := r.Snapshot().Endpoints
+	for b.Loop() {
+		b.StopTimer()
+		now = now.Add(reviewInterval)
+		for i := range list {
+			list[i].Endpoint.Start(now)
+			list[i].Endpoint.Finish(now, time.Millisecond+time.Duration(i), OutcomeAnswered)
+		}
+		b.StartTimer()
+		r.Tick(now)
 	}
 }
 

@@ -71,3 +71,59 @@ func TestAListEmptiedOneByOne(t *testing.T) {
 		}
 	}
 }
+
+// The table of docs/balancing.md: what a list of ten becomes, and who is called then.
+func TestDeploymentsAndDisasters(t *testing.T) {
+	const n = 10
+	others := func(n int) discovery.Update { return pods(1, n) }
+	fewer := func(n int) discovery.Update {
+		u := pods(0, 10)
+		u.Instances = u.Instances[:n]
+		return u
+	}
+	stale := func(u discovery.Update) discovery.Update {
+		u.Source = discovery.SourceStale
+		return u
+	}
+	for _, tt := range []struct {
+		what        string
+		lists       []discovery.Update
+		apart       time.Duration
+		panic       bool
+		first, then int // how many are called at first, and how many more when those fail
+	}{
+		{"all ten replaced by ten others", []discovery.Update{others(10)}, 0, false, 10, 10},
+		{"all ten replaced by five others", []discovery.Update{others(5)}, 0, false, 5, 5},
+		{"all ten replaced by four others", []discovery.Update{others(4)}, 0, true, 14, 0},
+		{"six are left", []discovery.Update{fewer(6)}, 0, false, 6, 4},
+		{"five are left", []discovery.Update{fewer(5)}, 0, false, 5, 5},
+		{"four are left", []discovery.Update{fewer(4)}, 0, true, 10, 0},
+		{"six are left, after 11 minutes three", []discovery.Update{fewer(6), fewer(6), fewer(3)}, 11 * time.Minute, false, 3, 3},
+		{"nobody is left", []discovery.Update{fewer(0)}, 0, true, 10, 0},
+		{"nobody is left, then all are back", []discovery.Update{fewer(0), fewer(10)}, time.Second, false, 10, 0},
+		{"the registry is out of sight", []discovery.Update{stale(fewer(10))}, 0, false, 10, 0},
+	} {
+		r := NewRoster(Options{}, Hooks{})
+		now := epoch
+		r.Update(now, pods(0, n))
+		for _, u := range tt.lists {
+			now = now.Add(tt.apart)
+			r.Tick(now)
+			r.Update(now, u)
+		}
+		s := r.Snapshot()
+		first := len(r.tiers[0].list)
+		var tried []*Endpoint
+		for {
+			e := s.Picker.Pick(PickInfo{Now: now, Tried: tried})
+			if e == nil {
+				break
+			}
+			tried = append(tried, e)
+		}
+		t.Logf("| %s | %v | %v | %d | %d |", tt.what, s.Counts, s.Panic, first, len(tried)-first)
+		if s.Panic != tt.panic || first != tt.first || len(tried)-first != tt.then {
+			t.Errorf("%s: got panic %v, %d called and then %d, want %v, %d and %d", tt.what, s.Panic, first, len(tried)-first, tt.panic, tt.first, tt.then)
+		}
+	}
+}

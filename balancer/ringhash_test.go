@@ -130,25 +130,33 @@ func strays(policy Policy, servers, callers int) float64 {
 // With few calls in flight a third of them left their server, and half with 16.
 func TestRingHashKeepsItsKeys(t *testing.T) {
 	for _, tt := range []struct {
-		servers, callers, floor int
-		least, most             float64
+		servers, callers int
+		o                RingHashOptions
+		least, most      float64
 	}{
-		{3, 2, 0, 0, 0},
-		{3, 8, 0, 0, 0},
-		{10, 16, 0, 0, 0.001},
-		{10, 16, 4, 0, 0.1},
-		{3, 2, -1, 0.2, 0.5}, // the share alone
-		{10, 16, -1, 0.3, 0.7},
-		{10, 200, 0, 0.01, 0.5}, // many: the bound holds
+		{3, 2, RingHashOptions{}, 0, 0},
+		{3, 8, RingHashOptions{}, 0, 0},
+		{10, 16, RingHashOptions{}, 0, 0.001},
+		{3, 2, RingHashOptions{Floor: 4}, 0, 0},
+		{3, 8, RingHashOptions{Floor: 4}, 0, 0.2},
+		{10, 16, RingHashOptions{Floor: 4}, 0, 0.1},
+		{3, 2, RingHashOptions{Floor: -1}, 0.2, 0.5}, // the share alone
+		{3, 8, RingHashOptions{Floor: -1}, 0.05, 0.3},
+		{10, 16, RingHashOptions{Floor: -1}, 0.3, 0.7},
+		{10, 200, RingHashOptions{Floor: -1}, 0.01, 0.5}, // many: the floor changes nothing
+		{10, 200, RingHashOptions{Floor: 4}, 0.01, 0.5},
+		{10, 200, RingHashOptions{}, 0.01, 0.5},
+		{10, 200, RingHashOptions{Bound: 1}, 0.5, 0.95}, // but the bound does
+		{10, 200, RingHashOptions{Bound: 1.5}, 0.001, 0.2},
+		{10, 200, RingHashOptions{Bound: 2}, 0, 0.1},
+		{10, 200, RingHashOptions{Bound: -1}, 0, 0},
+		{10, 16, RingHashOptions{Bound: -1, Floor: -1}, 0, 0},
 	} {
-		got := strays(NewRingHash(RingHashOptions{Floor: tt.floor}), tt.servers, tt.callers)
-		t.Logf("%d servers, %d callers, floor %d: %.1f %%", tt.servers, tt.callers, tt.floor, 100*got)
+		got := strays(NewRingHash(tt.o), tt.servers, tt.callers)
+		t.Logf("%d servers, %d callers, bound %v, floor %d: %.1f %%", tt.servers, tt.callers, tt.o.Bound, tt.o.Floor, 100*got)
 		if got < tt.least || got > tt.most {
-			t.Errorf("%d servers, %d callers, floor %d: %.3f of the calls leave their server, want %v to %v", tt.servers, tt.callers, tt.floor, got, tt.least, tt.most)
+			t.Errorf("%d servers, %d callers, %+v: %.3f of the calls leave their server, want %v to %v", tt.servers, tt.callers, tt.o, got, tt.least, tt.most)
 		}
-	}
-	if got := strays(NewRingHash(RingHashOptions{Bound: -1, Floor: -1}), 10, 200); got != 0 {
-		t.Errorf("without a bound: %.3f leave, want none", got)
 	}
 	if tight, loose := strays(NewRingHash(RingHashOptions{Bound: 0.5}), 10, 200), strays(NewRingHash(RingHashOptions{Bound: 3}), 10, 200); loose > tight/2 {
 		t.Errorf("200 callers: bound 1 %.3f, bound 3 %.3f leave, want less with the wider", tight, loose)

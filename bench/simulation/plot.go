@@ -39,7 +39,7 @@ func plotScenario(file string, s simulation.Scenario, rows []row) error {
 			return err
 		}
 		line.Color = plotutil.Color(i)
-		line.Dashes = plotutil.Dashes(0)
+		line.Dashes = plotutil.Dashes(i / len(plotutil.DefaultColors)) // the first set is a line
 		if i == 0 {
 			line.Width = vg.Points(2.5)
 		}

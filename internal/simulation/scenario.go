@@ -122,6 +122,7 @@ var Contenders = []Contender{
 	{Name: balancer.Random.Name(), Policy: balancer.Random},
 	{Name: balancer.RoundRobin.Name(), Policy: balancer.RoundRobin},
 	{Name: balancer.RingHash.Name(), Policy: balancer.RingHash},
+	{Name: "ring_hash, no floor", Policy: balancer.NewRingHash(balancer.RingHashOptions{Floor: -1})},
 	{Name: "p2c, bare", Policy: balancer.P2C, Options: balancer.Options{EjectFor: -1, SlowStart: -1}},
 	{Name: "round_robin, bare", Policy: balancer.RoundRobin, Options: balancer.Options{EjectFor: -1, SlowStart: -1}},
 }
