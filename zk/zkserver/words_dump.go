@@ -5,7 +5,6 @@ package zkserver
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -51,7 +50,7 @@ func (s *Server) writeEndings(b *bytes.Buffer, list []ending) {
 	for i := range list {
 		list[i].at = list[i].at.Truncate(tick).Add(tick)
 	}
-	slices.SortFunc(list, func(a, b ending) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.line, b.line)) })
+	slices.SortStableFunc(list, func(a, b ending) int { return a.at.Compare(b.at) })
 	var groups [][]ending
 	for i, e := range list {
 		if i == 0 || !e.at.Equal(list[i-1].at) {
